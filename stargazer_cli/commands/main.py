@@ -1,0 +1,87 @@
+"""The `stargazer` command: its groups, and how an error reaches the user."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from stargazer_cli import __version__
+from stargazer_cli.app import App
+from stargazer_cli.errors import StargazerError
+
+# name -> (module, attribute, one line of help). Modules are imported when their command is called,
+# so that `--help` answers at once.
+_COMMANDS = {
+    "demo": ("demo", "demo", "Run a pipeline on the bundled data, whose truth is known."),
+    "run": ("run", "run", "Run a workflow on assets of the store."),
+    "assets": ("assets", "assets", "Add, find and get assets."),
+    "runs": ("runs", "runs", "Look at earlier runs."),
+    "setup": ("setup", "setup", "Find the tools, and get what is missing."),
+    "doctor": ("setup", "doctor", "Show each tool, its version and where it came from."),
+    "config": ("config", "config", "Show every setting and where it came from."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(
+            importlib.import_module(f"stargazer_cli.commands.{module}"), attribute
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stargazer")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def _stargazer(ctx: click.Context, debug: bool) -> None:
+    """Genomics pipelines on content-addressed data."""
+    ctx.obj = App(debug=debug)
+
+
+def _show(error: StargazerError) -> None:
+    click.echo(f"Error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"Hint:  {error.hint}", err=True)
+
+
+def cli(args: list[str] | None = None) -> None:
+    """Entry point: run a command; an error becomes one or two lines and an exit code."""
+    debug = "--debug" in (sys.argv[1:] if args is None else args)
+    try:
+        result: Any = _stargazer.main(args=args, prog_name="stargazer", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Error: Interrupted.", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except StargazerError as error:
+        if debug:
+            raise
+        _show(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted.
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"Error: {error.strerror or error}{where}", err=True)
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)

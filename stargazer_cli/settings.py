@@ -1,0 +1,71 @@
+"""Every setting of Stargazer, read once from the environment and two optional TOML files.
+
+Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > default.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+# A relative folder is taken from where the command was started, once: tasks run elsewhere.
+Folder = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Where things are kept and which remotes are used."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=False,
+        extra="ignore",
+        populate_by_name=True,
+        toml_file=[Path("~/.config/stargazer/config.toml").expanduser(), Path("stargazer.toml")],
+    )
+
+    local: Folder = Field(
+        default=Path("~/.stargazer/local"),
+        validate_default=True,
+        alias="STARGAZER_LOCAL",
+        description="The asset store and the run records.",
+    )
+    tools: Folder = Field(
+        default=Path("~/.stargazer/tools"),
+        validate_default=True,
+        alias="STARGAZER_TOOLS",
+        description="Tools that `stargazer setup` fetched.",
+    )
+    owner: str = Field(default="", alias="STARGAZER_OWNER", description="Written into each new record.")
+    pinata_jwt: SecretStr | None = Field(
+        default=None, alias="PINATA_JWT", description="Switches on Pinata (API v3)."
+    )
+    pinata_visibility: Literal["private", "public"] = Field(
+        default="private", alias="PINATA_VISIBILITY", description="Network that uploads go to."
+    )
+    pinata_gateway: str = Field(
+        default="https://dweb.link",
+        alias="PINATA_GATEWAY",
+        description="Public IPFS gateway; an empty string switches public downloads off.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables first, then the two TOML files."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
