@@ -1,0 +1,153 @@
+"""Content identifiers: the IPFS UnixFS CIDv1 of a file, computed while its bytes pass by.
+
+The profile is that of `ipfs add --cid-version=1`: sha2-256, raw leaves, chunks of 256 KiB, a balanced
+dag-pb tree of width 174, written in base32. Another profile gives another CID for the same bytes.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stargazer_cli.errors import UsageError
+
+CHUNK = 256 * 1024
+WIDTH = 174
+_RAW = 0x55
+_DAG_PB = 0x70
+_SHA2_256 = b"\x12\x20"
+_BUFFER = 4 * CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """What a parent needs to know of a block."""
+
+    cid: bytes
+    tree_size: int
+    file_size: int
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _field(tag: int, payload: bytes) -> bytes:
+    return bytes([tag]) + _varint(len(payload)) + payload
+
+
+def _parent(children: list[_Link]) -> _Link:
+    """Encode one dag-pb node over `children`; links come before the data, as the codec wants."""
+    links = bytearray()
+    sizes = bytearray()
+    for child in children:
+        # 0x0a hash, 0x12 name (always empty in a file), 0x18 size of the whole subtree
+        links += _field(0x12, _field(0x0A, child.cid) + b"\x12\x00\x18" + _varint(child.tree_size))
+        sizes += b"\x20" + _varint(child.file_size)
+    file_size = sum(child.file_size for child in children)
+    # 0x08 type (2 = file), 0x18 size of the file, 0x20 size of each child
+    block = bytes(links) + _field(0x0A, b"\x08\x02\x18" + _varint(file_size) + bytes(sizes))
+    tree_size = len(block) + sum(child.tree_size for child in children)
+    return _Link(_binary(_DAG_PB, hashlib.sha256(block).digest()), tree_size, file_size)
+
+
+def _binary(codec: int, digest: bytes) -> bytes:
+    return bytes([1, codec]) + _SHA2_256 + digest
+
+
+class CidHasher:
+    """Takes bytes in pieces of any size and gives their CID; memory stays constant.
+
+    At each level of the tree at most `WIDTH` links wait for their parent.
+    """
+
+    def __init__(self) -> None:
+        self._leaf = hashlib.sha256()
+        self._leaf_size = 0
+        self._leaves = 0
+        self._levels: list[list[_Link]] = [[]]
+        self.size = 0
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the file."""
+        view = memoryview(data)
+        self.size += len(view)
+        while len(view):
+            if self._leaf_size == CHUNK:
+                self._close_leaf()
+            piece = view[: CHUNK - self._leaf_size]
+            self._leaf.update(piece)
+            self._leaf_size += len(piece)
+            view = view[len(piece) :]
+
+    def cid(self) -> str:
+        """The CID of all bytes taken; the hasher cannot be used afterwards."""
+        if self._leaf_size or not self._leaves:
+            self._close_leaf()
+        level = 0
+        while True:
+            waiting = self._levels[level]
+            top = level == len(self._levels) - 1
+            if top and len(waiting) == 1:
+                return "b" + base64.b32encode(waiting[0].cid).decode("ascii").lower().rstrip("=")
+            if waiting:
+                self._push(level + 1, _parent(waiting))
+                self._levels[level] = []
+            level += 1
+
+    def _close_leaf(self) -> None:
+        link = _Link(_binary(_RAW, self._leaf.digest()), self._leaf_size, self._leaf_size)
+        self._leaf, self._leaf_size = hashlib.sha256(), 0
+        self._leaves += 1
+        self._push(0, link)
+
+    def _push(self, level: int, link: _Link) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        self._levels[level].append(link)
+        if len(self._levels[level]) == WIDTH:
+            full, self._levels[level] = self._levels[level], []
+            self._push(level + 1, _parent(full))
+
+
+def cid_of(path: Path) -> str:
+    """The CID of a file."""
+    hasher = CidHasher()
+    buffer = memoryview(bytearray(_BUFFER))
+    with path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            hasher.update(buffer[:count])
+    return hasher.cid()
+
+
+def check_cid(text: str) -> str:
+    """Return `text` when it is a CID of the one kind that this store can verify, else say why it is not."""
+    problem = _problem(text)
+    if problem:
+        raise UsageError(
+            f"{text[:100]!r} {problem}.",
+            "A CID here starts with bafkrei or bafybei; `stargazer assets query` lists those of the store.",
+        )
+    return text
+
+
+def _problem(text: str) -> str | None:
+    if text.startswith("Qm") and len(text) == 46:
+        return "is a CIDv0, whose layout cannot be verified here"
+    try:
+        binary = base64.b32decode(text[1:].upper() + "=" * (-(len(text) - 1) % 8))
+    except ValueError:
+        return "is not a CID"
+    canonical = "b" + base64.b32encode(binary).decode("ascii").lower().rstrip("=")
+    if text != canonical or len(binary) < 4 or binary[0] != 1:
+        return "is not a CID"
+    if len(binary) != 36 or binary[2:4] != _SHA2_256:
+        return "is a CID of a hash other than sha2-256"
+    if binary[1] not in (_RAW, _DAG_PB):
+        return "is a CID of something other than a file"
+    return None
