@@ -1,1 +1,1 @@
-"""runs."""
+"""A run: resolve assets, reuse what exists, stage, launch Nextflow, ingest, record."""

@@ -1,0 +1,232 @@
+"""Carry out a plan: stage, launch, ingest, record."""
+
+import json
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from stargazer_cli import catalog
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.runs import launch, record
+from stargazer_cli.runs.ingest import ingest
+from stargazer_cli.runs.plan import SAMPLESHEET_COLUMNS, Plan
+from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
+from stargazer_cli.runs.versions import actual, reported
+
+if TYPE_CHECKING:
+    from stargazer_cli.assets import Asset
+    from stargazer_cli.settings import Settings
+    from stargazer_cli.store import LocalStore
+    from stargazer_cli.tools import Toolbox
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The end of a run. `run_id` and `outdir` are of the run that made the result, now or earlier."""
+
+    run_id: str
+    status: str
+    outdir: Path | None
+    assets: list[MadeAsset]
+    computed: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where and with what a run is carried out."""
+
+    settings: "Settings"
+    store: "LocalStore"
+    toolbox: "Toolbox"
+    profile: str
+    versions: dict[str, dict[str, str]]
+    keep_work: bool = False
+    resolve_seconds: float = 0.0
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all run records."""
+        return self.settings.local / "runs"
+
+
+def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
+    """Carry out a plan from the beginning; where nothing is left to compute, only gather its result."""
+    if plan.complete:
+        return _reused(site, plan)
+    pipeline = catalog.pipeline_dir()
+    commit = record.pipeline_commit(pipeline)
+    folder = record.create(site.runs, plan.workflow, commit)
+    kept = record.new_record(
+        folder,
+        plan,
+        profile=site.profile,
+        commit=commit,
+        versions=site.versions,
+        tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
+    )
+    kept.timings["resolve"] = round(site.resolve_seconds, 3)
+    folder.save(kept)
+    return _attempt(site, folder, kept, tell)
+
+
+def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
+    """Go on with a failed or interrupted run from where it ended."""
+    folder = record.find(site.runs, run_id)
+    kept = folder.load()
+    if kept.status == "done":
+        raise UsageError(f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}")
+    if kept.status == "running":
+        raise UsageError(f"The run {kept.run_id} is still running on {kept.host} (process {kept.pid}).")
+    return _attempt(site, folder, kept, tell)
+
+
+def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
+    """Return the two files that tell the pipeline what to do, by name."""
+    parameters = {**plan.parameters, "outdir": str(folder.outdir), "publish_dir_mode": "link"}
+    files = {}
+    if plan.samplesheet:
+        parameters["input"] = str(folder.path / "samplesheet.csv")
+        rows = [",".join(SAMPLESHEET_COLUMNS)]
+        rows += [",".join(_cell(row[column]) for column in SAMPLESHEET_COLUMNS) for row in plan.samplesheet]
+        files["samplesheet.csv"] = "\n".join(rows) + "\n"
+    files["params.json"] = json.dumps(parameters, indent=2) + "\n"
+    return files
+
+
+def command_of(site: Site, folder: RunFolder, attempt: int) -> list[str]:
+    """Return the exact `nextflow run` command of a run."""
+    return launch.command(
+        site.toolbox.nextflow,
+        catalog.pipeline_dir(),
+        profile=site.profile,
+        trace=folder.trace(attempt),
+        log=folder.log,
+        params=folder.path / "params.json",
+        work=folder.work,
+    )
+
+
+def shown(arguments: list[str]) -> str:
+    """Return a command as a person would type it."""
+    return shlex.join(arguments)
+
+
+def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell) -> RunResult:
+    with _only_one(folder):
+        kept.attempts += 1
+        kept.status = "running"
+        kept.error = ""
+        kept.pid = os.getpid()
+        with _timed(kept, "stage"):
+            _stage_again(site.store, kept.plan)
+            for name, content in files_of(kept.plan, folder).items():
+                (folder.path / name).write_text(content, encoding="utf-8")
+        kept.command = command_of(site, folder, kept.attempts)
+        folder.save(kept)
+        tell(f"run {kept.run_id}")
+        try:
+            with _timed(kept, "nextflow"):
+                kept.exit_status = launch.run(
+                    kept.command, folder.path, site.toolbox.environment(), tell
+                )
+            if kept.exit_status != 0:
+                raise launch.failed(
+                    launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id
+                )
+            with _timed(kept, "ingest"):
+                kept.reported_versions = reported(folder.outdir)
+                made = ingest(
+                    site.store,
+                    kept.plan,
+                    kept.run_id,
+                    folder.outdir,
+                    actual(kept.planned_versions, kept.reported_versions),
+                    site.settings.owner,
+                )
+        except KeyboardInterrupt:
+            _close(folder, kept, "interrupted", "interrupted")
+            raise StargazerError(
+                f"The run {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
+                f"Go on from there with: stargazer run --resume {kept.run_id}",
+            ) from None
+        except (StargazerError, OSError) as error:
+            _close(folder, kept, "failed", str(error))
+            raise
+        kept.assets = [_made(asset, reused=False) for asset in made] + _earlier(site.store, kept.plan)
+        _close(folder, kept, "done", "")
+        if not site.keep_work:
+            # Everything worth keeping is in the store, under the same inodes.
+            shutil.rmtree(folder.work, ignore_errors=True)
+        return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True)
+
+
+def _reused(site: Site, plan: Plan) -> RunResult:
+    assets = _earlier(site.store, plan)
+    records = {asset.id: asset for cid in plan.reused for asset in site.store.by_cid(cid)}
+    # The result's maker is the run that ended last: the one that made the VCF, or the last index.
+    makers = {run_id for made in assets for run_id in records[made.id].run_ids[:1]}
+    maker = next((folder.run_id for folder in record.every(site.runs) if folder.run_id in makers), "")
+    outdir = site.runs / maker / "results" if maker else None
+    return RunResult(maker, "done", outdir, assets, computed=False)
+
+
+def _earlier(store: "LocalStore", plan: Plan) -> list[MadeAsset]:
+    """The reused assets: of several records on the same bytes, the one that the recipe made."""
+    return [
+        _made(asset, reused=True)
+        for cid, recipe in plan.reused.items()
+        for asset in [a for a in store.by_cid(cid) if a.recipe == recipe][:1]
+    ]
+
+
+def _made(asset: "Asset", *, reused: bool) -> MadeAsset:
+    return MadeAsset(
+        cid=asset.cid, id=asset.id, name=asset.name, keyvalues=asset.to_keyvalues(), reused=reused
+    )
+
+
+def _stage_again(store: "LocalStore", plan: Plan) -> None:
+    """Make sure that each input's link is there: a resumed run may find the staging folder emptied."""
+    for path, cid in plan.inputs.items():
+        if not Path(path).exists():
+            store.stage(cid, Path(path).name)
+
+
+def _close(folder: RunFolder, kept: RunRecord, status: record.Status, error: str) -> None:
+    kept.status = status
+    kept.error = error
+    kept.ended_at = record.utc_now()
+    folder.save(kept)
+
+
+def _cell(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"' if any(sign in value for sign in ',"\n\r') else value
+
+
+@contextmanager
+def _only_one(folder: RunFolder) -> Iterator[None]:
+    lock = FileLock(folder.path / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise UsageError(f"The run {folder.run_id} is being carried out by another process.") from None
+
+
+@contextmanager
+def _timed(kept: RunRecord, part: str) -> Iterator[None]:
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        kept.timings[part] = round(kept.timings.get(part, 0.0) + time.monotonic() - start, 3)

@@ -1,0 +1,197 @@
+"""Run Nextflow, show how it goes, and say in two lines what failed."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from stargazer_cli.errors import StargazerError
+
+_TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) process > (?P<name>.+)")
+_ERROR_LINE = re.compile(r"^(?:ERROR ~|\[?ERROR\]?:?)\s*(?P<text>.*)")
+_TAIL_LINES = 12
+_STOP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why Nextflow ended: a task's last lines and folder, or the pipeline's own message."""
+
+    message: str
+    hint: str = ""
+
+
+def command(
+    nextflow: Sequence[str], pipeline: Path, *, profile: str, trace: Path, log: Path, params: Path, work: Path
+) -> list[str]:
+    """Return the `nextflow run` command of a run."""
+    return [
+        *nextflow,
+        "-log",
+        str(log),
+        "run",
+        str(pipeline / "main.nf"),
+        "-profile",
+        profile,
+        "-params-file",
+        str(params),
+        "-work-dir",
+        str(work),
+        "-with-trace",
+        str(trace),
+        "-with-report",
+        str(trace.with_name("report.html")),
+        "-with-timeline",
+        str(trace.with_name("timeline.html")),
+        "-ansi-log",
+        "false",
+        "-resume",
+    ]
+
+
+def run(arguments: Sequence[str], folder: Path, environment: dict[str, str], tell: Callable[[str], None]) -> int:
+    """Run Nextflow in `folder`; `tell` gets one line for each task that starts.
+
+    Returns the exit status. A stop signal or Ctrl-C ends Nextflow, which ends its tasks, and raises
+    `KeyboardInterrupt`.
+    """
+    output = folder / "nextflow.out"
+    with (
+        output.open("w", encoding="utf-8") as copy,
+        _stop_signals_interrupt(),
+        # A session of its own: a Ctrl-C on the terminal reaches this process only, which then asks
+        # Nextflow to end; in the background Nextflow would not get it at all.
+        subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            for line in process.stdout:
+                copy.write(line)
+                copy.flush()
+                if match := _TASK_LINE.match(line):
+                    tell(_describe(match["what"], match["name"]))
+            return process.wait()
+        except KeyboardInterrupt:
+            _stop(process)
+            raise
+
+
+def failure(folder: Path, trace: Path) -> Failure:
+    """Explain why Nextflow ended, from its trace (a failed task) or its output (everything else)."""
+    for row in _rows(trace):
+        if row.get("status") in {"FAILED", "ABORTED"} and row.get("exit", "-") not in {"0"}:
+            if row["status"] == "ABORTED":
+                continue
+            return _task_failure(row)
+    return _pipeline_failure(folder / "nextflow.out")
+
+
+def _task_failure(row: dict[str, str]) -> Failure:
+    workdir = Path(row.get("workdir", ""))
+    last = _tail(workdir / ".command.err") or _tail(workdir / ".command.out")
+    exit_status = row.get("exit", "?")
+    reason = {"137": ", out of memory or killed", "140": ", out of time", "143": ", terminated"}.get(
+        exit_status, ""
+    )
+    subject = row.get("tag") or "-"
+    of = f" for {subject}" if subject != "-" else ""
+    lines = "".join(f"\n  | {line}" for line in last)
+    return Failure(
+        f"{_task_name(row['process'])} failed{of} (exit {exit_status}{reason}).{lines}",
+        f"The task's folder is {workdir}",
+    )
+
+
+def _pipeline_failure(output: Path) -> Failure:
+    lines = output.read_text(encoding="utf-8", errors="replace").splitlines() if output.exists() else []
+    for index, line in enumerate(lines):
+        if match := _ERROR_LINE.match(line.strip()):
+            text = [match["text"], *lines[index + 1 :]]
+            said = []
+            for part in text:
+                if part.strip().startswith("-- Check"):
+                    break
+                if part.strip():
+                    said.append(part.strip())
+            return Failure("The pipeline refused to run: " + "\n  ".join(said[:_TAIL_LINES]))
+    last = "".join(f"\n  | {line}" for line in lines[-_TAIL_LINES:])
+    return Failure(f"Nextflow ended without a word of its own.{last}")
+
+
+def _describe(what: str, name: str) -> str:
+    process, _, tag = name.partition(" (")
+    done = "kept" if what == "Cached" else "started"
+    subject = f" for {tag.removesuffix(')')}" if tag else ""
+    return f"{done} {_task_name(process)}{subject}"
+
+
+def _task_name(process: str) -> str:
+    return process.rpartition(":")[2].lower()
+
+
+def _rows(trace: Path) -> Iterator[dict[str, str]]:
+    if not trace.exists():
+        return
+    with trace.open(newline="", encoding="utf-8", errors="replace") as file:
+        yield from csv.DictReader(file, delimiter="\t")
+
+
+def _tail(file: Path) -> list[str]:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return [line.rstrip() for line in deque(lines, maxlen=_TAIL_LINES) if line.strip()]
+    except OSError:
+        return []
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """Ask Nextflow to end, which cancels its tasks; kill its group when it does not."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _stop_signals_interrupt() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP do what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    previous = {name: signal.signal(name, interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+
+
+def failed(found: Failure, run_id: str) -> StargazerError:
+    """Return the error that ends a failed run."""
+    resume = f"Go on from there with: stargazer run --resume {run_id}"
+    return StargazerError(found.message, f"{found.hint}. {resume}" if found.hint else resume)

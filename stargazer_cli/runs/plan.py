@@ -1,0 +1,62 @@
+"""A plan: what a run will reuse and compute, complete enough to launch it and to ingest what it makes."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from stargazer_cli.runs.recipe import RecipeSpec
+
+SAMPLESHEET_COLUMNS = (
+    "sample",
+    "lane",
+    "library",
+    "platform",
+    "fastq_1",
+    "fastq_2",
+    "bam",
+    "bai",
+    "gvcf",
+    "tbi",
+)
+
+
+class Step(BaseModel):
+    """One line of the plan for a person: what is done for whom, and from what."""
+
+    stage: str
+    subject: str
+    reused: bool
+    cids: tuple[str, ...] = ()
+
+
+class Plan(BaseModel):
+    """The outcome of resolve and reuse.
+
+    inputs       path as the pipeline is given it -> CID of the asset behind it
+    names        CID -> file name that it is staged under
+    parameters   params.json without `input` and `outdir`
+    samplesheet  rows of samplesheet.csv; empty where the workflow takes none
+    recipes      what each output of this run is made by
+    reused       CIDs of earlier outputs that belong to the result -> recipe they were made by
+    """
+
+    workflow: str
+    subject: str
+    parameters: dict[str, Any]
+    samplesheet: list[dict[str, str]] = []
+    inputs: dict[str, str] = {}
+    recipes: list[RecipeSpec] = []
+    reused: dict[str, str] = {}
+    steps: list[Step] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to compute."""
+        return all(step.reused for step in self.steps)
+
+    def recipe_of(self, stage: str, subject: str) -> RecipeSpec | None:
+        """Return the recipe of the outputs of `stage` for `subject`, where the run plans one."""
+        for spec in self.recipes:
+            if (spec.stage, spec.subject) == (stage, subject):
+                return spec
+        return None

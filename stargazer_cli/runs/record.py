@@ -1,0 +1,216 @@
+"""The record of a run: a folder `runs/<run_id>/` whose `run.json` says what was done, and with what."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from stargazer_cli import __version__
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.runs.plan import Plan
+
+Status = Literal["running", "done", "failed", "interrupted"]
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+class MadeAsset(BaseModel):
+    """An asset of the run's result."""
+
+    cid: str
+    id: str
+    name: str
+    keyvalues: dict[str, str]
+    reused: bool
+
+
+class RunRecord(BaseModel):
+    """What `run.json` holds. Times are UTC in ISO 8601, `timings` in seconds."""
+
+    run_id: str
+    workflow: str
+    status: Status
+    profile: str
+    commit: str
+    plan: Plan
+    planned_versions: dict[str, dict[str, str]]
+    reported_versions: dict[str, dict[str, str]] = {}
+    tools: dict[str, str] = {}
+    command: list[str] = []
+    started_at: str
+    ended_at: str = ""
+    exit_status: int | None = None
+    attempts: int = 0
+    error: str = ""
+    timings: dict[str, float] = {}
+    assets: list[MadeAsset] = []
+    host: str
+    pid: int
+
+
+class RunFolder:
+    """The folder of one run: where its files are, and how its record is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run."""
+        return self.path.name
+
+    @property
+    def outdir(self) -> Path:
+        """Where the pipeline publishes."""
+        return self.path / "results"
+
+    @property
+    def work(self) -> Path:
+        """Nextflow's work folder."""
+        return self.path / "work"
+
+    @property
+    def log(self) -> Path:
+        """Nextflow's own log."""
+        return self.path / "nextflow.log"
+
+    def trace(self, attempt: int) -> Path:
+        """Nextflow's table of tasks, one file an attempt."""
+        return self.path / f"trace-{attempt}.txt"
+
+    def save(self, record: RunRecord) -> None:
+        """Write `run.json`: whole or not at all."""
+        partial = self.path / f".run.json.{os.getpid()}"
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(record.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.path / "run.json")
+
+    def load(self) -> RunRecord:
+        """Read `run.json`; a run whose process is gone without a word counts as interrupted."""
+        file = self.path / "run.json"
+        try:
+            record = RunRecord.model_validate_json(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(
+                f"There is no run {self.run_id!r}.", "List the runs with: stargazer runs list"
+            ) from None
+        except ValidationError as error:
+            raise StargazerError(
+                f"The record {file} is damaged: {error.errors()[0]['msg']}.",
+                "Move its folder away; the assets of the run are in the store.",
+            ) from None
+        if record.status == "running" and not _alive(record):
+            record.status = "interrupted"
+        return record
+
+
+def create(runs: Path, workflow: str, commit: str, now: datetime | None = None) -> RunFolder:
+    """Claim a new folder `<workflow>-<commit>-<UTC time>`; a taken name gets a suffix."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    runs.mkdir(parents=True, exist_ok=True)
+    base = f"{workflow}-{commit}-{stamp}"
+    suffix = 1
+    while True:
+        path = runs / (base if suffix == 1 else f"{base}-{suffix}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            suffix += 1
+        else:
+            return RunFolder(path)
+
+
+def find(runs: Path, run_id: str) -> RunFolder:
+    """Return the folder of a run by its id or an unambiguous beginning or end of it."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise UsageError(f"{run_id!r} is not a run id.", "List the runs with: stargazer runs list")
+    if (runs / run_id / "run.json").is_file():
+        return RunFolder(runs / run_id)
+    close = [
+        folder for folder in every(runs) if folder.run_id.startswith(run_id) or folder.run_id.endswith(run_id)
+    ]
+    if len(close) == 1:
+        return close[0]
+    if close:
+        raise UsageError(
+            f"{len(close)} runs match {run_id!r}.",
+            "Give more of the id: " + ", ".join(folder.run_id for folder in close[:5]),
+        )
+    raise UsageError(f"There is no run {run_id!r}.", "List the runs with: stargazer runs list")
+
+
+def every(runs: Path) -> Iterator[RunFolder]:
+    """Yield every recorded run, the newest first."""
+    folders = [RunFolder(file.parent) for file in runs.glob("*/run.json")]
+    return iter(sorted(folders, key=lambda folder: folder.path.stat().st_mtime_ns, reverse=True))
+
+
+def new_record(
+    folder: RunFolder,
+    plan: Plan,
+    *,
+    profile: str,
+    commit: str,
+    versions: dict[str, dict[str, str]],
+    tools: dict[str, str],
+) -> RunRecord:
+    """Return the record of a run that starts now."""
+    return RunRecord(
+        run_id=folder.run_id,
+        workflow=plan.workflow,
+        status="running",
+        profile=profile,
+        commit=commit,
+        plan=plan,
+        planned_versions=versions,
+        tools=tools,
+        started_at=utc_now(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+
+
+def utc_now() -> str:
+    """The time now, UTC, ISO 8601, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def pipeline_commit(pipeline: Path) -> str:
+    """Return the short commit of the pipeline's checkout, `-dirty` if so; from a wheel its version."""
+    top = _git(pipeline, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != pipeline.resolve():
+        return f"v{__version__}"
+    commit = _git(pipeline, "rev-parse", "--short", "HEAD")
+    if not commit:
+        return f"v{__version__}"
+    dirty = _git(pipeline, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if dirty else commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _alive(record: RunRecord) -> bool:
+    if record.host != socket.gethostname():
+        return True
+    try:
+        os.kill(record.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,266 @@
+"""From what the user asked for to the assets that it means.
+
+Nothing found, or more than one candidate for a role, is an error that lists the candidates and says
+which option decides. Candidates are counted by CID: two records on the same bytes are one candidate.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stargazer_cli.errors import UsageError
+from stargazer_cli.runs.names import check_name
+
+if TYPE_CHECKING:
+    from stargazer_cli.assets import Alignment, AlignmentIndex, Asset, R1, R2, Reference, Variants, VariantsIndex
+    from stargazer_cli.store import LocalStore
+
+_DEFAULT_LANE = "L1"
+_DEFAULT_PLATFORM = "ILLUMINA"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The reads of one sample from one lane of one library: a read group."""
+
+    lane: str
+    library: str
+    platform: str
+    r1: "R1"
+    r2: "R2 | None"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample and where it enters the pipeline: reads, an analysis-ready BAM, or a GVCF."""
+
+    name: str
+    lanes: tuple[Lane, ...] = ()
+    alignment: "Alignment | None" = None
+    alignment_index: "AlignmentIndex | None" = None
+    gvcf: "Variants | None" = None
+    gvcf_index: "VariantsIndex | None" = None
+
+
+def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> "Reference":
+    """Return the one reference of `build`, or the one that `cid` names.
+
+    A FASTA that was decompressed from another candidate is not a second candidate.
+    """
+    found = _distinct(store.find(asset="reference", build=build))
+    if cid:
+        chosen = [asset for asset in found if asset.cid == cid]
+        if not chosen:
+            raise UsageError(
+                f"No reference of build {build!r} has the CID {cid}.", _listing("references of it", found)
+            )
+        return chosen[0]  # type: ignore[return-value]
+    cids = {asset.cid for asset in found}
+    roots = [asset for asset in found if not cids.intersection(asset.derived_from)]
+    if not roots:
+        known = sorted({getattr(asset, "build", "") for asset in store.find(asset="reference")} - {""})
+        raise UsageError(
+            f"No reference of build {build!r} is in the store; "
+            + (f"there are: {', '.join(known)}." if known else "it holds no reference."),
+            f"Add it with: stargazer assets add FILE.fa -k asset=reference -k build={build}",
+        )
+    if len(roots) > 1:
+        raise UsageError(
+            f"{len(roots)} references have the build {build!r}.",
+            f"Choose one with --reference CID. {_listing('They are', roots)}",
+        )
+    return roots[0]  # type: ignore[return-value]
+
+
+def resolve_samples(
+    store: "LocalStore", names: Sequence[str], reference_cids: set[str], build: str
+) -> list[Sample]:
+    """Return the samples in the order of their names, each with its entry into the pipeline.
+
+    Reads win over a BAM, a BAM over a GVCF: the source decides, what was made from it is reused by recipe.
+    """
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise UsageError(f"The sample {repeated[0]!r} is named twice.", "Name each sample once.")
+    if not names:
+        raise UsageError("No sample is named.", "Name them with --samples ID,ID or --samples @file.")
+    for name in names:
+        check_name("sample id", name)
+    folded: dict[str, str] = {}
+    for name in names:
+        other = folded.setdefault(name.lower(), name)
+        if other != name:
+            raise UsageError(
+                f"The samples {other!r} and {name!r} differ by upper and lower case only.",
+                "Their files would collide on some file systems: rename one.",
+            )
+    samples = [_resolve_sample(store, name, reference_cids, build) for name in sorted(names)]
+    _refuse_shared_reads(samples)
+    return samples
+
+
+def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], build: str) -> Sample:
+    lanes = _lanes(store, name)
+    if lanes:
+        return Sample(name, lanes=lanes)
+    alignment = _entry_alignment(store, name, reference_cids)
+    if alignment is not None:
+        index = _companion(store.find(asset="alignment_index", alignment_cid=alignment.cid))
+        return Sample(name, alignment=alignment, alignment_index=index)  # type: ignore[arg-type]
+    gvcfs = _distinct(store.find(asset="variants", variant_type="gvcf", sample_id=name, build=build))
+    if len(gvcfs) > 1:
+        raise UsageError(
+            f"{len(gvcfs)} GVCFs of sample {name!r} have the build {build!r}.",
+            f"Keep one, or add the reads. {_listing('They are', gvcfs)}",
+        )
+    if gvcfs:
+        index_of = _companion(store.find(asset="variants_index", variants_cid=gvcfs[0].cid))
+        return Sample(name, gvcf=gvcfs[0], gvcf_index=index_of)  # type: ignore[arg-type]
+    raise _no_such_sample(store, name)
+
+
+def _no_such_sample(store: "LocalStore", name: str) -> UsageError:
+    known = sorted(
+        {
+            sample
+            for kind in ("r1", "alignment")
+            for asset in store.find(asset=kind)
+            if (sample := getattr(asset, "sample_id", ""))
+        }
+    )
+    close = difflib.get_close_matches(name, known, n=3)
+    if close:
+        there = f"Did you mean {' or '.join(close)}?"
+    elif known:
+        there = f"There are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+    else:
+        there = "The store holds no sample."
+    return UsageError(
+        f"No reads, BAM or GVCF of sample {name!r} are in the store. {there}",
+        f"Add reads with: stargazer assets add {name}_R1.fastq.gz {name}_R2.fastq.gz -k sample_id={name}",
+    )
+
+
+def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
+    firsts: list[R1] = _one_record_each("R1", sample, store.find(asset="r1", sample_id=sample))
+    seconds: list[R2] = _one_record_each("R2", sample, store.find(asset="r2", sample_id=sample))
+    lanes = []
+    unpaired = {asset.cid: asset for asset in seconds}
+    for r1 in firsts:
+        r2 = _mate(store, sample, r1, seconds)
+        if r2 is not None:
+            unpaired.pop(r2.cid, None)
+        lanes.append(
+            Lane(
+                lane=r1.lane or _DEFAULT_LANE,
+                library=r1.library or sample,
+                platform=r1.sequencing_platform or _DEFAULT_PLATFORM,
+                r1=r1,
+                r2=r2,
+            )
+        )
+    if unpaired:
+        alone = next(iter(unpaired.values()))
+        raise UsageError(
+            f"The R2 {alone.name} ({alone.cid}) of sample {sample!r} has no R1.",
+            "Add its R1 in one call with it: stargazer assets add R1 R2 -k sample_id=…",
+        )
+    lanes.sort(key=lambda lane: (lane.library, lane.lane, lane.r1.cid))
+    for left, right in zip(lanes, lanes[1:], strict=False):
+        if (left.library, left.lane) == (right.library, right.lane):
+            raise UsageError(
+                f"Two R1 of sample {sample!r} are of library {left.library!r}, lane {left.lane!r}: "
+                f"{left.r1.name} ({left.r1.cid}) and {right.r1.name} ({right.r1.cid}).",
+                "If both are wanted, add them with different -k lane=…; else use a sample id of its own for one.",
+            )
+    return tuple(lanes)
+
+
+def _mate(store: "LocalStore", sample: str, r1: "R1", seconds: Iterable["R2"]) -> "R2 | None":
+    if r1.mate_cid:
+        for r2 in seconds:
+            if r2.cid == r1.mate_cid:
+                return r2
+        others = sorted({getattr(a, "sample_id", "?") for a in store.by_cid(r1.mate_cid)})
+        where = f"it is in the store for sample {', '.join(others)}" if others else "it is not in the store"
+        raise UsageError(
+            f"The mate {r1.mate_cid} of {r1.name} (sample {sample!r}) is missing: {where}.",
+            f"Add the R2 with: stargazer assets add FILE -k asset=r2 -k sample_id={sample} -k mate_cid={r1.cid}",
+        )
+    linked = [r2 for r2 in seconds if r2.mate_cid == r1.cid]
+    same_lane = [
+        r2 for r2 in seconds if not r2.mate_cid and (r2.lane, r2.library) == (r1.lane, r1.library)
+    ]
+    candidates = linked or same_lane
+    if len(candidates) > 1:
+        raise UsageError(
+            f"{len(candidates)} files may be the R2 of {r1.name} (sample {sample!r}).",
+            f"Link the mates with -k mate_cid={r1.cid}. {_listing('They are', candidates)}",
+        )
+    return candidates[0] if candidates else None
+
+
+def _one_record_each(role: str, sample: str, found: Iterable["Asset"]) -> list:  # type: ignore[type-arg]
+    """One record for each CID; the same bytes under two read groups would be counted as two lanes."""
+    by_cid: dict[str, Asset] = {}
+    for asset in found:
+        other = by_cid.setdefault(asset.cid, asset)
+        group = [getattr(a, key) for a in (other, asset) for key in ("lane", "library", "mate_cid")]
+        if group[:3] != group[3:]:
+            raise UsageError(
+                f"The {role} {asset.name} ({asset.cid}) of sample {sample!r} is recorded twice, "
+                "with different lane, library or mate.",
+                "Use one record for a file: name the sample anew and add the reads once.",
+            )
+    return sorted(by_cid.values(), key=lambda asset: asset.cid)
+
+
+def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str]) -> "Alignment | None":
+    found: list[Alignment] = [
+        asset  # type: ignore[misc]
+        for asset in _distinct(store.find(asset="alignment", sample_id=sample))
+        if getattr(asset, "reference_cid", "") in reference_cids | {""}
+    ]
+    ready = [asset for asset in found if asset.duplicates_marked]
+    if len(ready) > 1:
+        raise UsageError(
+            f"{len(ready)} analysis-ready BAMs of sample {sample!r} are in the store.",
+            f"Keep one, or add the reads. {_listing('They are', ready)}",
+        )
+    if found and not ready:
+        raise UsageError(
+            f"The BAM {found[0].name} ({found[0].cid}) of sample {sample!r} is not recorded as duplicate-marked.",
+            "Mark duplicates first and add it with -k duplicates_marked=true, or add the reads.",
+        )
+    return ready[0] if ready else None
+
+
+def _refuse_shared_reads(samples: Sequence[Sample]) -> None:
+    owner: dict[str, str] = {}
+    for sample in samples:
+        for lane in sample.lanes:
+            for reads in (lane.r1, lane.r2):
+                if reads is None:
+                    continue
+                other = owner.setdefault(reads.cid, sample.name)
+                if other != sample.name:
+                    raise UsageError(
+                        f"The samples {other!r} and {sample.name!r} have the same reads: {reads.cid}.",
+                        "One of them is labelled wrongly: add the right file for it under a new sample id.",
+                    )
+
+
+def _companion(found: Iterable["Asset"]) -> "Asset | None":
+    return next(iter(sorted(found, key=lambda asset: asset.cid)), None)
+
+
+def _distinct(found: Iterable["Asset"]) -> list["Asset"]:
+    by_cid: dict[str, Asset] = {}
+    for asset in found:
+        by_cid.setdefault(asset.cid, asset)
+    return sorted(by_cid.values(), key=lambda asset: asset.cid)
+
+
+def _listing(what: str, found: Iterable["Asset"]) -> str:
+    return f"{what}: " + ", ".join(f"{asset.cid} ({asset.name})" for asset in found) + "."

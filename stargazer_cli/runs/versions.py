@@ -1,0 +1,81 @@
+"""Which version of each tool a task runs with: what is planned, and what the pipeline reported."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargazer_cli import catalog
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.runs.recipe import Versions
+
+if TYPE_CHECKING:
+    from stargazer_cli.tools import Toolbox
+
+CONTAINER_ENGINES = frozenset({"docker", "podman", "apptainer", "singularity", "charliecloud"})
+
+
+def engine_of(profile: str) -> str:
+    """Return the container engine or `conda` among the names of a profile (`slurm,podman`), or ''."""
+    for name in profile.split(","):
+        if name in CONTAINER_ENGINES or name == "conda":
+            return name
+    return ""
+
+
+def planned(profile: str, toolbox: "Toolbox") -> Versions:
+    """Return task -> tool -> version for a profile, before anything runs.
+
+    Without containers: the versions of the tools found here (an empty string where one is missing).
+    With an engine: the image that the module names; with conda: the digest of its environment file.
+    """
+    engine = engine_of(profile)
+    if engine == "conda":
+        return {name: {"environment": _environment_digest(task.folder)} for name, task in _tasks()}
+    if engine:
+        return {name: {"image": task.image} for name, task in _tasks()}
+    return {
+        name: {tool: (toolbox.tools[tool].version if tool in toolbox.tools else "") for tool in task.tools}
+        for name, task in _tasks()
+    }
+
+
+def reported(outdir: Path) -> dict[str, dict[str, str]]:
+    """Return the versions that the tasks of a run reported in `versions.json`."""
+    file = outdir / "versions.json"
+    try:
+        content: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise StargazerError(f"{file} is not JSON: {error}.", "Nothing was stored; run again.") from None
+    return content
+
+
+def actual(plan: Versions, report: Versions) -> Versions:
+    """Return the planned versions, corrected by what the tasks that ran reported.
+
+    A task on another host may have run another version than the one seen here; its outputs then get
+    the recipe of what really made them. Images and environments are what they are named.
+    """
+    merged = {task: dict(tools) for task, tools in plan.items()}
+    for task, tools in report.items():
+        for tool, version in tools.items():
+            known = merged.get(task, {}).get(tool)
+            if known is not None and not _same(known, version):
+                merged[task][tool] = version
+    return merged
+
+
+def _same(left: str, right: str) -> bool:
+    """Whether one is the other's short form: a package says 0.7.17, bwa says 0.7.17-r1188."""
+    short, long = sorted((left, right), key=len)
+    return bool(short) and (long == short or long.startswith((f"{short}-", f"{short}+")))
+
+
+def _tasks() -> list[tuple[str, catalog.Task]]:
+    return list(catalog.tasks().items())
+
+
+def _environment_digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "environment.yml").read_bytes()).hexdigest()
