@@ -37,6 +37,7 @@ CONTIGS = (("chrA", 12_600), ("chrB", 9_000))
 SAMPLES = ("child", "father", "mother")  # sorted, as the VCF's columns are
 SPACING = 400
 MARGIN = 420  # no variant so close to a contig's end or to a run of Ns: coverage falls there
+DISTANCE = {"gap": MARGIN, "homopolymer": 120, "microsatellite": 120}
 INSERTION_SIZES = (1, 1, 2, 3, 5, 8, 13, 20)
 DELETION_SIZES = (1, 1, 2, 4, 6, 9, 14, 20)
 
@@ -240,12 +241,9 @@ def variant_positions(rng: random.Random, reference: Reference) -> list[tuple[st
         for slot in range(MARGIN, len(bases) - MARGIN - 40, SPACING):
             pos = slot + rng.randrange(40)
             near = any(
-                feature.contig == contig
-                and feature.kind != "soft-masked"
-                and feature.start - (MARGIN if feature.kind == "gap" else 120)
-                <= pos
-                <= feature.end + (MARGIN if feature.kind == "gap" else 120)
+                feature.contig == contig and feature.start - away <= pos <= feature.end + away
                 for feature in reference.features
+                if (away := DISTANCE.get(feature.kind))
             )
             if not near:
                 chosen.append((contig, pos))
@@ -308,13 +306,16 @@ def plan_variants(
     carriers = [tuple(bits >> shift & 1 for shift in range(4)) for bits in range(1, 16)]
     queues: dict[str, list[tuple[int, ...]]] = {}
     drawn: list[Variant] = []
+
+    def handed_at(contig: str, pos: int) -> tuple[int, int]:
+        return transmissions["father", contig].copy_at(pos), transmissions["mother", contig].copy_at(pos)
+
     for (contig, slot), (kind, size) in zip(sites, plan, strict=True):
         pos, ref, alts = draw_alleles(rng, reference.contigs[contig].upper(), slot, kind, size)
-        handed = {parent: transmissions[parent, contig].copy_at(pos) for parent in ("father", "mother")}
+        handed = handed_at(contig, pos)
         if kind.startswith("multi"):
             # Father and mother each hand down their own ALT: the child has both and no reference allele.
-            father = (1, 0) if handed["father"] == 0 else (0, 1)
-            mother = (2, 0) if handed["mother"] == 0 else (0, 2)
+            father, mother = carrier(1, handed[0]), carrier(2, handed[1])
         else:
             queue = queues.setdefault(kind, [])
             if not queue:
@@ -326,19 +327,23 @@ def plan_variants(
     repeat = next(feature for feature in reference.features if feature.kind == "microsatellite")
     bases = reference.contigs[repeat.contig].upper()
     # Two units fewer, anchored on the base before the repeat: the left-aligned form.
-    pos, handed = repeat.start, {}
-    for parent in ("father", "mother"):
-        handed[parent] = transmissions[parent, repeat.contig].copy_at(pos)
-    father = (1, 0) if handed["father"] == 0 else (0, 1)
+    pos = repeat.start
+    handed = handed_at(repeat.contig, pos)
     ref, alt = bases[pos - 1 : pos + 4], bases[pos - 1]
+    father = carrier(1, handed[0])
     drawn.append(site("deletion", (repeat.contig, pos, ref, (alt,)), father, (0, 0), handed))
     return numbered(drawn)
 
 
-def site(kind: str, place: Place, father: Genotype, mother: Genotype, handed: dict[str, int]) -> Variant:
+def carrier(allele: int, copy: int) -> Genotype:
+    """Return the genotype that has an allele on one copy and the reference on the other."""
+    return (allele, 0) if copy == 0 else (0, allele)
+
+
+def site(kind: str, place: Place, father: Genotype, mother: Genotype, handed: tuple[int, int]) -> Variant:
     """Build a site whose child has, in this order, what the father and what the mother handed down."""
     contig, pos, ref, alts = place
-    child = (father[handed["father"]], mother[handed["mother"]])
+    child = (father[handed[0]], mother[handed[1]])
     return Variant("", contig, pos, ref, alts, kind, {"child": child, "father": father, "mother": mother})
 
 
@@ -510,6 +515,15 @@ def vcf_text(reference: Reference, variants: list[Variant], seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def carried_kind(variant: Variant, sample: str) -> str:
+    """Name what a sample carries at a site; it is multi-allelic for a sample with two different ALTs."""
+    carried = sorted(set(variant.genotypes[sample]) - {0})
+    if len(carried) != 1:
+        return "multi-allelic" if carried else ""
+    longer = len(variant.alleles[carried[0]]) - len(variant.ref)
+    return "insertion" if longer > 0 else "deletion" if longer < 0 else "snp"
+
+
 def truth_document(
     reference: Reference,
     variants: list[Variant],
@@ -520,7 +534,7 @@ def truth_document(
     """Say what was planted, in numbers that a test can check."""
     samples = {}
     for sample, library in libraries.items():
-        carried = Counter(v.kind for v in variants if any(v.genotypes[sample]))
+        carried = Counter(kind for v in variants if (kind := carried_kind(v, sample)))
         samples[sample] = {
             "lanes": library.lanes,
             "pairs": len(library.pairs),
