@@ -1,0 +1,77 @@
+"""Get the tools that are missing."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools import archive, jars, java, launchers, system
+from stargazer_cli.tools.jars import Echo, Lock
+from stargazer_cli.tools.spec import SYSTEM
+from stargazer_cli.tools.toolbox import Toolbox, locate
+
+if TYPE_CHECKING:
+    from stargazer_cli.settings import Settings
+
+
+def ensure(settings: "Settings", names: Iterable[str], *, yes: bool, echo: Echo) -> Toolbox:
+    """Find the named tools and get what is missing; returns all that is there afterwards.
+
+    Java, Nextflow and GATK are fetched, or an error is raised. A tool that only the system can give may
+    still be missing afterwards: `Toolbox.require` turns that into an error.
+    """
+    wanted = list(dict.fromkeys(names))
+    box = locate(settings, wanted, fresh=True)
+    missing = [tool.name for tool in box.missing(wanted)]
+    system_tools = [name for name in missing if name in SYSTEM]
+    if system_tools:
+        system.install(system_tools, settings.tools, yes=yes, echo=echo)
+    if {"java", "nextflow", "gatk"} & set(wanted):
+        with _alone(settings.tools, echo):
+            # Another setup may have fetched everything while this one waited.
+            _fetch(settings, locate(settings, wanted, fresh=True), echo)
+    return locate(settings, wanted, fresh=True)
+
+
+def _fetch(settings: "Settings", box: Toolbox, echo: Echo) -> None:
+    folder = settings.tools
+    if box.missing(["java"]):
+        java.fetch_java(folder, echo)
+        # With a Java, a Nextflow or GATK on PATH may answer after all.
+        box = locate(settings, list(box.tools), fresh=True)
+    java_path = box.tools["java"].path
+    if java_path is None:
+        raise StargazerError(
+            "The fetched Java does not run on this machine.", "Install Java 17 to 24 so that it is on PATH."
+        )
+    locks = [
+        Lock.load(name)
+        for name in ("nextflow", "gatk")
+        if name in box.tools and (box.tools[name].path is None or box.tools[name].origin == "fetched")
+    ]
+    for lock in locks:
+        jars.drop_damaged(lock, folder)
+    jars.fetch(locks, folder, echo)
+    for lock in locks:
+        place = archive.place(lock, folder, java_path)
+        launchers.write_launcher(lock, folder, java_path, place)
+        archive.make(lock, folder, java_path, echo)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, echo: Echo) -> Iterator[None]:
+    """Let one process at a time change the tools folder."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        echo(f"Waiting for another setup in {folder}.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

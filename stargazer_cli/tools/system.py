@@ -1,0 +1,203 @@
+"""Tools that come with the system's packages, or with conda where they do not."""
+
+import contextlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools.jars import Echo
+from stargazer_cli.tools.probe import run_quietly, which
+from stargazer_cli.tools.spec import CONDA_PACKAGES, CONDAS, ENGINES
+
+_APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
+
+
+@dataclass(frozen=True)
+class Manager:
+    """A package manager: how it installs, how it says that it has a package, and its names for ours."""
+
+    name: str
+    install: tuple[str, ...]
+    has: tuple[str, ...]
+    refresh: tuple[str, ...] = ()
+    names: Mapping[str, str] | None = None
+    needs_root: bool = True
+
+    def package(self, tool: str) -> str:
+        """Return the package that holds a tool."""
+        return (self.names or {}).get(tool, tool)
+
+
+MANAGERS = (
+    Manager(
+        "apt-get",
+        install=(*_APT, "install", "-y", "--no-install-recommends"),
+        has=("apt-cache", "show", "--no-all-versions"),
+        refresh=(*_APT, "update", "-q"),
+    ),
+    Manager(
+        "dnf",
+        install=("dnf", "install", "-y"),
+        has=("dnf", "-q", "list"),
+        names={"tabix": "htslib-tools"},
+    ),
+    Manager(
+        "apk",
+        install=("apk", "add", "--no-cache"),
+        has=("apk", "add", "--simulate", "--quiet"),
+        refresh=("apk", "update"),
+        names={"tabix": "htslib"},
+    ),
+    Manager(
+        "brew",
+        install=("brew", "install"),
+        has=("brew", "info", "--formula"),
+        names={"tabix": "htslib"},
+        needs_root=False,
+    ),
+)
+
+
+def manager(env: Mapping[str, str]) -> Manager | None:
+    """Return the package manager of this machine."""
+    # Linux has its own before an added Homebrew; on macOS there is only Homebrew.
+    found = (candidate for candidate in MANAGERS if which(candidate.name, env))
+    if platform.system() == "Darwin":
+        found = (candidate for candidate in found if not candidate.needs_root)
+    return next(found, None)
+
+
+def command_to_get(tool: str, env: Mapping[str, str]) -> str:
+    """Return the command that a user types to get a tool."""
+    chosen = manager(env)
+    if chosen is not None and not (tool == "bwa-mem2" and _without_bwa_mem2(chosen, env)):
+        command = shlex.join([*chosen.install, chosen.package(tool)])
+        return f"sudo {command}" if chosen.needs_root and not _is_root() else command
+    if conda := _conda(env):
+        return f"{conda.name} install -c conda-forge -c bioconda {CONDA_PACKAGES[tool]}"
+    return f"conda install -c conda-forge -c bioconda {CONDA_PACKAGES[tool]}"
+
+
+def _without_bwa_mem2(chosen: Manager, env: Mapping[str, str]) -> bool:
+    """Whether bwa-mem2 is in no release of this distribution that can be told without asking it."""
+    return chosen.name != "apt-get" or not _offered(chosen, "bwa-mem2", env)
+
+
+def install(tools: list[str], folder: Path, *, yes: bool, echo: Echo) -> None:
+    """Install system tools: by the package manager, else by conda, else say which profile needs none.
+
+    Whatever stays missing is the caller's to judge: nothing is raised for it.
+    """
+    env = dict(os.environ)
+    left = _install_packages(tools, env, yes=yes, echo=echo)
+    if left:
+        left = _install_conda(left, folder, env, yes=yes, echo=echo)
+    if left:
+        engines = [engine for engine in ENGINES if which(engine, env)]
+        names = ", ".join(left)
+        if engines:
+            echo(f"Not installed: {names}. `--profile {engines[0]}` runs with the images' own.")
+        else:
+            echo(f"Not installed: {names}.")
+
+
+def conda_bin(folder: Path) -> Path | None:
+    """Return the `bin` of the environment that `install` made, once it is whole."""
+    return folder / "conda" / "bin" if (folder / "conda" / ".ready").exists() else None
+
+
+def _install_packages(tools: list[str], env: Mapping[str, str], *, yes: bool, echo: Echo) -> list[str]:
+    """Install what the package manager has; return the tools that are left."""
+    chosen = manager(env)
+    if chosen is None:
+        return tools
+    can = not chosen.needs_root or _is_root()
+    offered = [tool for tool in tools if _offered(chosen, tool, env)]
+    lists_are_empty = chosen.name != "apt-get" or not _has_lists()
+    if len(offered) < len(tools) and chosen.refresh and can and lists_are_empty:
+        # A fresh image has empty package lists.
+        _run([*chosen.refresh], echo)
+        offered = [tool for tool in tools if _offered(chosen, tool, env)]
+    if not offered:
+        return tools
+    packages = list(dict.fromkeys(chosen.package(tool) for tool in offered))
+    command = [*chosen.install, *packages]
+    if not can:
+        echo(f"Not root, so this is yours to run: sudo {shlex.join(command)}")
+        return tools
+    if not yes and sys.stdin.isatty() and not click.confirm(f"Run `{shlex.join(command)}`?", default=True):
+        return tools
+    if not _run(command, echo):
+        # Stale lists name packages that are no longer there; a mirror may also hiccup.
+        if chosen.refresh:
+            _run([*chosen.refresh], echo)
+        _run(command, echo)
+    return [tool for tool in tools if which(tool, env) is None]
+
+
+def _install_conda(
+    tools: list[str], folder: Path, env: Mapping[str, str], *, yes: bool, echo: Echo
+) -> list[str]:
+    """Make an environment of Stargazer's own with the tools in it; return those that are left."""
+    conda = _conda(env)
+    if conda is None:
+        return tools
+    place = folder / "conda"
+    channels = ["--override-channels", "-c", "conda-forge", "-c", "bioconda"]
+    packages = [CONDA_PACKAGES[tool] for tool in tools]
+    command = [str(conda), "create", "-y", "-p", str(place), *channels, *packages]
+    if not yes and sys.stdin.isatty() and not click.confirm(f"Run `{shlex.join(command)}`?", default=True):
+        return tools
+    # An environment keeps its path in its files, so it is made in place; the mark says that it is whole.
+    shutil.rmtree(place, ignore_errors=True)
+    if not _run(command, echo):
+        shutil.rmtree(place, ignore_errors=True)
+        return tools
+    (place / ".ready").touch()
+    return [tool for tool in tools if not (place / "bin" / tool).exists()]
+
+
+def _conda(env: Mapping[str, str]) -> Path | None:
+    return next((path for name in CONDAS if (path := which(name, env))), None)
+
+
+def _offered(chosen: Manager, tool: str, env: Mapping[str, str]) -> bool:
+    answer = run_quietly([*chosen.has, chosen.package(tool)], env, 60)
+    return answer is not None and answer[0] == 0
+
+
+def _has_lists() -> bool:
+    """Whether apt has downloaded package lists."""
+    with contextlib.suppress(OSError):
+        return any(path.name.endswith(("_Packages", ".lz4")) for path in Path("/var/lib/apt/lists").iterdir())
+    return False
+
+
+def _run(command: list[str], echo: Echo) -> bool:
+    """Run a command, telling what it is; its output is shown only when it fails."""
+    echo(f"Running: {shlex.join(command)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise StargazerError(f"{command[0]} does not start: {error.strerror}.") from None
+    if done.returncode != 0:
+        for line in (done.stdout + done.stderr).splitlines()[-5:]:
+            echo(f"  {line}")
+    return done.returncode == 0
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

