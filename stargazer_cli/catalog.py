@@ -28,7 +28,8 @@ def pipeline_dir() -> Path:
         if (folder / "main.nf").is_file():
             return folder
     raise StargazerError(
-        f"The pipeline files are missing beside {package}.", "Install Stargazer again: the wheel carries them."
+        f"The pipeline files are missing beside {package}.",
+        "Install Stargazer again: the wheel carries them.",
     )
 
 
@@ -83,7 +84,7 @@ class Task:
 
 
 def _scripts_called(body: str) -> dict[str, bytes]:
-    """The scripts of `bin/` whose names stand in `body`, and the ones that those call, by name."""
+    """Return the scripts of `bin/` whose names stand in `body`, and the ones that those call, by name."""
     available = {file.name: file for file in sorted((pipeline_dir() / "bin").glob("*")) if file.is_file()}
     found: dict[str, bytes] = {}
     queue = [body]

@@ -16,16 +16,15 @@ from filelock import FileLock, Timeout
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import launch, record
-from stargazer_cli.runs.ingest import ingest
+from stargazer_cli.runs.ingest import Made, ingest
 from stargazer_cli.runs.plan import SAMPLESHEET_COLUMNS, Plan
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
+from stargazer_cli.runs.site import Site
 from stargazer_cli.runs.versions import actual, reported
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
-    from stargazer_cli.settings import Settings
     from stargazer_cli.store import LocalStore
-    from stargazer_cli.tools import Toolbox
 
 Tell = Callable[[str], None]
 
@@ -39,24 +38,6 @@ class RunResult:
     outdir: Path | None
     assets: list[MadeAsset]
     computed: bool
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where and with what a run is carried out."""
-
-    settings: "Settings"
-    store: "LocalStore"
-    toolbox: "Toolbox"
-    profile: str
-    versions: dict[str, dict[str, str]]
-    keep_work: bool = False
-    resolve_seconds: float = 0.0
-
-    @property
-    def runs(self) -> Path:
-        """The folder of all run records."""
-        return self.settings.local / "runs"
 
 
 def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
@@ -84,7 +65,9 @@ def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
     folder = record.find(site.runs, run_id)
     kept = folder.load()
     if kept.status == "done":
-        raise UsageError(f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}")
+        raise UsageError(
+            f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
+        )
     if kept.status == "running":
         raise UsageError(f"The run {kept.run_id} is still running on {kept.host} (process {kept.pid}).")
     return _attempt(site, folder, kept, tell)
@@ -136,22 +119,20 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell) -> RunR
         tell(f"run {kept.run_id}")
         try:
             with _timed(kept, "nextflow"):
-                kept.exit_status = launch.run(
-                    kept.command, folder.path, site.toolbox.environment(), tell
-                )
+                kept.exit_status = launch.run(kept.command, folder.path, site.toolbox.environment(), tell)
             if kept.exit_status != 0:
-                raise launch.failed(
-                    launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id
-                )
+                raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
             with _timed(kept, "ingest"):
                 kept.reported_versions = reported(folder.outdir)
                 made = ingest(
                     site.store,
-                    kept.plan,
-                    kept.run_id,
-                    folder.outdir,
-                    actual(kept.planned_versions, kept.reported_versions),
-                    site.settings.owner,
+                    Made(
+                        kept.run_id,
+                        kept.plan,
+                        folder.outdir,
+                        actual(kept.planned_versions, kept.reported_versions),
+                        site.settings.owner,
+                    ),
                 )
         except KeyboardInterrupt:
             _close(folder, kept, "interrupted", "interrupted")
@@ -173,15 +154,15 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell) -> RunR
 def _reused(site: Site, plan: Plan) -> RunResult:
     assets = _earlier(site.store, plan)
     records = {asset.id: asset for cid in plan.reused for asset in site.store.by_cid(cid)}
-    # The result's maker is the run that ended last: the one that made the VCF, or the last index.
+    # Of several makers the last one finished the result: it made the VCF, or the last index.
     makers = {run_id for made in assets for run_id in records[made.id].run_ids[:1]}
-    maker = next((folder.run_id for folder in record.every(site.runs) if folder.run_id in makers), "")
+    maker = max(makers, key=record.started, default="")
     outdir = site.runs / maker / "results" if maker else None
     return RunResult(maker, "done", outdir, assets, computed=False)
 
 
 def _earlier(store: "LocalStore", plan: Plan) -> list[MadeAsset]:
-    """The reused assets: of several records on the same bytes, the one that the recipe made."""
+    """Return the reused assets: of several records on the same bytes, the one that the recipe made."""
     return [
         _made(asset, reused=True)
         for cid, recipe in plan.reused.items()

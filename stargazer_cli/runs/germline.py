@@ -231,13 +231,11 @@ class _Planner:
     # Recipes and inputs
 
     def _cids_of(self, reference: "Reference") -> set[str]:
-        """The CIDs that an alignment to this reference may link to: itself, and its decompressed form."""
+        """Return the CIDs that an alignment to this reference may link to: itself, and its decompressed form."""
         derived = self.store.find(asset="reference", build=self.request.build)
         return {reference.cid} | {asset.cid for asset in derived if reference.cid in asset.derived_from}
 
-    def _spec(
-        self, stage: str, subject: str, tasks: Sequence[str], sources: Sequence[Source]
-    ) -> RecipeSpec:
+    def _spec(self, stage: str, subject: str, tasks: Sequence[str], sources: Sequence[Source]) -> RecipeSpec:
         return RecipeSpec(
             stage=stage,
             subject=subject,
@@ -277,9 +275,7 @@ class _Planner:
         self.draft.recipes.append(spec)
         self.draft.reused |= dict.fromkeys(cids, spec.digest(self.versions))
         self.draft.steps.append(
-            Step(
-                stage=spec.stage, subject=spec.subject or self.request.build, reused=bool(cids), cids=cids
-            )
+            Step(stage=spec.stage, subject=spec.subject or self.request.build, reused=bool(cids), cids=cids)
         )
 
     def _input(self, asset: "Asset") -> str:
@@ -289,7 +285,7 @@ class _Planner:
 
 
 def _sources(sample: Sample) -> list[Source]:
-    """The source files of a sample, with the labels that tools write into what they make of them."""
+    """Return the source files of a sample, with the labels that tools write into what they make of them."""
     if sample.gvcf is not None:
         return [Source(role="gvcf", cid=sample.gvcf.cid, labels={"sample": sample.name})]
     if sample.alignment is not None:
@@ -323,4 +319,4 @@ def _is_gzip(asset: "Asset") -> bool:
             f"Get it with: stargazer assets get {asset.cid} -o {asset.name}",
         )
     with asset.path.open("rb") as file:
-        return file.read(2) == _GZIP_MAGIC
+        return bool(file.read(2) == _GZIP_MAGIC)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +19,32 @@ MANIFEST = "assets.jsonl"
 _HASH_THREADS = 4
 
 
-def ingest(
-    store: "LocalStore", plan: Plan, run_id: str, outdir: Path, versions: Versions, owner: str = ""
-) -> list["Asset"]:
+@dataclass(frozen=True)
+class Made:
+    """What a run made and by what, as far as its assets need it."""
+
+    run_id: str
+    plan: Plan
+    outdir: Path
+    versions: Versions
+    owner: str = ""
+
+
+def ingest(store: "LocalStore", made: Made) -> list["Asset"]:
     """Store every file of the manifest with its links turned into CIDs; returns the assets, in its order.
 
     Nothing is stored unless every line is sound: a missing file, a path outside `outdir` or an unknown
     link refuses the whole manifest.
     """
-    entries = read_manifest(outdir)
-    paths = [_inside(outdir, entry["path"]) for entry in entries]
     from stargazer_cli.store import cid_of
 
+    entries = read_manifest(made.outdir)
+    paths = [_inside(made.outdir, entry["path"]) for entry in entries]
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         cids = list(pool.map(cid_of, paths))
-    made = {entry["path"]: cid for entry, cid in zip(entries, cids, strict=True)}
-    links = {**plan.inputs, **made}
+    links = made.plan.inputs | {entry["path"]: cid for entry, cid in zip(entries, cids, strict=True)}
     new = [
-        _new_file(entry, path, cid, links, plan, run_id, versions, owner)
+        _new_file(made, entry, path, cid, links)
         for entry, path, cid in zip(entries, paths, cids, strict=True)
     ]
     return [added.asset for added in store.add(new)]
@@ -56,23 +65,18 @@ def read_manifest(outdir: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             missing = {"asset", "path", "stage", "derived_from"} - set(entry)
         except (ValueError, TypeError):
-            raise StargazerError(f"{file} line {number} is not a JSON object.", "Nothing was stored.") from None
+            raise StargazerError(
+                f"{file} line {number} is not a JSON object.", "Nothing was stored."
+            ) from None
         if missing:
-            raise StargazerError(f"{file} line {number} has no {sorted(missing)[0]!r}.", "Nothing was stored.")
+            raise StargazerError(
+                f"{file} line {number} has no {sorted(missing)[0]!r}.", "Nothing was stored."
+            )
         entries.append(entry)
     return entries
 
 
-def _new_file(
-    entry: dict[str, Any],
-    path: Path,
-    cid: str,
-    links: Mapping[str, str],
-    plan: Plan,
-    run_id: str,
-    versions: Versions,
-    owner: str,
-) -> "NewFile":
+def _new_file(made: Made, entry: dict[str, Any], path: Path, cid: str, links: Mapping[str, str]) -> "NewFile":
     from stargazer_cli.assets import KINDS, new_asset
     from stargazer_cli.store import NewFile
 
@@ -86,14 +90,14 @@ def _new_file(
     for key, value in fields.items():
         if key.endswith("_cid") and value:
             fields[key] = _link(links, value, entry["path"])
-    spec = plan.recipe_of(stage, str(fields.get("sample_id", "")))
+    spec = made.plan.recipe_of(stage, str(fields.get("sample_id", "")))
     asset = new_asset(
         kind,
         cid=cid,
         name=path.name,
-        run_ids=[run_id],
-        owner=owner,
-        recipe=spec.digest(versions) if spec else "",
+        run_ids=[made.run_id],
+        owner=made.owner,
+        recipe=spec.digest(made.versions) if spec else "",
         derived_from=sorted({_link(links, value, entry["path"]) for value in entry["derived_from"]}),
         **fields,
     )
@@ -105,7 +109,7 @@ def _link(links: Mapping[str, str], value: str, path: str) -> str:
         return links[value]
     except KeyError:
         raise StargazerError(
-            f"The manifest says that {path} was made from {value}, which is no input and no output of the run.",
+            f"The manifest makes {path} from {value}, which is no input and no output of the run.",
             "Nothing was stored; please report this.",
         ) from None
 

@@ -56,7 +56,9 @@ def command(
     ]
 
 
-def run(arguments: Sequence[str], folder: Path, environment: dict[str, str], tell: Callable[[str], None]) -> int:
+def run(
+    arguments: Sequence[str], folder: Path, environment: dict[str, str], tell: Callable[[str], None]
+) -> int:
     """Run Nextflow in `folder`; `tell` gets one line for each task that starts.
 
     Returns the exit status. A stop signal or Ctrl-C ends Nextflow, which ends its tasks, and raises

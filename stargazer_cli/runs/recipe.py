@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 
 from stargazer_cli import catalog
 
-
 # task -> tool -> version; with a container engine the one entry is `image`.
 Versions = Mapping[str, Mapping[str, str]]
 

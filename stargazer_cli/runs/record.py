@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,6 +16,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs.plan import Plan
 
 Status = Literal["running", "done", "failed", "interrupted"]
+_STAMP = re.compile(r"(?P<time>\d{8}T\d{6}Z)(?:-(?P<suffix>\d+))?$")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -149,7 +150,13 @@ def find(runs: Path, run_id: str) -> RunFolder:
 def every(runs: Path) -> Iterator[RunFolder]:
     """Yield every recorded run, the newest first."""
     folders = [RunFolder(file.parent) for file in runs.glob("*/run.json")]
-    return iter(sorted(folders, key=lambda folder: folder.path.stat().st_mtime_ns, reverse=True))
+    return iter(sorted(folders, key=lambda folder: started(folder.run_id), reverse=True))
+
+
+def started(run_id: str) -> tuple[str, int]:
+    """Return the time in a run id and its suffix, to sort by."""
+    match = _STAMP.search(run_id)
+    return (match["time"], int(match["suffix"] or 1)) if match else ("", 0)
 
 
 def new_record(
@@ -178,7 +185,7 @@ def new_record(
 
 
 def utc_now() -> str:
-    """The time now, UTC, ISO 8601, whole seconds."""
+    """Return the time now: UTC, ISO 8601, whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

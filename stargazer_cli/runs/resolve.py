@@ -7,15 +7,17 @@ which option decides. Candidates are counted by CID: two records on the same byt
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
+from stargazer_cli.assets import R1, R2, Alignment, AlignmentIndex, Asset, Reference, Variants, VariantsIndex
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.names import check_name
 
 if TYPE_CHECKING:
-    from stargazer_cli.assets import Alignment, AlignmentIndex, Asset, R1, R2, Reference, Variants, VariantsIndex
     from stargazer_cli.store import LocalStore
 
+_Kind = TypeVar("_Kind", bound=Asset)
 _DEFAULT_LANE = "L1"
 _DEFAULT_PLATFORM = "ILLUMINA"
 
@@ -27,8 +29,8 @@ class Lane:
     lane: str
     library: str
     platform: str
-    r1: "R1"
-    r2: "R2 | None"
+    r1: R1
+    r2: R2 | None
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,29 @@ class Sample:
 
     name: str
     lanes: tuple[Lane, ...] = ()
-    alignment: "Alignment | None" = None
-    alignment_index: "AlignmentIndex | None" = None
-    gvcf: "Variants | None" = None
-    gvcf_index: "VariantsIndex | None" = None
+    alignment: Alignment | None = None
+    alignment_index: AlignmentIndex | None = None
+    gvcf: Variants | None = None
+    gvcf_index: VariantsIndex | None = None
 
 
-def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> "Reference":
+def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> Reference:
     """Return the one reference of `build`, or the one that `cid` names.
 
     A FASTA that was decompressed from another candidate is not a second candidate.
     """
-    found = _distinct(store.find(asset="reference", build=build))
+    found = _distinct(Reference, store.find(asset="reference", build=build))
     if cid:
         chosen = [asset for asset in found if asset.cid == cid]
         if not chosen:
             raise UsageError(
                 f"No reference of build {build!r} has the CID {cid}.", _listing("references of it", found)
             )
-        return chosen[0]  # type: ignore[return-value]
+        return chosen[0]
     cids = {asset.cid for asset in found}
     roots = [asset for asset in found if not cids.intersection(asset.derived_from)]
     if not roots:
-        known = sorted({getattr(asset, "build", "") for asset in store.find(asset="reference")} - {""})
+        known = sorted({asset.build for asset in _distinct(Reference, store.find(asset="reference"))} - {""})
         raise UsageError(
             f"No reference of build {build!r} is in the store; "
             + (f"there are: {', '.join(known)}." if known else "it holds no reference."),
@@ -70,7 +72,7 @@ def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> "Refere
             f"{len(roots)} references have the build {build!r}.",
             f"Choose one with --reference CID. {_listing('They are', roots)}",
         )
-    return roots[0]  # type: ignore[return-value]
+    return roots[0]
 
 
 def resolve_samples(
@@ -106,17 +108,19 @@ def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], bu
         return Sample(name, lanes=lanes)
     alignment = _entry_alignment(store, name, reference_cids)
     if alignment is not None:
-        index = _companion(store.find(asset="alignment_index", alignment_cid=alignment.cid))
-        return Sample(name, alignment=alignment, alignment_index=index)  # type: ignore[arg-type]
-    gvcfs = _distinct(store.find(asset="variants", variant_type="gvcf", sample_id=name, build=build))
+        index = _companion(AlignmentIndex, store.find(asset="alignment_index", alignment_cid=alignment.cid))
+        return Sample(name, alignment=alignment, alignment_index=index)
+    gvcfs = _distinct(
+        Variants, store.find(asset="variants", variant_type="gvcf", sample_id=name, build=build)
+    )
     if len(gvcfs) > 1:
         raise UsageError(
             f"{len(gvcfs)} GVCFs of sample {name!r} have the build {build!r}.",
             f"Keep one, or add the reads. {_listing('They are', gvcfs)}",
         )
     if gvcfs:
-        index_of = _companion(store.find(asset="variants_index", variants_cid=gvcfs[0].cid))
-        return Sample(name, gvcf=gvcfs[0], gvcf_index=index_of)  # type: ignore[arg-type]
+        index_of = _companion(VariantsIndex, store.find(asset="variants_index", variants_cid=gvcfs[0].cid))
+        return Sample(name, gvcf=gvcfs[0], gvcf_index=index_of)
     raise _no_such_sample(store, name)
 
 
@@ -143,8 +147,8 @@ def _no_such_sample(store: "LocalStore", name: str) -> UsageError:
 
 
 def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
-    firsts: list[R1] = _one_record_each("R1", sample, store.find(asset="r1", sample_id=sample))
-    seconds: list[R2] = _one_record_each("R2", sample, store.find(asset="r2", sample_id=sample))
+    firsts: list[R1] = _one_record_each(R1, sample, store.find(asset="r1", sample_id=sample))
+    seconds: list[R2] = _one_record_each(R2, sample, store.find(asset="r2", sample_id=sample))
     lanes = []
     unpaired = {asset.cid: asset for asset in seconds}
     for r1 in firsts:
@@ -167,17 +171,17 @@ def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
             "Add its R1 in one call with it: stargazer assets add R1 R2 -k sample_id=…",
         )
     lanes.sort(key=lambda lane: (lane.library, lane.lane, lane.r1.cid))
-    for left, right in zip(lanes, lanes[1:], strict=False):
+    for left, right in pairwise(lanes):
         if (left.library, left.lane) == (right.library, right.lane):
             raise UsageError(
                 f"Two R1 of sample {sample!r} are of library {left.library!r}, lane {left.lane!r}: "
                 f"{left.r1.name} ({left.r1.cid}) and {right.r1.name} ({right.r1.cid}).",
-                "If both are wanted, add them with different -k lane=…; else use a sample id of its own for one.",
+                "Add both with different -k lane=…, or give one of them a sample id of its own.",
             )
     return tuple(lanes)
 
 
-def _mate(store: "LocalStore", sample: str, r1: "R1", seconds: Iterable["R2"]) -> "R2 | None":
+def _mate(store: "LocalStore", sample: str, r1: R1, seconds: Iterable[R2]) -> R2 | None:
     if r1.mate_cid:
         for r2 in seconds:
             if r2.cid == r1.mate_cid:
@@ -186,12 +190,11 @@ def _mate(store: "LocalStore", sample: str, r1: "R1", seconds: Iterable["R2"]) -
         where = f"it is in the store for sample {', '.join(others)}" if others else "it is not in the store"
         raise UsageError(
             f"The mate {r1.mate_cid} of {r1.name} (sample {sample!r}) is missing: {where}.",
-            f"Add the R2 with: stargazer assets add FILE -k asset=r2 -k sample_id={sample} -k mate_cid={r1.cid}",
+            "Add the R2 with: stargazer assets add FILE -k asset=r2 "
+            f"-k sample_id={sample} -k mate_cid={r1.cid}",
         )
     linked = [r2 for r2 in seconds if r2.mate_cid == r1.cid]
-    same_lane = [
-        r2 for r2 in seconds if not r2.mate_cid and (r2.lane, r2.library) == (r1.lane, r1.library)
-    ]
+    same_lane = [r2 for r2 in seconds if not r2.mate_cid and (r2.lane, r2.library) == (r1.lane, r1.library)]
     candidates = linked or same_lane
     if len(candidates) > 1:
         raise UsageError(
@@ -201,26 +204,28 @@ def _mate(store: "LocalStore", sample: str, r1: "R1", seconds: Iterable["R2"]) -
     return candidates[0] if candidates else None
 
 
-def _one_record_each(role: str, sample: str, found: Iterable["Asset"]) -> list:  # type: ignore[type-arg]
+def _one_record_each(kind: type[_Kind], sample: str, found: Iterable[Asset]) -> list[_Kind]:
     """One record for each CID; the same bytes under two read groups would be counted as two lanes."""
-    by_cid: dict[str, Asset] = {}
+    by_cid: dict[str, _Kind] = {}
     for asset in found:
+        if not isinstance(asset, kind):
+            continue
         other = by_cid.setdefault(asset.cid, asset)
         group = [getattr(a, key) for a in (other, asset) for key in ("lane", "library", "mate_cid")]
         if group[:3] != group[3:]:
             raise UsageError(
-                f"The {role} {asset.name} ({asset.cid}) of sample {sample!r} is recorded twice, "
+                f"The {kind.kind} {asset.name} ({asset.cid}) of sample {sample!r} is recorded twice, "
                 "with different lane, library or mate.",
                 "Use one record for a file: name the sample anew and add the reads once.",
             )
     return sorted(by_cid.values(), key=lambda asset: asset.cid)
 
 
-def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str]) -> "Alignment | None":
-    found: list[Alignment] = [
-        asset  # type: ignore[misc]
-        for asset in _distinct(store.find(asset="alignment", sample_id=sample))
-        if getattr(asset, "reference_cid", "") in reference_cids | {""}
+def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str]) -> Alignment | None:
+    found = [
+        asset
+        for asset in _distinct(Alignment, store.find(asset="alignment", sample_id=sample))
+        if asset.reference_cid in reference_cids | {""}
     ]
     ready = [asset for asset in found if asset.duplicates_marked]
     if len(ready) > 1:
@@ -230,7 +235,8 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
         )
     if found and not ready:
         raise UsageError(
-            f"The BAM {found[0].name} ({found[0].cid}) of sample {sample!r} is not recorded as duplicate-marked.",
+            f"The BAM {found[0].name} ({found[0].cid}) of sample {sample!r} is not recorded as "
+            "duplicate-marked.",
             "Mark duplicates first and add it with -k duplicates_marked=true, or add the reads.",
         )
     return ready[0] if ready else None
@@ -251,16 +257,18 @@ def _refuse_shared_reads(samples: Sequence[Sample]) -> None:
                     )
 
 
-def _companion(found: Iterable["Asset"]) -> "Asset | None":
-    return next(iter(sorted(found, key=lambda asset: asset.cid)), None)
+def _companion(kind: type[_Kind], found: Iterable[Asset]) -> _Kind | None:
+    return next(iter(_distinct(kind, found)), None)
 
 
-def _distinct(found: Iterable["Asset"]) -> list["Asset"]:
-    by_cid: dict[str, Asset] = {}
+def _distinct(kind: type[_Kind], found: Iterable[Asset]) -> list[_Kind]:
+    """One record for each CID, in the order of the CIDs."""
+    by_cid: dict[str, _Kind] = {}
     for asset in found:
-        by_cid.setdefault(asset.cid, asset)
+        if isinstance(asset, kind):
+            by_cid.setdefault(asset.cid, asset)
     return sorted(by_cid.values(), key=lambda asset: asset.cid)
 
 
-def _listing(what: str, found: Iterable["Asset"]) -> str:
+def _listing(what: str, found: Iterable[Asset]) -> str:
     return f"{what}: " + ", ".join(f"{asset.cid} ({asset.name})" for asset in found) + "."

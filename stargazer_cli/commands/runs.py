@@ -1,0 +1,63 @@
+"""`stargazer runs`: look at earlier runs."""
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.output import emit_json
+from stargazer_cli.runs import record
+
+
+@click.group()
+def runs() -> None:
+    """Look at earlier runs."""
+
+
+@runs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def list_runs(app: App, as_json: bool) -> None:
+    """List the runs, the newest first."""
+    found = [folder.load() for folder in record.every(app.settings.local / "runs")]
+    if as_json:
+        emit_json(
+            [
+                kept.model_dump(
+                    include={"run_id", "workflow", "status", "profile", "started_at", "ended_at", "error"}
+                )
+                for kept in found
+            ]
+        )
+        return
+    if not found:
+        click.echo("No run yet. Try: stargazer demo germline")
+    for kept in found:
+        click.echo(f"{kept.status:<11}  {kept.started_at}  {kept.run_id}")
+
+
+@runs.command("show")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole record.")
+@click.pass_obj
+def show_run(app: App, run_id: str, as_json: bool) -> None:
+    """Show what a run did, with what, and what it made."""
+    folder = record.find(app.settings.local / "runs", run_id)
+    kept = folder.load()
+    if as_json:
+        emit_json(kept.model_dump(mode="json"))
+        return
+    click.echo(f"run       {kept.run_id}")
+    click.echo(f"status    {kept.status}" + (f"  (exit {kept.exit_status})" if kept.exit_status else ""))
+    click.echo(f"workflow  {kept.workflow}  profile {kept.profile}  pipeline {kept.commit}")
+    click.echo(f"time      {kept.started_at} to {kept.ended_at or '-'}  attempts {kept.attempts}")
+    parts = "  ".join(f"{part} {seconds:.1f} s" for part, seconds in kept.timings.items())
+    click.echo(f"parts     {parts}")
+    for tool, version in sorted(kept.tools.items()):
+        click.echo(f"tool      {tool} {version}")
+    for path, cid in kept.plan.inputs.items():
+        click.echo(f"input     {cid}  {path.rpartition('/')[2]}")
+    for made in kept.assets:
+        word = "reused" if made.reused else "made"
+        click.echo(f"{word:<8}  {made.cid}  {made.name}")
+    if kept.error:
+        click.echo(f"error     {kept.error}")
+    click.echo(f"folder    {folder.path}")
