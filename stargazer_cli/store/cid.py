@@ -77,7 +77,7 @@ class CidHasher:
         """Take the next bytes of the file."""
         view = memoryview(data)
         self.size += len(view)
-        while len(view):
+        while view:
             if self._leaf_size == CHUNK:
                 self._close_leaf()
             piece = view[: CHUNK - self._leaf_size]

@@ -1,0 +1,372 @@
+"""The store on this machine: records in one metadata file, bytes once each under their CID."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stargazer_cli.assets.asset import Asset
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store import metadata
+from stargazer_cli.store.cid import check_cid
+from stargazer_cli.store.files import Source, remove_tree, sync_folder
+from stargazer_cli.store.match import Match
+
+if TYPE_CHECKING:
+    from tinydb.table import Table
+
+    from stargazer_cli.settings import Settings
+
+_LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
+_LONGEST_NAME = 200
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file to store, and what it is; `made_here`: our own pipeline made it and nobody will edit it."""
+
+    path: Path
+    asset: Asset
+    made_here: bool = False
+
+
+@dataclass(frozen=True)
+class Added:
+    """The asset as it is stored now, and whether that took anything."""
+
+    asset: Asset
+    status: Literal["added", "notneeded"]
+
+
+@dataclass(frozen=True)
+class _Entered:
+    """The bytes of a new file: their CID, and where they wait when the store has them not yet."""
+
+    cid: str
+    waiting: Path | None
+
+
+class LocalStore:
+    """Assets kept in one folder, safe for several processes at once."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.settings = settings
+        self.root = settings.local
+        self._metadata = self.root / "stargazer_local.json"
+        self._objects = self.root / "objects"
+        self._incoming = self.root / "incoming"
+
+    def add(self, files: Sequence[NewFile]) -> list[Added]:
+        """Store all of the files, or none: bytes once by CID, one record for each meaning of them.
+
+        A record is the same when CID and keyvalues are the same: it gains the run ids, and a recipe or
+        origin that it did not have; nothing of it is replaced.
+        """
+        if not files:
+            return []
+        with self._told(), self._workspace() as workspace:
+            sizes = {entry.stat().st_size for entry in os.scandir(self._objects)}
+            entered = [self._enter(file, workspace / str(number), sizes) for number, file in enumerate(files)]
+            with self._locked():
+                placed: list[Path] = []
+                try:
+                    self._place(entered, placed)
+                    with metadata.transaction(self._metadata) as table:
+                        added = self._record(table, files, entered)
+                except BaseException:
+                    self._take_back(placed)
+                    raise
+        restored = {path.name for path in placed}
+        return [
+            Added(self._typed(record), "added" if new or record["cid"] in restored else "notneeded")
+            for record, new in added
+        ]
+
+    def find(self, **filters: Any) -> list[Asset]:
+        """Find assets: each filter names a key or base field and gives its value, or a list of values.
+
+        Values may be typed or as text; None finds what is not set.
+        """
+        match = Match(filters)
+        with self._told():
+            return [self._typed(dict(record)) for record in metadata.read_table(self._metadata).search(match)]
+
+    def by_cid(self, cid: str) -> list[Asset]:
+        """Return every record of these bytes."""
+        return self.find(cid=cid)
+
+    def object(self, cid: str) -> Path | None:
+        """Return the file of a CID, or None when it is not here."""
+        if not cid.isalnum():
+            return None
+        path = self._objects / cid
+        return path if path.is_file() else None
+
+    def pull(self, cid: str, name: str = "", progress: Progress | None = None) -> Path:
+        """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
+        if here := self.object(cid):
+            return here
+        from stargazer_cli.store.gateway import download
+
+        check_cid(cid)
+        with self._told(), self._workspace() as workspace:
+            waiting = workspace / "0"
+            download(self.settings.pinata_gateway, cid, waiting, name=name, progress=progress)
+            with self._locked():
+                self._place([_Entered(cid, waiting)], [])
+        return self._objects / cid
+
+    def stage(self, cid: str, name: str) -> Path:
+        """Return a path that ends in `name` and is the same each time: what a pipeline is given."""
+        target = self.object(cid)
+        if target is None:
+            raise self._absent(cid, name)
+        path = self.root / "stage" / cid / _safe_name(name)
+        # Relative, so that the store may be moved.
+        link = f"../../objects/{cid}"
+        with self._told():
+            if path.is_symlink() and path.readlink() == Path(link):
+                return path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.parent / f".{secrets.token_hex(4)}.part"
+            partial.symlink_to(link)
+            partial.replace(path)
+        return path
+
+    def get(self, cid: str, dest: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
+        """Copy the file of a CID to `dest`, verified, in one step."""
+        dest = Path(dest)
+        if not overwrite and os.path.lexists(dest):
+            raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
+        if dest.is_dir():
+            raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
+        partial = dest.with_name(f".{secrets.token_hex(4)}.part")
+        try:
+            here = self.object(cid)
+            if here is None:
+                from stargazer_cli.store.gateway import download
+
+                names = [asset.name for asset in self.by_cid(check_cid(cid))]
+                download(
+                    self.settings.pinata_gateway, cid, partial, name="".join(names[:1]), progress=progress
+                )
+            else:
+                with Source(here) as source:
+                    found = source.copy_to(partial)
+                if found != cid:
+                    raise StargazerError(
+                        f"The stored file {here} is damaged: its content is {found}.",
+                        "Remove it and add the file again, or get it from a remote.",
+                    )
+            # What a user takes out is the user's to edit.
+            mask = os.umask(0)
+            os.umask(mask)
+            partial.chmod(0o666 & ~mask)
+            partial.replace(dest)
+            sync_folder(dest.parent)
+        except OSError as error:
+            raise StargazerError(f"{dest} cannot be written: {error.strerror}.") from error
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+        return dest
+
+    def _enter(self, file: NewFile, waiting: Path, sizes: set[int]) -> _Entered:
+        """Bring the bytes of a file into the workspace, unless the store has them."""
+        with Source(file.path) as source:
+            if file.made_here or source.size in sizes:
+                cid = source.cid()
+                if self.object(cid):
+                    return _Entered(cid, None)
+                if file.made_here and source.link_to(waiting):
+                    return _Entered(cid, waiting)
+            # Hashed from the bytes that were copied: they are what the name stands for.
+            return _Entered(source.copy_to(waiting), waiting)
+
+    def _place(self, entered: list[_Entered], placed: list[Path]) -> None:
+        """Give new bytes their name; the caller holds the lock. `placed` tells what was new."""
+        for entry in entered:
+            target = self._objects / entry.cid
+            if target.exists():
+                continue
+            if entry.waiting is None:
+                raise StargazerError(f"The object {entry.cid} was removed meanwhile.", "Add the files again.")
+            placed.append(target)
+            entry.waiting.rename(target)
+        if placed:
+            sync_folder(self._objects)
+
+    def _take_back(self, placed: list[Path]) -> None:
+        """Remove new objects after a failure, unless a record names them: then the change was written."""
+        with contextlib.suppress(Exception):
+            names = Match({"cid": [path.name for path in placed]})
+            kept = {record["cid"] for record in metadata.read_table(self._metadata).search(names)}
+            for path in placed:
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _record(
+        self, table: "Table", files: Sequence[NewFile], entered: list[_Entered]
+    ) -> list[tuple[dict[str, Any], bool]]:
+        """Write what the files are; gives each one's record and whether it is new."""
+        known = {_identity(doc): dict(doc) for doc in table.search(Match({"cid": [e.cid for e in entered]}))}
+        new: dict[tuple[Any, ...], dict[str, Any]] = {}
+        changes: dict[str, dict[str, Any]] = {}
+        result: list[tuple[dict[str, Any], bool]] = []
+        for file, entry in zip(files, entered, strict=True):
+            fresh = self._fresh_record(file, entry.cid)
+            identity = _identity(fresh)
+            record = known.get(identity)
+            is_new = record is None
+            if record is None:
+                record = known[identity] = new[identity] = fresh
+            else:
+                change = _gained(record, fresh)
+                record.update(change)
+                if change and identity not in new:
+                    changes.setdefault(record["id"], {}).update(change)
+            result.append((record, is_new))
+        if new:
+            table.insert_multiple(new.values())
+        if changes:
+            table.update(lambda doc: doc.update(changes.get(doc["id"], {})))
+        return result
+
+    def _fresh_record(self, file: NewFile, cid: str) -> dict[str, Any]:
+        asset = file.asset
+        name = asset.name or Path(file.path).name
+        return {
+            "id": secrets.token_hex(8),
+            "cid": cid,
+            # A name of the file system may hold bytes that are no text.
+            "name": os.fsencode(name).decode("utf-8", "replace"),
+            "keyvalues": asset.to_keyvalues(),
+            "run_ids": list(asset.run_ids),
+            "derived_from": list(asset.derived_from),
+            "recipe": asset.recipe,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "owner": asset.owner or self.settings.owner,
+        }
+
+    def _typed(self, record: dict[str, Any]) -> Asset:
+        from stargazer_cli.assets import specialize
+
+        return specialize(record | {"path": self.object(record["cid"])})
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the store's lock: one change at a time."""
+        from filelock import FileLock, Timeout
+
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "store.lock", timeout=_LOCK_TIMEOUT)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StargazerError(
+                f"Another process has held the store {self.root} for {_LOCK_TIMEOUT:.0f} s.",
+                "End it, or wait for it, and try again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _workspace(self) -> Iterator[Path]:
+        """Give a folder of our own on the store's file system; what a killed writer left is swept."""
+        self._objects.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(exist_ok=True)
+        workspace = self._incoming / secrets.token_hex(8)
+        with self._locked():
+            for left in self._incoming.iterdir():
+                _sweep(left)
+            workspace.mkdir()
+            handle = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(handle, fcntl.LOCK_EX)  # says to others that we live
+        try:
+            yield workspace
+        finally:
+            remove_tree(workspace)
+            os.close(handle)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a fault of the store's folder as one."""
+        try:
+            yield
+        except OSError as error:
+            reasons = {
+                errno.ENOSPC: "is full",
+                errno.EDQUOT: "is over its quota",
+                errno.EROFS: "is read-only",
+                errno.EACCES: "is not ours to write or read",
+                errno.EPERM: "is not ours to write",
+                errno.ENOTDIR: "is not a folder",
+                errno.EEXIST: "is not a folder",
+            }
+            reason = reasons.get(error.errno or 0, f"cannot be used ({error.strerror or error})")
+            raise StargazerError(
+                f"The store folder {self.root} {reason}. It was left as it was.",
+                "Make room or give rights there, or choose another folder: STARGAZER_LOCAL=/path stargazer …",
+            ) from error
+
+    def _absent(self, cid: str, name: str) -> StargazerError:
+        return StargazerError(
+            f"The file of {name or 'the asset'} ({cid}) is not in the store {self.root}.",
+            f"Get it from a remote: stargazer assets get {cid} -o {name or 'PATH'}",
+        )
+
+
+def get_client() -> LocalStore:
+    """Return the store that the settings name."""
+    from stargazer_cli.app import App
+
+    return App().store
+
+
+def _identity(record: Any) -> tuple[Any, ...]:
+    return record["cid"], *sorted(record["keyvalues"].items())
+
+
+def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
+    """Return what an existing record learns from being made again."""
+    change: dict[str, Any] = {}
+    more = [run for run in fresh["run_ids"] if run not in record["run_ids"]]
+    if more:
+        change["run_ids"] = record["run_ids"] + more
+    for key in ("recipe", "derived_from"):
+        if fresh[key] and not record[key]:
+            change[key] = fresh[key]
+    return change
+
+
+def _sweep(left: Path) -> None:
+    """Remove the workspace of a process that ended without doing so; a living one holds a lock on its own."""
+    with contextlib.suppress(OSError):
+        handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_tree(left)
+        finally:
+            os.close(handle)
+
+
+def _safe_name(name: str) -> str:
+    """Return a file name that no shell and no pipeline stumbles over; its end, which tools read, is kept."""
+    safe = _UNSAFE.sub("_", name)[-_LONGEST_NAME:]
+    if not safe.strip("._-"):
+        raise UsageError(f"{name!r} is not usable as a file name.")
+    return re.sub(r"^[.-]", "_", safe)
