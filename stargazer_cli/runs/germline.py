@@ -231,7 +231,7 @@ class _Planner:
     # Recipes and inputs
 
     def _cids_of(self, reference: "Reference") -> set[str]:
-        """Return the CIDs that an alignment to this reference may link to: itself, and its decompressed form."""
+        """Return the CIDs that an alignment to it may link to: the reference and its decompressed form."""
         derived = self.store.find(asset="reference", build=self.request.build)
         return {reference.cid} | {asset.cid for asset in derived if reference.cid in asset.derived_from}
 

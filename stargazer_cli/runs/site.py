@@ -1,0 +1,95 @@
+"""Where and with what a run is carried out: the store, the tools and the profile."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.runs import record
+from stargazer_cli.runs.versions import engine_of, planned
+
+if TYPE_CHECKING:
+    from stargazer_cli.settings import Settings
+    from stargazer_cli.store import LocalStore
+    from stargazer_cli.tools import Toolbox
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything around a run that is not its plan.
+
+    versions         task -> tool -> version that the profile will run
+    resolve_seconds  what resolve and reuse took, for the record
+    """
+
+    settings: "Settings"
+    store: "LocalStore"
+    toolbox: "Toolbox"
+    profile: str
+    needed: tuple[str, ...]
+    versions: dict[str, dict[str, str]]
+    keep_work: bool = False
+    resolve_seconds: float = 0.0
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all run records."""
+        return self.settings.local / "runs"
+
+    def after(self, seconds: float) -> "Site":
+        """Return the same site, knowing how long the plan took."""
+        return replace(self, resolve_seconds=seconds)
+
+    def require_tools(self) -> None:
+        """Refuse to go on where a tool that the profile needs is missing."""
+        missing = [name for name in self.needed if self.toolbox.tools[name].path is None]
+        if not missing:
+            return
+        if missing == ["bwa-mem2"]:
+            raise UsageError(
+                "The aligner bwa-mem2 is not on this machine.",
+                "Take the other aligner with --aligner bwa, or run in containers with --profile podman "
+                "(docker, apptainer).",
+            )
+        raise StargazerError(
+            f"The profile {self.profile!r} needs {', '.join(missing)}, not found on this machine.",
+            "Get what is missing with: stargazer setup    (look first with: stargazer doctor)",
+        )
+
+
+def find_site(
+    settings: "Settings", store: "LocalStore", profile: str, aligner: str, *, keep_work: bool = False
+) -> Site:
+    """Return the site for a profile; tools are looked for, never installed."""
+    from stargazer_cli.tools import locate, tools_for
+
+    needed = tuple(tools_for(profile, aligner))
+    toolbox = locate(settings)
+    return Site(
+        settings=settings,
+        store=store,
+        toolbox=toolbox,
+        profile=profile,
+        needed=needed,
+        versions={task: dict(tools) for task, tools in planned(profile, toolbox).items()},
+        keep_work=keep_work,
+    )
+
+
+def site_of_record(
+    settings: "Settings", store: "LocalStore", run_id: str, *, keep_work: bool = False
+) -> Site:
+    """Return the site that an earlier run had; its tools must still have the planned versions."""
+    kept = record.find(settings.local / "runs", run_id).load()
+    site = find_site(
+        settings, store, kept.profile, str(kept.plan.parameters.get("aligner", "bwa")), keep_work=keep_work
+    )
+    tasks = {task for spec in kept.plan.recipes for task in spec.tasks}
+    changed = [task for task in sorted(tasks) if kept.planned_versions.get(task) != site.versions.get(task)]
+    if changed and not engine_of(kept.profile):
+        raise UsageError(
+            f"The tools of {changed[0]} changed since the run {kept.run_id} began: "
+            f"{kept.planned_versions.get(changed[0])} then, {site.versions.get(changed[0])} now.",
+            "Start a new run: it reuses what is still valid.",
+        )
+    return site
