@@ -1,0 +1,45 @@
+"""What several tests share: a store in a temporary folder, the tools, and the real data sets."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stargazer_cli.settings import Settings
+from stargazer_cli.store import LocalStore
+from stargazer_cli.tools import Toolbox, locate
+
+BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings whose store is a folder with a space in its name, as users' folders have."""
+    monkeypatch.setenv("STARGAZER_LOCAL", str(tmp_path / "my store"))
+    return Settings()
+
+
+@pytest.fixture
+def store(settings: Settings) -> LocalStore:
+    return LocalStore(settings)
+
+
+@pytest.fixture
+def bundled() -> Path:
+    return BUNDLED
+
+
+@pytest.fixture(scope="session")
+def toolbox() -> Toolbox:
+    found = locate(Settings())
+    missing = [name for name in ("java", "nextflow", "gatk", "bwa", "samtools") if found.tools[name].path is None]
+    assert not missing, f"run `stargazer setup` first: {missing} are missing"
+    return found
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("STARGAZER_REAL_DATA")
+    if not folder:
+        pytest.skip("STARGAZER_REAL_DATA is not set: the real data sets are not here")
+    return Path(folder)
