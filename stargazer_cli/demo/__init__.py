@@ -1,1 +1,1 @@
-"""demo."""
+"""Pipelines on data whose result is known: bundled with the package, or fetched by CID."""

@@ -1,6 +1,7 @@
 """What a finished run found, in numbers.
 
-Reads come from duplicate metrics, variants from a VCF; calls are compared with a truth. Everything here reads files that already exist and returns plain values; nothing is printed.
+Reads come from duplicate metrics, variants from a VCF; calls are compared with a truth. Everything here
+reads files that already exist and returns plain values; nothing is printed.
 """
 
 import gzip

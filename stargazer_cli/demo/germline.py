@@ -1,0 +1,286 @@
+"""The germline demo: reads of a bundle to a joint VCF, and what a biologist wants to know about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stargazer_cli.demo import bundle as bundles
+from stargazer_cli.demo import summary
+from stargazer_cli.demo.bundle import Bundle
+from stargazer_cli.errors import StargazerError
+
+if TYPE_CHECKING:
+    from stargazer_cli.runs.execute import RunResult
+    from stargazer_cli.runs.germline import Aligner
+    from stargazer_cli.runs.record import MadeAsset
+    from stargazer_cli.settings import Settings
+    from stargazer_cli.store import LocalStore
+
+WORKFLOW = "germline_short_variant_discovery"
+
+_COLUMNS = {
+    "SNP": "SNPs",
+    "insertion": "insertions",
+    "deletion": "deletions",
+    "multi-allelic": "multi-allelic",
+}
+_PLURALS = _COLUMNS | {"multi-allelic": "multi-allelic sites", "other": "others"}
+_SHOWN_AT_MOST = 10
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """One line of the table; `reads` is None where no metrics are there."""
+
+    sample: str
+    reads: summary.ReadCounts | None
+    variants: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a demo run gave, and how it compares with what was planted."""
+
+    bundle: Bundle
+    run: "RunResult"
+    vcf: "MadeAsset"
+    vcf_path: Path
+    samples: tuple[SampleSummary, ...]
+    comparison: summary.Comparison | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that was planted was found, and nothing else; without a truth, whether it ran."""
+        return self.comparison is None or self.comparison.perfect
+
+
+def choose_aligner(settings: "Settings", profile: str, wanted: "Aligner | None", tell: Tell) -> "Aligner":
+    """Return the aligner to use: the wanted one, else bwa-mem2 where the profile has it, else bwa."""
+    from stargazer_cli.tools import locate, tools_for
+
+    if wanted is not None:
+        return wanted
+    preferred: Aligner = "bwa-mem2"
+    if preferred in tools_for(profile, preferred) and locate(settings, [preferred]).missing([preferred]):
+        tell(f"{preferred} is not on this machine; the demo aligns with bwa.")
+        return "bwa"
+    return preferred
+
+
+def run_demo(
+    settings: "Settings",
+    store: "LocalStore",
+    bundle: Bundle,
+    *,
+    profile: str,
+    aligner: "Aligner | None",
+    yes: bool,
+    tell: Tell,
+) -> Outcome:
+    """Get the tools, add the data, run the workflow, and look at what it made."""
+    from stargazer_cli.runs.execute import execute
+    from stargazer_cli.runs.germline import Request, plan
+    from stargazer_cli.runs.site import find_site
+    from stargazer_cli.tools import ensure, tools_for
+
+    chosen = choose_aligner(settings, profile, aligner, tell)
+    ensure(settings, tools_for(profile, chosen), yes=yes, echo=tell)
+    added = bundles.add(bundle, store)
+    new = sum(item.status == "added" for item in added)
+    tell(f"{len(added)} files of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
+    site = find_site(settings, store, profile, chosen)
+    request = Request(
+        workflow=WORKFLOW,
+        build=bundle.build,
+        samples=bundle.samples,
+        cohort_id=bundle.cohort_id,
+        aligner=chosen,
+        # By CID: another reference with the same build label is none of the demo's business.
+        reference=added[0].asset.cid,
+    )
+    result = execute(site, plan(store, request, site.versions), tell)
+    return examine(store, bundle, result)
+
+
+def examine(store: "LocalStore", bundle: Bundle, result: "RunResult") -> Outcome:
+    """Read the metrics and the VCF of a finished run, and compare its calls with the truth."""
+    vcf = _only(result.assets, asset="variants", variant_type="vcf")
+    calls = summary.read_vcf(_object(store, vcf))
+    variants = summary.count_variants(calls)
+    metrics = {
+        made.keyvalues.get("sample_id", ""): summary.read_duplicate_metrics(_object(store, made))
+        for made in result.assets
+        if made.keyvalues.get("asset") == "duplicate_metrics"
+    }
+    samples = tuple(
+        SampleSummary(sample, metrics.get(sample), variants[sample]) for sample in sorted(calls.samples)
+    )
+    published = result.outdir / "variants" / vcf.name if result.outdir else None
+    where = published if published is not None and published.exists() else _object(store, vcf)
+    return Outcome(bundle, result, vcf, where, samples, _compare(bundle, calls))
+
+
+def _compare(bundle: Bundle, calls: summary.Calls) -> summary.Comparison | None:
+    if bundle.truth is None:
+        return None
+    truth = renamed(summary.read_vcf(bundle.path(bundle.truth.name)), bundle.truth.samples)
+    return summary.compare(calls, truth, summary.read_fasta(bundle.path(bundle.reference.name)))
+
+
+def renamed(calls: summary.Calls, names: Mapping[str, str]) -> summary.Calls:
+    """Return the same calls with other sample names."""
+    return summary.Calls(
+        tuple(names[sample] for sample in calls.samples),
+        tuple(
+            replace(record, genotypes={names[sample]: called for sample, called in record.genotypes.items()})
+            for record in calls.records
+        ),
+    )
+
+
+def _only(assets: "Sequence[MadeAsset]", **wanted: str) -> "MadeAsset":
+    found = [made for made in assets if wanted.items() <= made.keyvalues.items()]
+    if len(found) != 1:
+        raise StargazerError(f"The run made {len(found)} joint VCFs; the demo expects one.")
+    return found[0]
+
+
+def _object(store: "LocalStore", made: "MadeAsset") -> Path:
+    path = store.object(made.cid)
+    if path is None:
+        raise StargazerError(
+            f"The store has no bytes of {made.name} ({made.cid}).", "Check it with: stargazer assets verify"
+        )
+    return path
+
+
+def as_text(outcome: Outcome) -> str:
+    """Write the summary for a person."""
+    return "\n".join(
+        [
+            f"Germline variants of {outcome.bundle.title}, build {outcome.bundle.build}",
+            "",
+            *_table(outcome.samples),
+            "",
+            *_check(outcome),
+            *_where(outcome),
+        ]
+    )
+
+
+def _table(samples: Sequence[SampleSummary]) -> list[str]:
+    columns = dict(_COLUMNS)
+    if any(sample.variants["other"] for sample in samples):
+        columns["other"] = "other"
+    rows = [["sample", "reads", "mapped", "duplicates", *columns.values()]]
+    for sample in samples:
+        reads = sample.reads
+        shown = (
+            [f"{reads.reads:,}", f"{reads.mapped_share:.1%}", f"{reads.duplicate_share:.1%}"]
+            if reads
+            else ["-", "-", "-"]
+        )
+        rows.append([sample.sample, *shown, *(str(sample.variants[kind]) for kind in columns)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+
+
+def _check(outcome: Outcome) -> list[str]:
+    comparison = outcome.comparison
+    if comparison is None:
+        return []
+    kinds = ", ".join(
+        f"{_PLURALS[kind]} {right} of {planted}" for kind, (right, planted) in comparison.by_kind().items()
+    )
+    lines = [
+        f"Planted variants found, with the right genotype in every sample: "
+        f"{len(comparison.right)} of {len(comparison.sites)}",
+        f"  {kinds}",
+    ]
+    wrong = [
+        f"{site}: {', '.join(f'{m.sample} {m.called}, planted {m.expected}' for m in site.mistakes)}"
+        for site in comparison.found
+        if site.mistakes
+    ]
+    extra = [f"{item} in {', '.join(item.samples)}" for item in comparison.extra]
+    lines += _listed("missed", [str(site) for site in comparison.missed])
+    lines += _listed("wrong genotype", wrong)
+    lines += _listed("called but not planted", extra)
+    return [*lines, ""]
+
+
+def _listed(what: str, items: Sequence[str]) -> list[str]:
+    more = len(items) - _SHOWN_AT_MOST
+    lines = [f"  {what}: {item}" for item in items[:_SHOWN_AT_MOST]]
+    return [*lines, f"  {what}: {more} more"] if more > 0 else lines
+
+
+def _where(outcome: Outcome) -> list[str]:
+    cid, run = outcome.vcf.cid, outcome.run
+    return [
+        f"VCF   {outcome.vcf_path}",
+        f"CID   {cid}",
+        f"Run   {run.run_id}" + ("" if run.computed else " (made earlier; nothing had to be computed)"),
+        "",
+        f"Next: stargazer assets get {cid} -o {outcome.bundle.name}.vcf.gz",
+        f"      stargazer assets query asset=variants build={outcome.bundle.build}",
+        f"      stargazer runs show {run.run_id}",
+    ]
+
+
+def as_document(outcome: Outcome) -> dict[str, Any]:
+    """Write the summary as one JSON document."""
+    run, comparison = outcome.run, outcome.comparison
+    return {
+        "data": outcome.bundle.name,
+        "passed": outcome.passed,
+        "run_id": run.run_id,
+        "status": run.status,
+        "outdir": str(run.outdir) if run.outdir else None,
+        "computed": run.computed,
+        "vcf": {"cid": outcome.vcf.cid, "name": outcome.vcf.name, "path": str(outcome.vcf_path)},
+        "samples": [_sample_document(sample) for sample in outcome.samples],
+        "truth": None if comparison is None else _comparison_document(comparison),
+        "assets": [made.model_dump(exclude={"id"}) for made in run.assets],
+    }
+
+
+def _sample_document(sample: SampleSummary) -> dict[str, Any]:
+    reads = sample.reads
+    return {
+        "sample": sample.sample,
+        "reads": reads.reads if reads else None,
+        "mapped": reads.mapped if reads else None,
+        "duplicates": reads.duplicates if reads else None,
+        "variants": dict(sample.variants),
+    }
+
+
+def _comparison_document(comparison: summary.Comparison) -> dict[str, Any]:
+    return {
+        "planted": len(comparison.sites),
+        "found": len(comparison.found),
+        "right": len(comparison.right),
+        "by_kind": {
+            kind: {"right": right, "planted": planted}
+            for kind, (right, planted) in comparison.by_kind().items()
+        },
+        "missed": [str(site) for site in comparison.missed],
+        "wrong_genotype": [
+            {
+                "site": str(site),
+                "samples": {m.sample: {"called": m.called, "planted": m.expected} for m in site.mistakes},
+            }
+            for site in comparison.found
+            if site.mistakes
+        ],
+        "extra": [{"allele": str(item), "samples": list(item.samples)} for item in comparison.extra],
+    }
