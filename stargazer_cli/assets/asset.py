@@ -38,7 +38,7 @@ def from_text(value: Any) -> Any:
 
 
 def _is_set(value: Any) -> bool:
-    return value is not None and value != "" and value != []
+    return value not in (None, "", [])
 
 
 class Asset(BaseModel):
@@ -50,7 +50,7 @@ class Asset(BaseModel):
 
     model_config = ConfigDict(
         extra="allow",
-        defer_build=True,
+        defer_build=True,  # a command builds the models of the kinds that it meets, not of all
         validate_assignment=True,
         allow_inf_nan=False,
         protected_namespaces=(),
@@ -84,11 +84,13 @@ class Asset(BaseModel):
             raise _explain(kind, error) from None
 
     def __init_subclass__(cls, **options: Any) -> None:
+        """Enter the class of a kind into `KINDS`."""
         super().__init_subclass__(**options)
         if cls.kind:
             KINDS[cls.kind] = cls
 
     def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field, under the rules that hold for a new asset."""
         kind = type(self).kind
         if kind and not name.startswith("_"):
             _refuse_unknown(kind, [name])
@@ -101,7 +103,7 @@ class Asset(BaseModel):
 
     @classmethod
     def fields(cls) -> tuple[str, ...]:
-        """The keys of this kind, without `asset`."""
+        """Return the keys of this kind, without `asset`."""
         return tuple(name for name in cls.model_fields if name not in BASE_FIELDS)
 
     @classmethod
@@ -180,18 +182,12 @@ class Asset(BaseModel):
 
         for key, value in fields.items():
             setattr(self, key, value)
-        self.name = self.name or Path(path).name
-        stored = _default_store().add([NewFile(Path(path), self)])[0].asset
+        stored = _default_store().add([NewFile(Path(path), self.model_copy(update={"cid": ""}))])[0].asset
         for name in BASE_FIELDS:
             setattr(self, name, getattr(stored, name))
 
 
-BASE_FIELDS = frozenset(Asset.__annotations__) - {
-    "model_config",
-    "kind",
-    "companion_kinds",
-    "companion_links",
-}
+BASE_FIELDS = frozenset(Asset.model_fields)
 
 
 class TypedAsset(Asset, extra="forbid"):
@@ -265,9 +261,8 @@ def _explain(kind: str, error: ValidationError) -> UsageError:
     key = ".".join(str(part) for part in first["loc"])
     wanted = _EXPECTED.get(first["type"])
     if first["type"] == "literal_error":
-        wanted = "one of " + first["ctx"]["expected"].removeprefix("'', ").replace("'", "").replace(
-            " or ", ", "
-        )
+        choices: str = first["ctx"]["expected"]
+        wanted = "one of " + choices.removeprefix("'', ").replace("'", "").replace(" or ", ", ")
     of = f" of asset={kind}" if kind else ""
     if wanted is None:
         return UsageError(f"{key}{of} is not usable: {first['msg']}.")

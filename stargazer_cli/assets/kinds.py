@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from stargazer_cli.assets.asset import TypedAsset
 from stargazer_cli.runs.names import check_name
@@ -166,7 +166,7 @@ class Variants(TypedAsset):
     build: str = ""
     vqsr_mode: str = ""
     sample_count: int | None = None
-    source_samples: list[str] = []
+    source_samples: list[str] = Field(default=[])
 
 
 class VariantsIndex(TypedAsset):

@@ -86,7 +86,7 @@ class CidHasher:
             view = view[len(piece) :]
 
     def cid(self) -> str:
-        """The CID of all bytes taken; the hasher cannot be used afterwards."""
+        """Return the CID of all bytes taken; the hasher cannot be used afterwards."""
         if self._leaf_size or not self._leaves:
             self._close_leaf()
         level = 0
@@ -116,7 +116,7 @@ class CidHasher:
 
 
 def cid_of(path: Path) -> str:
-    """The CID of a file."""
+    """Return the CID of a file."""
     hasher = CidHasher()
     buffer = memoryview(bytearray(_BUFFER))
     with path.open("rb", buffering=0) as stream:

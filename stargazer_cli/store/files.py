@@ -56,9 +56,11 @@ class Source:
         self.size = self._before.st_size
 
     def __enter__(self) -> "Source":
+        """Give the open file."""
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """Close it."""
         os.close(self._handle)
 
     def cid(self) -> str:

@@ -6,9 +6,10 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,21 +25,28 @@ if TYPE_CHECKING:
     from tinydb.table import Table
 
     from stargazer_cli.settings import Settings
+    from stargazer_cli.store.gateway import Progress
 
 _LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
 _LONGEST_NAME = 200
-
-Progress = Callable[[int, int | None], None]
+_THREADS = 4
 
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file to store, and what it is; `made_here`: our own pipeline made it and nobody will edit it."""
+    """A file to store, and what it is.
+
+    made_here   our own pipeline made it and nobody will edit it: the store may share its blocks
+    links       `*_cid` field -> another file of the same call, whose CID it takes
+    made_from   other files of the same call that belong in `derived_from`
+    """
 
     path: Path
     asset: Asset
     made_here: bool = False
+    links: Mapping[str, Path] = field(default_factory=dict)
+    made_from: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,16 @@ class LocalStore:
             return []
         with self._told(), self._workspace() as workspace:
             sizes = {entry.stat().st_size for entry in os.scandir(self._objects)}
-            entered = [self._enter(file, workspace / str(number), sizes) for number, file in enumerate(files)]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                waiting = [workspace / str(number) for number in range(len(files))]
+                entered = list(pool.map(lambda file, path: self._enter(file, path, sizes), files, waiting))
+            fresh = self._describe(files, entered)
             with self._locked():
                 placed: list[Path] = []
                 try:
                     self._place(entered, placed)
                     with metadata.transaction(self._metadata) as table:
-                        added = self._record(table, files, entered)
+                        added = _record(table, fresh)
                 except BaseException:
                     self._take_back(placed)
                     raise
@@ -113,7 +124,7 @@ class LocalStore:
         path = self._objects / cid
         return path if path.is_file() else None
 
-    def pull(self, cid: str, name: str = "", progress: Progress | None = None) -> Path:
+    def pull(self, cid: str, name: str = "", progress: "Progress | None" = None) -> Path:
         """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
         if here := self.object(cid):
             return here
@@ -144,7 +155,9 @@ class LocalStore:
             partial.replace(path)
         return path
 
-    def get(self, cid: str, dest: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
+    def get(
+        self, cid: str, dest: Path, *, overwrite: bool = False, progress: "Progress | None" = None
+    ) -> Path:
         """Copy the file of a CID to `dest`, verified, in one step."""
         dest = Path(dest)
         if not overwrite and os.path.lexists(dest):
@@ -216,48 +229,36 @@ class LocalStore:
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
 
-    def _record(
-        self, table: "Table", files: Sequence[NewFile], entered: list[_Entered]
-    ) -> list[tuple[dict[str, Any], bool]]:
-        """Write what the files are; gives each one's record and whether it is new."""
-        known = {_identity(doc): dict(doc) for doc in table.search(Match({"cid": [e.cid for e in entered]}))}
-        new: dict[tuple[Any, ...], dict[str, Any]] = {}
-        changes: dict[str, dict[str, Any]] = {}
-        result: list[tuple[dict[str, Any], bool]] = []
+    def _describe(self, files: Sequence[NewFile], entered: list[_Entered]) -> list[dict[str, Any]]:
+        """Return a record of each file, with the links between the files of the call made."""
+        cids = {Path(file.path): entry.cid for file, entry in zip(files, entered, strict=True)}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        records = []
         for file, entry in zip(files, entered, strict=True):
-            fresh = self._fresh_record(file, entry.cid)
-            identity = _identity(fresh)
-            record = known.get(identity)
-            is_new = record is None
-            if record is None:
-                record = known[identity] = new[identity] = fresh
-            else:
-                change = _gained(record, fresh)
-                record.update(change)
-                if change and identity not in new:
-                    changes.setdefault(record["id"], {}).update(change)
-            result.append((record, is_new))
-        if new:
-            table.insert_multiple(new.values())
-        if changes:
-            table.update(lambda doc: doc.update(changes.get(doc["id"], {})))
-        return result
-
-    def _fresh_record(self, file: NewFile, cid: str) -> dict[str, Any]:
-        asset = file.asset
-        name = asset.name or Path(file.path).name
-        return {
-            "id": secrets.token_hex(8),
-            "cid": cid,
-            # A name of the file system may hold bytes that are no text.
-            "name": os.fsencode(name).decode("utf-8", "replace"),
-            "keyvalues": asset.to_keyvalues(),
-            "run_ids": list(asset.run_ids),
-            "derived_from": list(asset.derived_from),
-            "recipe": asset.recipe,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "owner": asset.owner or self.settings.owner,
-        }
+            asset = file.asset.model_copy()
+            if asset.cid not in ("", entry.cid):
+                raise StargazerError(
+                    f"The file {file.path} is {entry.cid} and not {asset.cid} as was said: it has changed."
+                )
+            for key, path in file.links.items():
+                setattr(asset, key, cids[Path(path)])
+            origin = {*asset.derived_from, *(cids[Path(path)] for path in file.made_from)}
+            name = asset.name or Path(file.path).name
+            records.append(
+                {
+                    "id": secrets.token_hex(8),
+                    "cid": entry.cid,
+                    # A name of the file system may hold bytes that are no text.
+                    "name": os.fsencode(name).decode("utf-8", "replace"),
+                    "keyvalues": asset.to_keyvalues(),
+                    "run_ids": list(asset.run_ids),
+                    "derived_from": sorted(origin) if file.made_from else list(asset.derived_from),
+                    "recipe": asset.recipe,
+                    "created_at": now,
+                    "owner": asset.owner or self.settings.owner,
+                }
+            )
+        return records
 
     def _typed(self, record: dict[str, Any]) -> Asset:
         from stargazer_cli.assets import specialize
@@ -339,6 +340,32 @@ def get_client() -> LocalStore:
 
 def _identity(record: Any) -> tuple[Any, ...]:
     return record["cid"], *sorted(record["keyvalues"].items())
+
+
+def _record(table: "Table", fresh: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bool]]:
+    """Write the records; gives each as it is now and whether it is new."""
+    here = table.search(Match({"cid": [record["cid"] for record in fresh]}))
+    known = {_identity(record): dict(record) for record in here}
+    new: dict[tuple[Any, ...], dict[str, Any]] = {}
+    changed: dict[str, dict[str, Any]] = {}
+    result: list[tuple[dict[str, Any], bool]] = []
+    for candidate in fresh:
+        identity = _identity(candidate)
+        record = known.get(identity)
+        if record is None:
+            known[identity] = new[identity] = candidate
+            result.append((candidate, True))
+            continue
+        change = _gained(record, candidate)
+        record.update(change)
+        if change and identity not in new:
+            changed[record["id"]] = record
+        result.append((record, False))
+    if new:
+        table.insert_multiple(new.values())
+    if changed:
+        table.update(lambda doc: doc.update(changed.get(doc["id"], {})))
+    return result
 
 
 def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:

@@ -27,10 +27,11 @@ class Match:
                 among = classes or list(KINDS.values())
                 self._keys[key] = frozenset(text for value in values for text in _texts(key, value, among))
 
-    def __call__(self, record: Mapping[str, Any]) -> bool:
-        keyvalues = record["keyvalues"]
+    def __call__(self, value: Mapping[str, Any]) -> bool:
+        """Whether the record `value` matches."""
+        keyvalues = value["keyvalues"]
         return all(keyvalues.get(key) in wanted for key, wanted in self._keys.items()) and all(
-            not wanted.isdisjoint(record[key] if key in _LISTS else [record[key]])
+            not wanted.isdisjoint(value[key] if key in _LISTS else [value[key]])
             for key, wanted in self._base.items()
         )
 

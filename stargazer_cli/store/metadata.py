@@ -47,7 +47,7 @@ class AtomicJSONStorage(Storage):
     def _damaged(self, why: str) -> StargazerError:
         return StargazerError(
             f"The store's metadata file {self._path} is damaged: {why}. It was left as it is.",
-            "Put back a copy of it from a backup; the files themselves are in the folder 'objects' beside it.",
+            "Put back a copy of it from a backup; the files themselves are safe in 'objects' beside it.",
         )
 
 
