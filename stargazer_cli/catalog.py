@@ -5,6 +5,7 @@ parameters change its result. A workflow is a folder `subworkflows/<name>/` with
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from stargazer_cli.errors import StargazerError
 
 _SCRIPT = re.compile(r"^\s*script:\s*$(?P<body>.*?)(?=^\s*(?:stub|shell|exec|when):\s*$|\Z)", re.M | re.S)
 _CONTAINER = re.compile(r"^\s*container\s+['\"](?P<image>[^'\"]+)['\"]", re.M)
+_INCLUDE = re.compile(r"^include\s*\{[^}]*\}\s*from\s+['\"](?P<file>[^'\"]+)['\"]", re.M)
 _COMMENT = re.compile(r"^\s*//.*$", re.M)
 
 
@@ -68,32 +70,37 @@ class Task:
 
     @cached_property
     def script_digest(self) -> str:
-        """Sha256 of what the task runs: its script block and the scripts of `bin/` that it calls.
+        """Sha256 of what the task runs: its script block, what that includes, the scripts of `bin/` it calls.
 
         A change of the script may change the result although tool and parameters stay, so it is part
         of a recipe; comments and indentation are not.
         """
         match = _SCRIPT.search(self._source)
-        body = _COMMENT.sub("", match["body"] if match else self._source)
-        lines = [line.strip() for line in body.splitlines()]
-        digest = hashlib.sha256("\n".join(line for line in lines if line).encode())
-        for name, content in _scripts_called(body).items():
-            digest.update(name.encode())
-            digest.update(content)
-        return digest.hexdigest()
+        body = match["body"] if match else self._source
+        parts = {"script": _essence(body)}
+        for include in _INCLUDE.finditer(self._source):
+            parts[include["file"]] = _essence((self.folder / include["file"]).read_text(encoding="utf-8"))
+        parts |= _scripts_called(body)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _scripts_called(body: str) -> dict[str, bytes]:
+def _essence(source: str) -> str:
+    """Return the lines of a Nextflow source that do something, without indentation."""
+    lines = (line.strip() for line in _COMMENT.sub("", source).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _scripts_called(body: str) -> dict[str, str]:
     """Return the scripts of `bin/` whose names stand in `body`, and the ones that those call, by name."""
     available = {file.name: file for file in sorted((pipeline_dir() / "bin").glob("*")) if file.is_file()}
-    found: dict[str, bytes] = {}
+    found: dict[str, str] = {}
     queue = [body]
     while queue:
         text = queue.pop()
         for name, file in available.items():
             if name not in found and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text):
-                found[name] = file.read_bytes()
-                queue.append(found[name].decode(errors="replace"))
+                found[name] = file.read_text(encoding="utf-8")
+                queue.append(found[name])
     return dict(sorted(found.items()))
 
 

@@ -32,7 +32,9 @@ def bundled() -> Path:
 @pytest.fixture(scope="session")
 def toolbox() -> Toolbox:
     found = locate(Settings())
-    missing = [name for name in ("java", "nextflow", "gatk", "bwa", "samtools") if found.tools[name].path is None]
+    missing = [
+        name for name in ("java", "nextflow", "gatk", "bwa", "samtools") if found.tools[name].path is None
+    ]
     assert not missing, f"run `stargazer setup` first: {missing} are missing"
     return found
 

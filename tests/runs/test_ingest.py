@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stargazer_cli.assets import Alignment, AlignmentIndex
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.runs.ingest import Made, ingest
+from stargazer_cli.runs.plan import Plan
+from stargazer_cli.store import LocalStore, cid_of
+
+BAM = {
+    "asset": "alignment",
+    "path": "alignments/a.bam",
+    "stage": "mark_duplicates",
+    "sample_id": "a",
+    "format": "bam",
+    "duplicates_marked": True,
+    "reference_cid": "/in/ref.fa",
+    "derived_from": ["/in/a_R1.fq", "/in/ref.fa"],
+}
+BAI = {
+    "asset": "alignment_index",
+    "path": "alignments/a.bam.bai",
+    "stage": "mark_duplicates",
+    "sample_id": "a",
+    "alignment_cid": "alignments/a.bam",
+    "derived_from": ["alignments/a.bam"],
+}
+
+
+def _made(outdir: Path, entries: list[dict[str, Any]]) -> Made:
+    folder = outdir / "alignments"
+    folder.mkdir(parents=True)
+    (folder / "a.bam").write_bytes(b"bam")
+    (folder / "a.bam.bai").write_bytes(b"bai")
+    (outdir / "assets.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    plan = Plan(
+        workflow="preprocess_sample",
+        subject="a",
+        parameters={},
+        inputs={"/in/ref.fa": "cid-of-reference", "/in/a_R1.fq": "cid-of-reads"},
+    )
+    return Made(run_id="run-1", plan=plan, outdir=outdir, versions={}, owner="lab")
+
+
+def test_links_become_cids_and_the_maker_is_recorded(store: LocalStore, tmp_path: Path) -> None:
+    bam, bai = ingest(store, _made(tmp_path / "out", [BAM, BAI]))
+    assert isinstance(bam, Alignment)
+    assert isinstance(bai, AlignmentIndex)
+    assert bam.cid == cid_of(tmp_path / "out" / "alignments" / "a.bam")
+    assert bam.reference_cid == "cid-of-reference"
+    assert bam.derived_from == ["cid-of-reads", "cid-of-reference"]
+    assert bai.alignment_cid == bam.cid
+    assert bai.derived_from == [bam.cid]
+    assert bam.run_ids == ["run-1"]
+    assert bam.owner == "lab"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"path": "../outside.bam"}, "not a file in"),
+        ({"path": "alignments/missing.bam"}, "not a file in"),
+        ({"derived_from": ["/somewhere/else"]}, "no input and no output"),
+        ({"reference_cid": "gone.fa"}, "no input and no output"),
+        ({"colour": "blue"}, "colour"),
+    ],
+)
+def test_one_unsound_line_stores_nothing(
+    store: LocalStore, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    (tmp_path / "outside.bam").write_bytes(b"secret")
+    with pytest.raises(StargazerError, match=said):
+        ingest(store, _made(tmp_path / "out", [BAI, BAM | change]))
+    assert store.find() == []
+
+
+def test_a_missing_or_broken_manifest_stores_nothing(store: LocalStore, tmp_path: Path) -> None:
+    made = _made(tmp_path / "out", [BAM, BAI])
+    manifest = made.outdir / "assets.jsonl"
+    manifest.write_text(manifest.read_text() + '{"asset": "align')
+    with pytest.raises(StargazerError, match="line 3 is not a JSON object"):
+        ingest(store, made)
+    manifest.unlink()
+    with pytest.raises(StargazerError, match="without a manifest"):
+        ingest(store, made)
+    assert store.find() == []
