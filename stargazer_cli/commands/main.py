@@ -47,8 +47,8 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="stargazer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def _stargazer(ctx: click.Context, debug: bool) -> None:
-    """Genomics pipelines on content-addressed data."""
+def root(ctx: click.Context, debug: bool) -> None:
+    """Run genomics pipelines on content-addressed data."""
     ctx.obj = App(debug=debug)
 
 
@@ -62,7 +62,7 @@ def cli(args: list[str] | None = None) -> None:
     """Entry point: run a command; an error becomes one or two lines and an exit code."""
     debug = "--debug" in (sys.argv[1:] if args is None else args)
     try:
-        result: Any = _stargazer.main(args=args, prog_name="stargazer", standalone_mode=False)
+        result: Any = root.main(args=args, prog_name="stargazer", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("Error: Interrupted.", err=True)
         sys.exit(1)

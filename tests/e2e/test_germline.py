@@ -114,22 +114,24 @@ def test_a_plain_shell_run_of_the_same_tools_gives_the_same_calls(
 ) -> None:
     user, answer = trio
     script = Path(__file__).parent.parent.parent / "benchmarks" / "germline_plain.sh"
-    lanes = "child:{0}/child_L001_R1.fastq.gz:{0}/child_L001_R2.fastq.gz,{0}/child_L002_R1.fastq.gz:{0}/child_L002_R2.fastq.gz"
+    lanes = ",".join(
+        f"{bundled}/child_{n}_R1.fastq.gz:{bundled}/child_{n}_R2.fastq.gz" for n in ("L001", "L002")
+    )
     subprocess.run(
         [
             script,
-            "--threads",
+            "-t",
             "1",
             tmp_path / "plain",
             bundled / "reference.fa",
-            lanes.format(bundled),
+            f"child:{lanes}",
             *(f"{s}:{bundled}/{s}_R1.fastq.gz:{bundled}/{s}_R2.fastq.gz" for s in ("father", "mother")),
         ],
         env=toolbox.environment(),
         check=True,
         capture_output=True,
     )
-    (plain,) = (tmp_path / "plain").rglob("cohort.vcf.gz")
+    (plain,) = (tmp_path / "plain").rglob("joint.vcf.gz")
 
     def records(vcf: Path) -> list[str]:
         with gzip.open(vcf, "rt") as lines:
