@@ -53,8 +53,8 @@ def download(
         if found != cid:
             raise StargazerError(
                 f"{gateway} sent bytes for {what} whose CID is {found}; they were removed.",
-                "Try another gateway (PINATA_GATEWAY). Where each sends the same, the CID was made with another "
-                "chunk size or tree, which cannot be verified here.",
+                "Try another gateway (PINATA_GATEWAY). Where each sends the same, the CID was made with "
+                "another chunk size or tree, which cannot be verified here.",
             )
     except _Passing as fault:
         raise StargazerError(
