@@ -84,10 +84,12 @@ def run_demo(
     from stargazer_cli.runs.execute import execute
     from stargazer_cli.runs.germline import Request, plan
     from stargazer_cli.runs.site import find_site
-    from stargazer_cli.tools import ensure, tools_for
+    from stargazer_cli.tools import ensure, locate, tools_for
 
     chosen = choose_aligner(settings, profile, aligner, tell)
-    ensure(settings, tools_for(profile, chosen), yes=yes, echo=tell)
+    needed = tools_for(profile, chosen)
+    if locate(settings, needed).missing(needed):
+        ensure(settings, needed, yes=yes, echo=tell)
     added = bundles.add(bundle, store)
     new = sum(item.status == "added" for item in added)
     tell(f"{len(added)} files of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
@@ -101,7 +103,10 @@ def run_demo(
         # By CID: another reference with the same build label is none of the demo's business.
         reference=added[0].asset.cid,
     )
-    result = execute(site, plan(store, request, site.versions), tell)
+    planned = plan(store, request, site.versions)
+    if not planned.complete:
+        site.require_tools()
+    result = execute(site, planned, tell)
     return examine(store, bundle, result)
 
 
