@@ -36,13 +36,16 @@ def timed(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: 
     return Timing(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def alternate(repeats: int, subjects: Mapping[str, Callable[[int], Timing]]) -> dict[str, list[Timing]]:
+def alternate(
+    repeats: int, subjects: Mapping[str, Callable[[int], Timing]], *, progress: bool = True
+) -> dict[str, list[Timing]]:
     """Time each subject once a round, in turn, so that a busy minute of the machine hits all of them."""
     timings: dict[str, list[Timing]] = {name: [] for name in subjects}
     for number in range(repeats):
         for name, run in subjects.items():
             timings[name].append(run(number))
-            print(f"  round {number + 1}: {name} {timings[name][-1].wall:.2f} s", file=sys.stderr)
+            if progress:
+                print(f"  round {number + 1}: {name} {timings[name][-1].wall:.2f} s", file=sys.stderr)
     return timings
 
 

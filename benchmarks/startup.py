@@ -59,7 +59,8 @@ def main() -> None:
 
         for command in commands.values():
             timed(command)  # the first start of each writes byte code and fills the page cache
-        timings = alternate(options.repeats, {name: once(command) for name, command in commands.items()})
+        subjects = {name: once(command) for name, command in commands.items()}
+        timings = alternate(options.repeats, subjects, progress=False)
     rows = [[f"`{name}`", f"{wall(found):.3f}"] for name, found in timings.items()]
     print(table(["command", f"median wall of {options.repeats}, s"], rows))
 

@@ -229,7 +229,8 @@ class Site:
 
     def __str__(self) -> str:
         """Name the site as people do: snp3 chrA:1241 G>A."""
-        return f"{self.id} {self.contig}:{self.pos} {self.ref}>{','.join(self.alts)}"
+        change = f"{self.contig}:{self.pos} {self.ref}>{','.join(self.alts)}"
+        return change if self.id == "." else f"{self.id} {change}"
 
 
 @dataclass(frozen=True)
