@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore, NewFile
 
 MANIFEST = "assets.jsonl"
-_HASH_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,9 @@ def ingest(store: "LocalStore", made: Made) -> list["Asset"]:
     Nothing is stored unless every line is sound: a missing file, a path outside `outdir` or an unknown
     link refuses the whole manifest.
     """
-    from stargazer_cli.store import cid_of
-
     entries = read_manifest(made.outdir)
-    paths = [_inside(made.outdir, entry["path"]) for entry in entries]
-    with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        cids = list(pool.map(cid_of, paths))
-    links = made.plan.inputs | {entry["path"]: cid for entry, cid in zip(entries, cids, strict=True)}
-    new = [
-        _new_file(made, entry, path, cid, links)
-        for entry, path, cid in zip(entries, paths, cids, strict=True)
-    ]
-    return [added.asset for added in store.add(new)]
+    files = {entry["path"]: _inside(made.outdir, entry["path"]) for entry in entries}
+    return [added.asset for added in store.add([_new_file(made, entry, files) for entry in entries])]
 
 
 def read_manifest(outdir: Path) -> list[dict[str, Any]]:
@@ -76,42 +65,44 @@ def read_manifest(outdir: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _new_file(made: Made, entry: dict[str, Any], path: Path, cid: str, links: Mapping[str, str]) -> "NewFile":
+def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "NewFile":
+    """Return a file and what it is; links to files of the same run stay paths: the store knows their CIDs."""
     from stargazer_cli.assets import KINDS, new_asset
     from stargazer_cli.store import NewFile
 
-    kind = entry["asset"]
+    kind, path = entry["asset"], files[entry["path"]]
     declared = KINDS[kind].model_fields if kind in KINDS else {}
     fields = {key: value for key, value in entry.items() if key not in {"asset", "path", "derived_from"}}
     stage = fields["stage"]
     if "stage" not in declared:
         # The name of the step; only an AnnData also carries it as a field of its own.
         del fields["stage"]
-    for key, value in fields.items():
-        if key.endswith("_cid") and value:
-            fields[key] = _link(links, value, entry["path"])
+    links = {key: value for key, value in fields.items() if key.endswith("_cid") and value}
+    for value in (*links.values(), *entry["derived_from"]):
+        if value not in files and value not in made.plan.inputs:
+            raise StargazerError(
+                f"The manifest makes {entry['path']} from {value}: no input and no output of the run.",
+                "Nothing was stored; please report this.",
+            )
     spec = made.plan.recipe_of(stage, str(fields.get("sample_id", "")))
     asset = new_asset(
         kind,
-        cid=cid,
         name=path.name,
         run_ids=[made.run_id],
         owner=made.owner,
         recipe=spec.digest(made.versions) if spec else "",
-        derived_from=sorted({_link(links, value, entry["path"]) for value in entry["derived_from"]}),
-        **fields,
+        derived_from=sorted(
+            {made.plan.inputs[value] for value in entry["derived_from"] if value not in files}
+        ),
+        **{key: made.plan.inputs.get(value, "") if key in links else value for key, value in fields.items()},
     )
-    return NewFile(path, asset, made_here=True)
-
-
-def _link(links: Mapping[str, str], value: str, path: str) -> str:
-    try:
-        return links[value]
-    except KeyError:
-        raise StargazerError(
-            f"The manifest makes {path} from {value}, which is no input and no output of the run.",
-            "Nothing was stored; please report this.",
-        ) from None
+    return NewFile(
+        path,
+        asset,
+        made_here=True,
+        links={key: files[value] for key, value in links.items() if value in files},
+        made_from=tuple(files[value] for value in entry["derived_from"] if value in files),
+    )
 
 
 def _inside(outdir: Path, relative: str) -> Path:
