@@ -38,13 +38,15 @@ shift $((OPTIND - 1))
 out=$1 reference=$2
 shift 2
 mkdir -p "$out/reference" "$out/tmp"
+trap 'echo "line $LINENO failed: see $out/bwa.log and $out/gatk.log" >&2' ERR
 # Added to what the caller set, so that a class-data archive can be given the same way to both sides.
 export JDK_JAVA_OPTIONS="${JDK_JAVA_OPTIONS:-} -Xmx$heap"
 
 fasta=$out/reference/$(basename "$reference")
-cp "$reference" "$fasta"
+cp -f "$reference" "$fasta"
 bwa index "$fasta" 2>> "$out/bwa.log"
 samtools faidx "$fasta"
+rm -f "${fasta%.*}.dict"
 gatk CreateSequenceDictionary -R "$fasta" -O "${fasta%.*}.dict" --QUIET true >> "$out/gatk.log" 2>&1
 
 gvcfs=()
