@@ -78,6 +78,8 @@ class Asset(BaseModel):
             _refuse_unknown(kind, fields)
         else:
             fields = _bare(fields)
+        for key, value in fields.items():
+            _check_utf8(key, value)
         try:
             super().__init__(**fields)
         except ValidationError as error:
@@ -96,6 +98,7 @@ class Asset(BaseModel):
             _refuse_unknown(kind, [name])
         elif name not in BASE_FIELDS and not name.startswith("_"):
             value = to_text(value)
+        _check_utf8(name, value)
         try:
             super().__setattr__(name, value)
         except ValidationError as error:
@@ -217,15 +220,16 @@ def _bare(fields: dict[str, Any]) -> dict[str, Any]:
             raise UsageError("A key must not be empty.")
         if key not in BASE_FIELDS and value is not None:
             fields[key] = to_text(value)
-            _check_utf8(key, fields[key])
     return fields
 
 
-def _check_utf8(key: str, value: str) -> None:
+def _check_utf8(key: str, value: Any) -> None:
+    if key in BASE_FIELDS:
+        return
     try:
-        (key + value).encode()
+        (key + to_text(value)).encode()
     except UnicodeEncodeError:
-        raise UsageError(f"The key {key!r} or its value is not text in UTF-8.") from None
+        raise UsageError(f"{key!r} or its value is not text in UTF-8.") from None
 
 
 def _refuse_unknown(kind: str, keys: Any) -> None:
@@ -251,7 +255,6 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "list_type": 'a list, written as JSON: ["a", "b"]',
     "string_type": "text",
-    "string_unicode": "text in UTF-8",
 }
 
 

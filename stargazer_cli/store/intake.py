@@ -137,7 +137,7 @@ def _check_lanes(reads: list[_Candidate]) -> None:
             raise UsageError(
                 f"{other.path.name} and {each.path.name} would both be {each.kind.upper()} of sample "
                 f"{keyvalues['sample_id']} {where}.",
-                "Add each sample, and each lane that the names do not tell, in a call of its own: -k lane=L001",
+                "Add each in a call of its own, and name the lane: -k lane=L001",
             )
 
 

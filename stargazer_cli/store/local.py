@@ -92,17 +92,21 @@ class LocalStore:
             with self._locked():
                 placed: list[Path] = []
                 try:
-                    self._place(entered, placed)
                     with metadata.transaction(self._metadata) as table:
+                        self._place(entered, placed)
                         added = _record(table, fresh)
                 except BaseException:
                     self._take_back(placed)
                     raise
-        restored = {path.name for path in placed}
-        return [
-            Added(self._typed(record), "added" if new or record["cid"] in restored else "notneeded")
-            for record, new in added
-        ]
+        # What was missing and came back counts as added, even where its record was here.
+        restored = {path.name for path in placed} - {record["cid"] for record, new in added if new}
+        result = []
+        for record, new in added:
+            result.append(
+                Added(self._typed(record), "added" if new or record["cid"] in restored else "notneeded")
+            )
+            restored.discard(record["cid"])
+        return result
 
     def find(self, **filters: Any) -> list[Asset]:
         """Find assets: each filter names a key or base field and gives its value, or a list of values.
