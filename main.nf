@@ -1,0 +1,79 @@
+#!/usr/bin/env nextflow
+
+// Reads and checks the parameters, runs the workflow that they name, and writes the manifest.
+include { helpText; readParameters } from './subworkflows/functions/parameters.nf'
+include { readReference } from './subworkflows/functions/reference.nf'
+include { readSamplesheet } from './subworkflows/functions/samplesheet.nf'
+include { manifestLine; versionsDocument } from './subworkflows/functions/manifest.nf'
+include { PREPARE_REFERENCE } from './subworkflows/prepare_reference/main.nf'
+include { PREPROCESS_SAMPLE } from './subworkflows/preprocess_sample/main.nf'
+include { GERMLINE_SHORT_VARIANT_DISCOVERY } from './subworkflows/germline_short_variant_discovery/main.nf'
+
+// The workflows follow each other, and the one that is asked for is the last to run.
+// (They do not include each other: Nextflow 25.04's strict parser fails on a script with
+// includes that is itself included twice.)
+workflow STARGAZER {
+    take:
+    settings  // map: the parameters
+    reference // map: see PREPARE_REFERENCE
+    rows      // list: the samplesheet, [ meta, [ files ] ] a row
+
+    main:
+    // Reads need an aligner's index, and preparing a reference is asking for one.
+    aligner = settings.workflow == 'prepare_reference' || rows.any { meta, _files -> meta.entry == 'reads' } ? settings.aligner : ''
+    PREPARE_REFERENCE(reference, aligner)
+    assets = PREPARE_REFERENCE.out.assets
+    versions = PREPARE_REFERENCE.out.versions
+
+    if (settings.workflow != 'prepare_reference') {
+        PREPROCESS_SAMPLE(
+            channel.fromList(rows.findAll { meta, _files -> meta.entry != 'gvcf' }),
+            PREPARE_REFERENCE.out.index,
+            aligner,
+            settings.optical_duplicate_pixel_distance,
+            settings.save_intermediates,
+        )
+        assets = assets.mix(PREPROCESS_SAMPLE.out.assets)
+        versions = versions.mix(PREPROCESS_SAMPLE.out.versions)
+    }
+    if (settings.workflow == 'germline_short_variant_discovery') {
+        GERMLINE_SHORT_VARIANT_DISCOVERY(
+            PREPROCESS_SAMPLE.out.alignments,
+            channel.fromList(rows.findAll { meta, _files -> meta.entry == 'gvcf' }),
+            PREPARE_REFERENCE.out.genome,
+            settings,
+        )
+        assets = assets.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.assets)
+        versions = versions.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.versions)
+    }
+
+    emit:
+    assets
+    versions
+}
+
+workflow {
+    main:
+    schema = file("${projectDir}/nextflow_schema.json")
+    if (params.help) {
+        println(helpText(schema, workflow.manifest.version))
+    }
+    else {
+        settings = readParameters(params, schema)
+        reference = readReference(settings)
+        rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings.input, settings.workflow)
+        // A manifest of an earlier run must not stand beside the files of one that fails.
+        ['assets.jsonl', 'versions.json'].each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
+
+        STARGAZER(settings, reference, rows)
+        STARGAZER.out.assets
+            .map { asset -> manifestLine(asset) }
+            .toSortedList()
+            .map { lines -> lines.collect { line -> line + '\n' }.join('') }
+            .collectFile(name: 'assets.jsonl', storeDir: settings.outdir)
+        STARGAZER.out.versions
+            .toList()
+            .map { records -> versionsDocument(records) }
+            .collectFile(name: 'versions.json', storeDir: settings.outdir)
+    }
+}

@@ -1,0 +1,19 @@
+// The shell line that gives the JVM its heap: JDK_JAVA_OPTIONS reaches every launcher of GATK.
+// What the user has set there stays and, being last, wins.
+//   heap: share of the task's memory, less than 1 because the JVM and native code need some, too
+//   quick: whether to stop at the first compiler, which pays in a JVM that runs for seconds
+def javaOptions(memory, double heap, boolean quick) {
+    def options = []
+    if (memory) {
+        options << "-Xmx${(memory.toMega() * heap) as long}m"
+    }
+    if (quick) {
+        options << '-XX:TieredStopAtLevel=1'
+    }
+    return "export JDK_JAVA_OPTIONS=\"${options.join(' ')} \${JDK_JAVA_OPTIONS:-}\""
+}
+
+// Whether the input is so small that start-up decides how long a JVM runs.
+def isSmall(files) {
+    return [files].flatten().collect { item -> item.size() }.sum() < 200_000_000L
+}

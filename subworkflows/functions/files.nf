@@ -1,0 +1,75 @@
+// What a file is, by its first and last bytes and never by its name. All of this runs before
+// the first task does.
+def firstBytes(file, int count) {
+    return file.withInputStream { stream -> stream.readNBytes(count) }
+}
+
+def isGzip(file) {
+    return firstBytes(file, 2).encodeHex().toString() == '1f8b'
+}
+
+def isBgzip(file) {
+    def hex = firstBytes(file, 14).encodeHex().toString()
+    return hex.startsWith('1f8b0804') && hex.endsWith('4243')
+}
+
+// The first bytes of what is inside, for gzip as for plain files; null for a broken gzip.
+def firstBytesInside(file, int count) {
+    if (!isGzip(file)) {
+        return firstBytes(file, count)
+    }
+    try {
+        return file.withInputStream { stream -> new java.util.zip.GZIPInputStream(stream).readNBytes(count) }
+    }
+    catch (IOException _broken) {
+        return null
+    }
+}
+
+// Whether a bgzip file ends with the empty block that says it is whole.
+def isWholeBgzip(file) {
+    if (file.size() < 28) {
+        return false
+    }
+    def end = file.withInputStream { stream ->
+        stream.skipNBytes(file.size() - 28)
+        stream.readNBytes(28)
+    }
+    return end.encodeHex().toString() == '1f8b08040000000000ff0600424302001b0003000000000000000000'
+}
+
+// The lines of a bgzipped VCF's header, or an empty list where it cannot be read.
+def vcfHeader(file) {
+    try {
+        return file.withInputStream { stream ->
+            def header = []
+            new java.util.zip.GZIPInputStream(stream).newReader('UTF-8').any { line ->
+                header << line
+                !line.startsWith('##')
+            }
+            header
+        }
+    }
+    catch (IOException _broken) {
+        return []
+    }
+}
+
+// The problem with a file that must be there and hold something, or null.
+def problemOf(file) {
+    if (!file.exists()) {
+        return 'there is no such file'
+    }
+    if (file.isDirectory()) {
+        return 'is a folder, not a file'
+    }
+    if (!java.nio.file.Files.isReadable(file)) {
+        return 'may not be read by you'
+    }
+    return file.size() == 0 ? 'the file is empty' : null
+}
+
+// The same file under two names, through links, is still the same file.
+def identityOf(file) {
+    return file.fileSystem == java.nio.file.FileSystems.default ? file.toRealPath().toString() : file.toUriString()
+}

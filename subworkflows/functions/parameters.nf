@@ -1,0 +1,86 @@
+// The parameters, checked against nextflow_schema.json before anything else, without a plugin.
+include { isSafeName; nameRule } from './names.nf'
+
+def groupsOf(schema) {
+    return new groovy.json.JsonSlurper().parseText(schema.text)['$defs'].values()
+}
+
+def propertiesOf(schema) {
+    return groupsOf(schema).collectEntries { group -> group.properties }
+}
+
+// Returns a checked copy of the parameters, with strings where strings are declared: the command
+// line turns --cohort_id 42 into a number.
+def readParameters(Map given, schema) {
+    def properties = propertiesOf(schema)
+    def unknown = given.keySet().find { name -> !properties.containsKey(name) }
+    if (unknown) {
+        def near = properties.keySet().find { name -> plain(name) == plain(unknown) }
+        error("Unknown parameter --${unknown}${near ? ', did you mean --' + near + '?' : '; --help lists them'}")
+    }
+    def settings = properties.collectEntries { name, rule -> [name, checkedValue(name, given[name], rule)] }
+    if (!isSafeName(settings.cohort_id)) {
+        error("--cohort_id '${settings.cohort_id.take(120)}' cannot be used: ${nameRule()}")
+    }
+    if (!settings.fasta) {
+        error('--fasta is missing: the reference as a FASTA file, plain or gzipped')
+    }
+    if (!settings.input && settings.workflow != 'prepare_reference') {
+        error("--input is missing: ${settings.workflow} takes a samplesheet")
+    }
+    if (file(settings.outdir, glob: false).isFile()) {
+        error("--outdir ${settings.outdir}: is a file, not a folder")
+    }
+    return settings
+}
+
+def plain(String name) {
+    return name.toLowerCase().replaceAll(/[^a-z0-9]/, '')
+}
+
+def checkedValue(String name, value, Map rule) {
+    if (value == null) {
+        return null
+    }
+    def kinds = [
+        string: value instanceof CharSequence || value instanceof Number,
+        integer: value instanceof Integer || value instanceof Long,
+        number: value instanceof Number,
+        boolean: value instanceof Boolean,
+    ]
+    if (!kinds[rule.type]) {
+        error("--${name} ${value}: must be ${rule.type == 'integer' ? 'an' : 'a'} ${rule.type}")
+    }
+    def checked = rule.type == 'string' ? value.toString() : value
+    if (rule.type == 'string' && checked == '') {
+        error("--${name} is empty")
+    }
+    if (rule['enum'] && !(checked in rule['enum'])) {
+        error("--${name} ${checked}: must be one of ${rule['enum'].join(', ')}")
+    }
+    if (rule.pattern && !(checked ==~ rule.pattern)) {
+        error("--${name} ${checked}: is not of the form ${rule.examples?.first() ?: rule.pattern}")
+    }
+    if (rule.minimum != null && checked < rule.minimum) {
+        error("--${name} ${checked}: must be at least ${rule.minimum}")
+    }
+    if (rule.maximum != null && checked > rule.maximum) {
+        error("--${name} ${checked}: must be at most ${rule.maximum}")
+    }
+    return checked
+}
+
+def helpText(schema, String version) {
+    def groups = groupsOf(schema).collect { group ->
+        def width = group.properties.keySet().collect { name -> name.size() }.max() + 2
+        def lines = group.properties.collect { name, rule ->
+            def notes = [rule['enum'] ? rule['enum'].join(' | ') : rule.type, rule.containsKey('default') ? "default ${rule.default}" : null]
+            "  --${name.padRight(width)}${rule.description} [${notes.findAll().join(', ')}]"
+        }
+        ([group.title] + lines).join('\n')
+    }
+    return ([
+        "stargazer ${version}: germline short variants from reads, BAMs or GVCFs",
+        'nextflow run . --workflow germline_short_variant_discovery --input samplesheet.csv --fasta reference.fa [-profile docker|podman|apptainer|singularity|conda|slurm|test]',
+    ] + groups).join('\n\n') + '\n'
+}
