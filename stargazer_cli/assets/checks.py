@@ -1,6 +1,6 @@
 """Cheap looks at a file before it is stored, to see that it is what it is said to be.
 
-Only the beginning is read (and the end of a BAM), so the cost does not grow with the file.
+Only the beginning is read (and the end of a BAM or .vcf.gz), so the cost does not grow with the file.
 """
 
 import re
@@ -14,7 +14,7 @@ from stargazer_cli.errors import UsageError
 
 _HEAD = 1 << 20
 _GZIP = b"\x1f\x8b"
-# The empty block that ends every whole BAM file (SAM specification, 4.1.2).
+# The empty block that ends a whole file of bgzip (SAM specification, 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _CASAVA = re.compile(r"([12]):[YN]:\d+(:|$)")
 _MATE_SUFFIX = re.compile(r"/([12])$")
@@ -156,10 +156,15 @@ def _alignment(head: Head) -> None:
         return
     if not head.text.startswith(b"BAM\x01"):
         head.refuse("is neither BAM nor CRAM.", "Convert it: samtools view -b -o OUT.bam IN")
+    _check_end(head)
+
+
+def _check_end(head: Head) -> None:
+    """Refuse a file of bgzip's blocks (BAM, .vcf.gz) that lacks the last one."""
     with head.path.open("rb") as stream:
         stream.seek(-min(len(_BGZF_END), len(head.raw)), 2)
         if stream.read() != _BGZF_END:
-            head.refuse("is cut off: a BAM ends with an empty block, and it has none.", "Copy it again.")
+            head.refuse("is cut off: the empty block that ends such a file is missing.", "Copy it again.")
 
 
 def _alignment_index(head: Head) -> None:
@@ -170,6 +175,8 @@ def _alignment_index(head: Head) -> None:
 def _vcf(head: Head) -> None:
     if not head.text.startswith(b"##fileformat=VCF"):
         head.refuse("is not VCF: its first line is not '##fileformat=VCF…'.", "Check which file this is.")
+    if head.raw[12:14] == b"BC":  # bgzip's mark; plain gzip has no end to look for
+        _check_end(head)
 
 
 def _vcf_index(head: Head) -> None:

@@ -1,0 +1,454 @@
+"""`stargazer assets …` as a user runs it."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stargazer_cli.commands.main import cli
+from stargazer_cli.store import LocalStore, cid_of
+
+FASTA = ">chr1 test\nACGTACGT\n"
+VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+BAM_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+def fastq(name: str = "read1", comment: str = "", bases: str = "ACGT") -> str:
+    header = f"@{name} {comment}".rstrip()
+    return f"{header}\n{bases}\n+\n{'I' * len(bases)}\n" * 2
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
+    return path
+
+
+def bgzf(data: bytes) -> bytes:
+    """One BGZF block and the end mark."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = packer.compress(data) + packer.flush()
+    extra = b"BC\x02\x00" + (len(packed) + 25).to_bytes(2, "little")
+    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0" + extra
+    tail = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return head + packed + tail + BAM_END
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs commands in this process, as `stargazer ARGS` would."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capture = capfd
+
+    def __call__(self, *args: object) -> Result:
+        self._capture.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli([str(arg) for arg in args])
+        out, err = self._capture.readouterr()
+        return Result(int(ended.value.code or 0), out, err)
+
+    def refuses(self, *args: object) -> str:
+        """Run a command that must be refused as wrong usage, in an error of at most two lines."""
+        result = self(*args)
+        assert result.code == 2, result
+        assert result.out == ""
+        errors = result.err.splitlines()
+        assert [line.split(":")[0] for line in errors] in (["Error"], ["Error", "Hint"])
+        return result.err
+
+
+@pytest.fixture
+def run(store: LocalStore, capfd: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capfd)
+
+
+def test_mates_added_together_know_each_other(run: Shell, store: LocalStore, tmp_path: Path) -> None:
+    r1 = write(tmp_path / "NA1_R1.fq.gz", fastq("r", "1:N:0:AC"))
+    r2 = write(tmp_path / "NA1_R2.fq.gz", fastq("r", "2:N:0:AC"))
+    result = run("assets", "add", r2, r1, "-k", "sample_id=NA1", "--json")
+    assert result.code == 0
+    second, first = result.json
+    assert first == {
+        "cid": cid_of(r1),
+        "name": "NA1_R1.fq.gz",
+        "keyvalues": {"asset": "r1", "sample_id": "NA1", "mate_cid": cid_of(r2)},
+        "path": str(store.object(cid_of(r1))),
+        "status": "added",
+    }
+    assert second["keyvalues"] == {"asset": "r2", "sample_id": "NA1", "mate_cid": cid_of(r1)}
+    assert "NA1_R1.fq.gz: asset=r1, mate NA1_R2.fq.gz" in result.err
+
+
+def test_lanes_are_paired_each_and_named(run: Shell, tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"child_S1_L00{lane}_R{n}_001.fastq.gz", fastq(f"lane{lane}", f"{n}:N:0:AC"))
+        for lane in (1, 2)
+        for n in (1, 2)
+    ]
+    added = run("assets", "add", *files, "-k", "sample_id=child", "--json").json
+    assert [(a["keyvalues"]["asset"], a["keyvalues"]["lane"]) for a in added] == [
+        ("r1", "L001"),
+        ("r2", "L001"),
+        ("r1", "L002"),
+        ("r2", "L002"),
+    ]
+    cids = [asset["cid"] for asset in added]
+    assert [asset["keyvalues"]["mate_cid"] for asset in added] == [cids[1], cids[0], cids[3], cids[2]]
+
+
+def test_mates_are_found_beside_each_other_first(run: Shell, tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"run{lane}" / f"x_R{n}.fq", fastq(f"lane{lane}", f"{n}:N:0:A"))
+        for lane in (1, 2)
+        for n in (1, 2)
+    ]
+    added = run("assets", "add", *files, "--json").json
+    cids = [asset["cid"] for asset in added]
+    assert [asset["keyvalues"]["mate_cid"] for asset in added] == [cids[1], cids[0], cids[3], cids[2]]
+
+
+def test_mates_in_two_folders_are_found(run: Shell, tmp_path: Path) -> None:
+    one, two = write(tmp_path / "1/x_R1.fq", fastq()), write(tmp_path / "2/x_R2.fq", fastq())
+    added = run("assets", "add", one, two, "--json").json
+    assert [asset["keyvalues"]["mate_cid"] for asset in added] == [cid_of(two), cid_of(one)]
+
+
+def test_a_lane_that_is_given_goes_before_the_name(run: Shell, tmp_path: Path) -> None:
+    path = write(tmp_path / "x_L001_R1.fq", fastq())
+    [added] = run("assets", "add", path, "-k", "sample_id=x", "-k", "lane=L9", "--json").json
+    assert added["keyvalues"]["lane"] == "L9"
+
+
+def test_a_single_end_file_has_no_mate(run: Shell, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.fastq.gz", fastq())
+    [added] = run("assets", "add", path, "-k", "sample_id=x", "--json").json
+    assert added["keyvalues"] == {"asset": "r1", "sample_id": "x"}
+
+
+def test_two_files_that_a_run_could_not_tell_apart_are_refused(
+    run: Shell, store: LocalStore, tmp_path: Path
+) -> None:
+    files = [write(tmp_path / f"{name}_R{n}.fq", fastq(name)) for name in "ab" for n in (1, 2)]
+    error = run.refuses("assets", "add", *files, "-k", "sample_id=x")
+    assert "a_R1.fq and b_R1.fq would both be R1 of sample x without a lane" in error
+    assert "-k lane=L001" in error
+    assert store.find() == []
+
+
+def test_an_index_is_linked_to_its_file(run: Shell, tmp_path: Path) -> None:
+    bam, bai = write(tmp_path / "x.bam", bgzf(b"BAM\x01")), write(tmp_path / "x.bai", b"BAI\x01")
+    fasta, fai = write(tmp_path / "r.fa", FASTA), write(tmp_path / "r.fa.fai", "chr1\t8\t11\t8\t9\n")
+    sequences = write(tmp_path / "r.dict", "@HD\tVN:1.6\n")
+    added = run("assets", "add", bam, bai, "-k", "sample_id=x", "--json").json
+    assert added[0]["keyvalues"] == {"asset": "alignment", "sample_id": "x", "format": "bam"}
+    assert added[1]["keyvalues"]["alignment_cid"] == added[0]["cid"]
+    added = run("assets", "add", fai, fasta, sequences, "-k", "build=b", "--json").json
+    assert added[0]["keyvalues"] == {"asset": "reference_index", "build": "b", "reference_cid": cid_of(fasta)}
+    assert added[2]["keyvalues"]["reference_cid"] == cid_of(fasta)
+
+
+def test_adding_again_says_that_it_was_not_needed(run: Shell, store: LocalStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "r.fa", FASTA)
+    assert run("assets", "add", path, "-k", "build=b").out.splitlines()[1].startswith("added ")
+    before = (store.root / "stargazer_local.json").read_bytes()
+    again = run("assets", "add", path, "-k", "build=b")
+    assert again.code == 0
+    assert again.out.splitlines()[1].startswith("not needed  reference  b  ")
+    assert run("assets", "add", path, "-k", "build=b", "--json").json[0]["status"] == "notneeded"
+    assert (store.root / "stargazer_local.json").read_bytes() == before
+
+
+def test_a_kind_may_be_given_in_two_ways(run: Shell, tmp_path: Path) -> None:
+    path = write(tmp_path / "mills.vcf.gz", VCF)
+    keys = ["-k", "build=b", "-k", "known=true", "-k", "prior=12"]
+    one = run("assets", "add", path, "--kind", "known_sites", *keys, "--json").json
+    two = run("assets", "add", path, "-k", "asset=known_sites", *keys, "--json").json
+    assert one[0]["keyvalues"] == two[0]["keyvalues"]
+    assert one[0]["keyvalues"] == {"asset": "known_sites", "build": "b", "known": "true", "prior": "12.0"}
+    assert two[0]["status"] == "notneeded"
+
+
+def test_a_file_whose_name_says_nothing_is_a_bare_asset(run: Shell, tmp_path: Path) -> None:
+    result = run("assets", "add", write(tmp_path / "notes.txt", "x"), "-k", "project=p1", "--json")
+    assert result.json[0]["keyvalues"] == {"project": "p1"}
+    assert "no kind known by its name" in result.err
+    assert [a["name"] for a in run("assets", "query", "project=p1", "--json").json] == ["notes.txt"]
+
+
+def test_the_same_file_named_twice_is_one(run: Shell, tmp_path: Path) -> None:
+    path = write(tmp_path / "x_R1.fq", fastq())
+    assert len(run("assets", "add", path, path, "-k", "sample_id=x", "--json").json) == 1
+
+
+BROKEN: dict[str, tuple[str, str | bytes, str]] = {
+    "empty": ("x_R1.fq", "", "is empty"),
+    "no gzip": ("x_R1.fq.gz", b"raw:" + fastq().encode(), "is not compressed, though its name says so"),
+    "damaged gzip": ("x_R1.fq.gz", b"raw:\x1f\x8bgarbage follows here", "is damaged: its gzip data"),
+    "gzip cut off": ("x_R1.fq.gz", b"raw:" + gzip.compress(fastq().encode() * 9)[:-15], "is cut off"),
+    "gzip of nothing": ("x_R1.fq.gz", "", "is not FASTQ"),
+    "not fastq": ("x_R1.fq", FASTA, "is not FASTQ: its first line"),
+    "no plus": ("x_R1.fq", "@r\nACGT\nIIII\nIIII\n", "is not FASTQ: its third line"),
+    "cut in the first read": ("x_R1.fq", "@r\nACGT\n+", "is cut off in its first read"),
+    "qualities": ("x_R1.fq", "@r\nACGT\n+\nIII\n", "4 bases and 3 qualities"),
+    "R2 as R1": ("x_R1.fq.gz", fastq("r", "2:N:0:AC"), "is given as R1, but its reads say that they are R2"),
+    "R1 as R2": ("x_R2.fq.gz", fastq("r/1"), "is given as R2, but its reads say that they are R1"),
+    "not fasta": ("x.fa", fastq(), "is not FASTA"),
+    "not fasta inside gzip": ("x.fa.gz", fastq(), "is not FASTA"),
+    "not bam": ("x.bam", bgzf(b"SAM\x01"), "is neither BAM nor CRAM"),
+    "bam without its end": ("x.bam", bgzf(b"BAM\x01")[:-28], "is cut off: the empty block"),
+    "sam as bam": ("x.bam", "@HD\tVN:1.6\n", "is not compressed"),
+    "not bai": ("x.bai", "BAX", "is not an index of a BAM"),
+    "not vcf": ("x.vcf", "#CHROM\n", "is not VCF"),
+    "not vcf inside gzip": ("x.g.vcf.gz", FASTA, "is not VCF"),
+    "vcf without its end": ("x.vcf.gz", b"raw:" + bgzf(VCF.encode())[:-28], "is cut off: the empty block"),
+    "not tbi": ("x.vcf.gz.tbi", b"raw:" + gzip.compress(b"XXX"), "is not an index of a VCF"),
+    "not fai": ("x.fa.fai", FASTA, "is not a FASTA index"),
+    "not dict": ("x.dict", FASTA, "is not a sequence dictionary"),
+    "not h5ad": ("x.h5ad", "HDF", "is not HDF5"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_file_that_is_not_what_it_should_be_is_refused_and_nothing_stored(
+    run: Shell, store: LocalStore, tmp_path: Path, case: str
+) -> None:
+    name, content, problem = BROKEN[case]
+    if isinstance(content, bytes) and content.startswith(b"raw:"):
+        path = tmp_path / name
+        path.write_bytes(content.removeprefix(b"raw:"))
+    else:
+        path = write(tmp_path / name, content)
+    error = run.refuses("assets", "add", write(tmp_path / "good.fa", FASTA), path)
+    assert str(path) in error
+    assert problem in error
+    assert "Hint:" in error
+    assert store.find() == []
+    assert not store.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x_R1.fq", fastq(bases="ACGT" * 500_000)),
+        ("x_R1.fq", fastq().replace("\n", "\r\n")),
+        ("x_R1.fq", fastq()[:-1]),
+        ("x_R1.fq.gz", fastq("SRR1.1", "1 length=4")),
+        ("x_R1.fq.gz", fastq() * 200_000),
+        ("x.fa.gz", FASTA),
+        ("x.fa", "\n" + FASTA),
+        ("x.cram", b"CRAM\x03"),
+        ("x.bam", bgzf(b"BAM\x01" + bytes(range(256)) * 20)),
+        ("x.vcf.gz", VCF),
+        ("x.h5ad", b"\x89HDF\r\n\x1a\nrest"),
+        ("x.bed", "chr1\t0\t1\n"),
+        ("empty.txt", ""),
+    ],
+)
+def test_a_sound_file_is_taken(run: Shell, tmp_path: Path, name: str, content: str | bytes) -> None:
+    assert run("assets", "add", write(tmp_path / name, content)).code == 0
+
+
+def test_gzip_of_several_members_is_read_through(run: Shell, tmp_path: Path) -> None:
+    # bgzip and sequencers' software write many small members.
+    path = tmp_path / "x_R1.fq.gz"
+    path.write_bytes(
+        b"".join(gzip.compress(part.encode()) for part in fastq().split("\n", 1)[0])
+        + gzip.compress(b"\nACGT\n+\nIIII\n")
+    )
+    assert run("assets", "add", path).code == 0
+
+
+def test_files_that_are_no_mates_are_refused(run: Shell, store: LocalStore, tmp_path: Path) -> None:
+    one, two = write(tmp_path / "x_R1.fq", fastq("a/1")), write(tmp_path / "x_R2.fq", fastq("b/2"))
+    error = run.refuses("assets", "add", one, two)
+    assert "x_R1.fq and x_R2.fq are not mates: they begin with read 'a' and read 'b'" in error
+    assert store.find() == []
+
+
+@pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        (["r.fa", "-k", "build"], "'build' is not KEY=VALUE"),
+        (["r.fa", "-k", "=x"], "'=x' is not KEY=VALUE"),
+        (["r.fa", "-k", "build=a", "-k", "build=b"], "'build' is given twice"),
+        (["r.fa", "-k", "biuld=b"], "r.fa: asset=reference has no key 'biuld'. Did you mean 'build'?"),
+        (["r.fa", "--kind", "refrence"], "no asset kind 'refrence'. Did you mean 'reference'?"),
+        (["r.fa", "--kind", "reference", "-k", "asset=r1"], "contradict"),
+        (["r.fa", "-k", "recipe=x"], "'recipe' is kept by the store"),
+        (["none.fa"], "no file none.fa"),
+        ([".", "r.fa"], ". is a folder"),
+        (["r_R1.fq", "-k", "sample_id=a;rm -rf ~"], "sample id"),
+        (["r_R1.fq", "-k", "sample_id=../x"], "sample id"),
+        (["r_R1.fq", "-k", "sample_id=a b"], "sample id"),
+        (["r_R1.fq", "-k", "sample_id=" + "x" * 300], "(300 characters)"),
+        (["x.bam", "-k", "duplicates_marked=maybe"], "must be true or false"),
+    ],
+)
+def test_wrong_use_of_add(
+    run: Shell,
+    store: LocalStore,
+    tmp_path: Path,
+    args: list[str],
+    problem: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "r.fa", FASTA)
+    write(tmp_path / "r_R1.fq", fastq())
+    write(tmp_path / "x.bam", bgzf(b"BAM\x01"))
+    assert problem in run.refuses("assets", "add", *args)
+    assert not store.root.exists()
+
+
+class TestQuery:
+    @pytest.fixture(autouse=True)
+    def _files(self, run: Shell, tmp_path: Path) -> None:
+        run("assets", "add", write(tmp_path / "a_R1.fq", fastq()), "-k", "sample_id=a", "-k", "lane=L1")
+        run("assets", "add", write(tmp_path / "b_R1.fq", fastq("b")), "-k", "sample_id=b")
+        run("assets", "add", write(tmp_path / "r.fa", FASTA), "-k", "build=GRCh38")
+
+    def test_a_table_that_a_person_reads(self, run: Shell, store: LocalStore) -> None:
+        lines = run("assets", "query").out.splitlines()
+        assert lines[0].split() == ["kind", "of", "name", "cid"]
+        assert [re.split(r"  +", line)[:3] for line in lines[1:]] == [
+            ["r1", "a L1", "a_R1.fq"],
+            ["r1", "b", "b_R1.fq"],
+            ["reference", "GRCh38", "r.fa"],
+        ]
+        assert [line.split()[-1] for line in lines[1:]] == [asset.cid for asset in store.find()]
+
+    def test_filters(self, run: Shell) -> None:
+        def names(*filters: str) -> list[str]:
+            return [asset["name"] for asset in run("assets", "query", *filters, "--json").json]
+
+        assert names("asset=r1") == ["a_R1.fq", "b_R1.fq"]
+        assert names("asset=r1", "sample_id=b") == ["b_R1.fq"]
+        assert names("sample_id=a", "sample_id=b") == ["a_R1.fq", "b_R1.fq"]
+        assert names("build=GRCh38") == ["r.fa"]
+        assert names("name=r.fa") == ["r.fa"]
+        assert names("sample_id=c") == []
+
+    def test_json_has_the_path(self, run: Shell, store: LocalStore) -> None:
+        [asset] = run("assets", "query", "build=GRCh38", "--json").json
+        assert asset == {
+            "cid": asset["cid"],
+            "name": "r.fa",
+            "keyvalues": {"asset": "reference", "build": "GRCh38"},
+            "path": str(store.object(asset["cid"])),
+        }
+
+    def test_nothing_found_is_said_on_stderr(self, run: Shell) -> None:
+        result = run("assets", "query", "sample_id=c")
+        assert (result.code, result.out, result.err) == (0, "", "No asset matches.\n")
+
+    @pytest.mark.parametrize(
+        ("filters", "problem"),
+        [
+            (["sampel_id=a"], "'sampel_id' is not a key of any asset. Did you mean 'sample_id'?"),
+            (["asset=r1", "build=x"], "'build' is not a key of asset=r1"),
+            (["asset=r3"], "no asset kind 'r3'"),
+            (["duplicates_marked=maybe"], "must be true or false"),
+            (["path=/x"], "'path' is not a key"),
+            (["r1"], "'r1' is not KEY=VALUE"),
+        ],
+    )
+    def test_a_slip_is_told(self, run: Shell, filters: list[str], problem: str) -> None:
+        assert problem in run.refuses("assets", "query", *filters)
+
+    def test_names_cannot_disturb_the_terminal(self, run: Shell, tmp_path: Path) -> None:
+        run("assets", "add", write(tmp_path / "evil\x1b[31m\nname.txt", "x"))
+        out = run("assets", "query").out
+        assert r"evil\x1b[31m\nname.txt" in out
+        assert "\x1b" not in out
+
+
+def test_an_empty_store_is_said_to_be_empty(run: Shell, store: LocalStore) -> None:
+    result = run("assets", "query")
+    assert (result.code, result.out) == (0, "")
+    assert "holds no assets yet" in result.err
+    assert run("assets", "query", "--json").json == []
+    assert not store.root.exists()
+
+
+def test_get_copies_out(run: Shell, tmp_path: Path) -> None:
+    [asset] = run("assets", "add", write(tmp_path / "r.fa", FASTA), "--json").json
+    out = tmp_path / "out.fa"
+    assert run("assets", "get", asset["cid"], "-o", out).code == 0
+    assert out.read_text() == FASTA
+    out.write_text("precious")
+    assert "out.fa exists already" in run.refuses("assets", "get", asset["cid"], "-o", out)
+    assert out.read_text() == "precious"
+    assert run("assets", "get", asset["cid"], "-o", out, "--force").code == 0
+    assert out.read_text() == FASTA
+
+
+def test_get_into_a_folder_keeps_the_name(run: Shell, tmp_path: Path) -> None:
+    [asset] = run("assets", "add", write(tmp_path / "r.fa", FASTA), "--json").json
+    (tmp_path / "folder").mkdir()
+    assert run("assets", "get", asset["cid"], "-o", tmp_path / "folder").code == 0
+    assert (tmp_path / "folder" / "r.fa").read_text() == FASTA
+
+
+def test_get_of_what_is_nowhere(run: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "is not a CID" in run.refuses("assets", "get", "nonsense", "-o", tmp_path / "x")
+    monkeypatch.setenv("PINATA_GATEWAY", "")
+    cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+    result = run("assets", "get", cid, "-o", tmp_path / "x")
+    assert result.code == 1
+    assert "public downloads are off" in result.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_query_does_not_import_what_it_does_not_need(tmp_path: Path) -> None:
+    # Start-up time is kept by what is imported; the time itself is measured in benchmarks/.
+    code = (
+        "import sys; sys.argv = ['stargazer', 'assets', 'query', 'asset=r1']\n"
+        "from stargazer_cli.commands.main import cli\n"
+        "try: cli()\nexcept SystemExit: pass\n"
+        "print(*sorted({'httpx', 'rich', 'jgo', 'yaml', 'filelock'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"STARGAZER_LOCAL": str(tmp_path / "none")},
+    )
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.real_data
+def test_the_real_sets_are_taken(run: Shell, real_data: Path) -> None:
+    tp53, ceu = real_data / "germline_tp53", real_data / "germline_ceu10kb"
+    reads = sorted(tp53.glob("*.fq.gz"))
+    added = run("assets", "add", *reads, "-k", "sample_id=NA12829", "--json").json
+    assert [asset["keyvalues"]["mate_cid"] for asset in added] == [added[1]["cid"], added[0]["cid"]]
+    assert run("assets", "add", tp53 / "GRCh38_TP53.fa", "-k", "build=GRCh38").code == 0
+    assert run("assets", "add", *tp53.glob("Mills*"), "--kind", "known_sites").code == 0
+    for sample in ("HG001", "NA12891", "NA12892"):
+        reads = sorted((ceu / "reads").glob(f"{sample}_*"))
+        added = run("assets", "add", *reads, "-k", f"sample_id={sample}", "--json").json
+        assert [asset["keyvalues"]["mate_cid"] for asset in added] == [added[1]["cid"], added[0]["cid"]]
+    truth = sorted((ceu / "truth").glob("*.vcf.gz*"))
+    [vcf, tbi] = run("assets", "add", *truth, "-k", "sample_id=HG001", "--json").json
+    assert tbi["keyvalues"]["variants_cid"] == vcf["cid"]
+    assert run("assets", "add", ceu / "ref" / "chr20w.fa.gz", "-k", "build=GRCh37").code == 0
