@@ -73,13 +73,9 @@ class Lock:
         """Where the jars lie."""
         return tools / f"{self.tool}-{self.version}" / "jars"
 
-    def complete(self, tools: Path) -> bool:
-        """Whether every jar is there: by size, since a jar gets its name only when its bytes are right."""
-        return not missing(self, tools)
-
 
 def missing(lock: Lock, tools: Path) -> list[Jar]:
-    """List the jars that are not there, or not whole."""
+    """List the jars that are not there: by size, since a jar gets its name only when its bytes are right."""
     try:
         with os.scandir(lock.folder(tools)) as entries:
             sizes = {entry.name: entry.stat().st_size for entry in entries}

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Probes:
             if isinstance(known, dict):
                 self._known = known
         if fresh:
-            self._known = {key: entry for key, entry in self._known.items() if entry.get("version")}
+            self._known = {key: entry for key, entry in self._known.items() if entry.get("answer")}
 
     def version(self, tool: str, path: Path) -> str:
         """Return the version that the executable reports; an empty string when it reports none."""
@@ -79,21 +79,26 @@ class Probes:
             return ""
         # Nextflow's own launcher runs the version that NXF_VER names.
         variant = self._env.get("NXF_VER", "") if tool == "nextflow" else ""
-        key = f"{tool} {path} {variant}"
         stamp = [str(real), stat.st_size, stat.st_mtime_ns]
+        return self.remember(
+            f"{tool} {path} {variant}".rstrip(),
+            stamp,
+            lambda: (_java_release(real) if tool == "java" else "") or self._ask(tool, path),
+        )
+
+    def remember(self, key: str, stamp: list[Any], ask: Callable[[], str]) -> str:
+        """Return the answer to a question, asked again when `stamp` changed or it was empty for a while."""
         entry = self._known.get(key)
         if (
             isinstance(entry, dict)
             and entry.get("stamp") == stamp
-            and (entry.get("version") or 0 <= time.time() - entry.get("at", 0) < _FAILURE_SECONDS)
+            and (entry.get("answer") or 0 <= time.time() - entry.get("at", 0) < _FAILURE_SECONDS)
         ):
-            return str(entry["version"])
-        version = _java_release(real) if tool == "java" else ""
-        if not version:
-            version = self._ask(tool, path)
-        self._known[key] = {"stamp": stamp, "version": version, "at": int(time.time())}
+            return str(entry["answer"])
+        answer = ask()
+        self._known[key] = {"stamp": stamp, "answer": answer, "at": int(time.time())}
         self._changed = True
-        return version
+        return answer
 
     def save(self) -> None:
         """Write what was learnt; a folder that cannot be written only costs time."""

@@ -15,7 +15,7 @@ import click
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools.jars import Echo
-from stargazer_cli.tools.probe import run_quietly, which
+from stargazer_cli.tools.probe import Probes, run_quietly, which
 from stargazer_cli.tools.spec import CONDA_PACKAGES, CONDAS, ENGINES
 
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
@@ -76,20 +76,27 @@ def manager(env: Mapping[str, str]) -> Manager | None:
     return next(found, None)
 
 
-def command_to_get(tool: str, env: Mapping[str, str]) -> str:
+def command_to_get(tool: str, env: Mapping[str, str], probes: Probes) -> str:
     """Return the command that a user types to get a tool."""
     chosen = manager(env)
-    if chosen is not None and not (tool == "bwa-mem2" and _without_bwa_mem2(chosen, env)):
+    if chosen is not None and (tool != "bwa-mem2" or _may_have_bwa_mem2(chosen, env, probes)):
         command = shlex.join([*chosen.install, chosen.package(tool)])
         return f"sudo {command}" if chosen.needs_root and not _is_root() else command
-    if conda := _conda(env):
-        return f"{conda.name} install -c conda-forge -c bioconda {CONDA_PACKAGES[tool]}"
-    return f"conda install -c conda-forge -c bioconda {CONDA_PACKAGES[tool]}"
+    conda = _conda(env)
+    name = conda.name if conda else "conda"
+    return f"{name} install -c conda-forge -c bioconda {CONDA_PACKAGES[tool]}"
 
 
-def _without_bwa_mem2(chosen: Manager, env: Mapping[str, str]) -> bool:
-    """Whether bwa-mem2 is in no release of this distribution that can be told without asking it."""
-    return chosen.name != "apt-get" or not _offered(chosen, "bwa-mem2", env)
+def _may_have_bwa_mem2(chosen: Manager, env: Mapping[str, str], probes: Probes) -> bool:
+    """Whether this system's packages have bwa-mem2, which only the newest of some distributions do."""
+    if chosen.name != "apt-get":
+        return False
+    lists = Path("/var/lib/apt/lists")
+    stamp = [lists.stat().st_mtime_ns] if lists.exists() else []
+    offered = probes.remember(
+        "apt bwa-mem2", stamp, lambda: "yes" if _offered(chosen, "bwa-mem2", env) else "no"
+    )
+    return offered == "yes"
 
 
 def install(tools: list[str], folder: Path, *, yes: bool, echo: Echo) -> None:

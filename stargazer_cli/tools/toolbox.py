@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import java as java_runtime
+from stargazer_cli.tools import system
 from stargazer_cli.tools.jars import Lock
+from stargazer_cli.tools.jars import missing as missing_jars
 from stargazer_cli.tools.launchers import is_current, launcher
 from stargazer_cli.tools.probe import Probes, run_quietly, which
 from stargazer_cli.tools.spec import (
@@ -160,43 +162,37 @@ class _Search:
         return Tool("java", command_to_get="stargazer setup", note="; ".join(notes))
 
     def jvm_tool(self, name: str) -> Tool:
-        path = which(name, self.env, without=self.folder / "bin")
-        note = ""
-        if path is not None:
-            version = self.probes.version(name, path)
-            oldest = SPECS[name].oldest
-            if version and version_tuple(version) >= oldest:
-                return Tool(name, path, version, "PATH")
-            wanted = ".".join(map(str, oldest))
-            note = (
-                f"{version} on PATH is older than {wanted}"
-                if version
-                else f"{path} does not tell its version"
-            )
+        found = self._on_path(name)
+        if found.path is not None:
+            return found
         lock = Lock.load(name)
-        if is_current(lock, self.folder) and lock.complete(self.folder):
-            return Tool(name, launcher(name, self.folder), lock.version, "fetched", note=note)
-        return Tool(name, command_to_get="stargazer setup", note=note)
+        if is_current(lock, self.folder) and not missing_jars(lock, self.folder):
+            return Tool(name, launcher(name, self.folder), lock.version, "fetched", note=found.note)
+        return Tool(name, command_to_get="stargazer setup", note=found.note)
 
     def system_tool(self, name: str) -> Tool:
-        from stargazer_cli.tools.system import command_to_get, conda_bin
-
-        note = ""
-        if path := which(name, self.env):
-            version = self.probes.version(name, path)
-            oldest = SPECS[name].oldest
-            if version and version_tuple(version) >= oldest:
-                return Tool(name, path, version, "PATH")
-            wanted = ".".join(map(str, oldest))
-            note = (
-                f"{version} on PATH is older than {wanted}"
-                if version
-                else f"{path} does not tell its version"
-            )
-        folder = conda_bin(self.folder)
+        found = self._on_path(name)
+        if found.path is not None:
+            return found
+        folder = system.conda_bin(self.folder)
         if folder is not None and os.access(folder / name, os.X_OK):
-            return Tool(name, folder / name, self.probes.version(name, folder / name), "conda", note=note)
-        return Tool(name, command_to_get=command_to_get(name, self.env), note=note)
+            version = self.probes.version(name, folder / name)
+            return Tool(name, folder / name, version, "conda", note=found.note)
+        command = system.command_to_get(name, self.env, self.probes)
+        return Tool(name, command_to_get=command, note=found.note)
+
+    def _on_path(self, name: str) -> Tool:
+        """Return the tool on PATH if it is good enough, else one without a path that says why not."""
+        path = which(name, self.env, without=self.folder / "bin")
+        if path is None:
+            return Tool(name)
+        version = self.probes.version(name, path)
+        if not version:
+            return Tool(name, note=f"{path} does not answer")
+        oldest = SPECS[name].oldest
+        if version_tuple(version) < oldest:
+            return Tool(name, note=f"{version} on PATH is older than {'.'.join(map(str, oldest))}")
+        return Tool(name, path, version, "PATH")
 
     def engine(self, name: str) -> Tool:
         path = None

@@ -1,0 +1,53 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from stargazer_cli.settings import Settings
+
+
+class Machine:
+    """A machine of fake tools: its PATH holds only what a test puts there."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        self.tools = root / "the tools"
+        self.log = root / "log"
+        self._monkeypatch = monkeypatch
+        monkeypatch.setenv("PATH", str(self.bin))
+        monkeypatch.setenv("LOG", str(self.log))
+        for name in ("JAVA_HOME", "NXF_VER", "NXF_OFFLINE", "STARGAZER_MAVEN_REPOSITORY"):
+            monkeypatch.delenv(name, raising=False)
+        self.settings = Settings(STARGAZER_TOOLS=self.tools, STARGAZER_LOCAL=root / "local")
+
+    def add(self, name: str, body: str, folder: Path | None = None) -> Path:
+        """Put an executable on PATH: a shell script that first notes how it was called."""
+        file = (folder or self.bin) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'#!/bin/sh\necho "{name} $*" >> "$LOG"\n{body}\n')
+        file.chmod(file.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        return file
+
+    def add_java(self, version: str, home: Path) -> Path:
+        """Put a Java home somewhere, with its `release` file; returns its executable."""
+        (home / "lib").mkdir(parents=True)
+        (home / "release").write_text(f'IMPLEMENTOR="X"\nJAVA_VERSION="{version}"\n')
+        return self.add("java", f"echo 'openjdk version \"{version}\"' >&2", home / "bin")
+
+    def link(self, target: Path) -> Path:
+        """Put a link to an executable on PATH."""
+        (self.bin / target.name).symlink_to(target)
+        return self.bin / target.name
+
+    def calls(self) -> list[str]:
+        """How the fake tools were called so far."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def forget(self) -> None:
+        self.log.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path, monkeypatch)
