@@ -55,6 +55,14 @@ def which(name: str, env: Mapping[str, str], without: Path | None = None) -> Pat
     return None
 
 
+def engine_answers(engine: Path, env: Mapping[str, str]) -> bool:
+    """Whether an engine can start containers: Docker's command is no use without its daemon."""
+    if engine.name != "docker":
+        return True
+    answer = run_quietly([str(engine), "ps", "-q"], env, 5)
+    return answer is not None and answer[0] == 0
+
+
 class Probes:
     """The versions of the executables that were asked before, kept in a small file."""
 

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import click
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools.jars import Echo
-from stargazer_cli.tools.probe import Probes, run_quietly, which
+from stargazer_cli.tools.probe import Probes, engine_answers, run_quietly, which
 from stargazer_cli.tools.spec import CONDA_PACKAGES, CONDAS, ENGINES
 
+_APT_LISTS = Path("/var/lib/apt/lists")
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
 
 
@@ -53,7 +54,7 @@ MANAGERS = (
     Manager(
         "apk",
         install=("apk", "add", "--no-cache"),
-        has=("apk", "add", "--simulate", "--quiet"),
+        has=("apk", "search", "--exact", "--quiet"),
         refresh=("apk", "update"),
         names={"tabix": "htslib"},
     ),
@@ -91,8 +92,7 @@ def _may_have_bwa_mem2(chosen: Manager, env: Mapping[str, str], probes: Probes) 
     """Whether this system's packages have bwa-mem2, which only the newest of some distributions do."""
     if chosen.name != "apt-get":
         return False
-    lists = Path("/var/lib/apt/lists")
-    stamp = [lists.stat().st_mtime_ns] if lists.exists() else []
+    stamp = [_APT_LISTS.stat().st_mtime_ns] if _APT_LISTS.exists() else []
     offered = probes.remember(
         "apt bwa-mem2", stamp, lambda: "yes" if _offered(chosen, "bwa-mem2", env) else "no"
     )
@@ -109,7 +109,7 @@ def install(tools: list[str], folder: Path, *, yes: bool, echo: Echo) -> None:
     if left:
         left = _install_conda(left, folder, env, yes=yes, echo=echo)
     if left:
-        engines = [engine for engine in ENGINES if which(engine, env)]
+        engines = [name for name in ENGINES if (path := which(name, env)) and engine_answers(path, env)]
         names = ", ".join(left)
         if engines:
             echo(f"Not installed: {names}. `--profile {engines[0]}` runs with the images' own.")
@@ -129,11 +129,13 @@ def _install_packages(tools: list[str], env: Mapping[str, str], *, yes: bool, ec
         return tools
     can = not chosen.needs_root or _is_root()
     offered = [tool for tool in tools if _offered(chosen, tool, env)]
-    lists_are_empty = chosen.name != "apt-get" or not _has_lists()
-    if len(offered) < len(tools) and chosen.refresh and can and lists_are_empty:
-        # A fresh image has empty package lists.
-        _run([*chosen.refresh], echo)
-        offered = [tool for tool in tools if _offered(chosen, tool, env)]
+    if len(offered) < len(tools) and not (chosen.name == "apt-get" and _has_lists()):
+        # A fresh image has no package lists yet.
+        if chosen.refresh and can:
+            _run(chosen.refresh, echo)
+            offered = [tool for tool in tools if _offered(chosen, tool, env)]
+        elif chosen.name == "apt-get":
+            offered = [tool for tool in tools if tool != "bwa-mem2"]
     if not offered:
         return tools
     packages = list(dict.fromkeys(chosen.package(tool) for tool in offered))
@@ -141,12 +143,12 @@ def _install_packages(tools: list[str], env: Mapping[str, str], *, yes: bool, ec
     if not can:
         echo(f"Not root, so this is yours to run: sudo {shlex.join(command)}")
         return tools
-    if not yes and sys.stdin.isatty() and not click.confirm(f"Run `{shlex.join(command)}`?", default=True):
+    if not _agreed(command, yes):
         return tools
     if not _run(command, echo):
         # Stale lists name packages that are no longer there; a mirror may also hiccup.
         if chosen.refresh:
-            _run([*chosen.refresh], echo)
+            _run(chosen.refresh, echo)
         _run(command, echo)
     return [tool for tool in tools if which(tool, env) is None]
 
@@ -160,9 +162,11 @@ def _install_conda(
         return tools
     place = folder / "conda"
     channels = ["--override-channels", "-c", "conda-forge", "-c", "bioconda"]
-    packages = [CONDA_PACKAGES[tool] for tool in tools]
+    # What an earlier environment has is kept: it is made anew as a whole.
+    earlier = [tool for tool in CONDA_PACKAGES if (place / "bin" / tool).exists()]
+    packages = [CONDA_PACKAGES[tool] for tool in dict.fromkeys([*earlier, *tools])]
     command = [str(conda), "create", "-y", "-p", str(place), *channels, *packages]
-    if not yes and sys.stdin.isatty() and not click.confirm(f"Run `{shlex.join(command)}`?", default=True):
+    if not _agreed(command, yes):
         return tools
     # An environment keeps its path in its files, so it is made in place; the mark says that it is whole.
     shutil.rmtree(place, ignore_errors=True)
@@ -179,31 +183,50 @@ def _conda(env: Mapping[str, str]) -> Path | None:
 
 def _offered(chosen: Manager, tool: str, env: Mapping[str, str]) -> bool:
     answer = run_quietly([*chosen.has, chosen.package(tool)], env, 60)
-    return answer is not None and answer[0] == 0
+    # apk says nothing about a package that it does not know, and exits 0.
+    return answer is not None and answer[0] == 0 and answer[1].strip() != ""
+
+
+def _agreed(command: list[str], yes: bool) -> bool:
+    """Ask on a terminal; where nobody can answer, go on."""
+    if yes or not sys.stdin.isatty():
+        return True
+    return click.confirm(f"Run `{shlex.join(command)}`?", default=True, err=True)
 
 
 def _has_lists() -> bool:
     """Whether apt has downloaded package lists."""
     with contextlib.suppress(OSError):
-        return any(path.name.endswith(("_Packages", ".lz4")) for path in Path("/var/lib/apt/lists").iterdir())
+        return any(path.name.endswith(("_Packages", ".lz4")) for path in _APT_LISTS.iterdir())
     return False
 
 
-def _run(command: list[str], echo: Echo) -> bool:
+def _run(command: Sequence[str], echo: Echo) -> bool:
     """Run a command, telling what it is; its output is shown only when it fails."""
     echo(f"Running: {shlex.join(command)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            check=False,
-        )  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
     except OSError as error:
         raise StargazerError(f"{command[0]} does not start: {error.strerror}.") from None
-    if done.returncode != 0:
-        for line in (done.stdout + done.stderr).splitlines()[-5:]:
+    try:
+        output, _ = process.communicate()
+    except KeyboardInterrupt:
+        # The terminal sent Ctrl-C to the package manager, too: killing it would leave its database broken.
+        process.wait()
+        raise
+    if process.returncode != 0:
+        for line in output.splitlines()[-5:]:
             echo(f"  {line}")
-    return done.returncode == 0
+    return process.returncode == 0
 
 
 def _is_root() -> bool:

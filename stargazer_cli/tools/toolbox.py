@@ -13,7 +13,7 @@ from stargazer_cli.tools import system
 from stargazer_cli.tools.jars import Lock
 from stargazer_cli.tools.jars import missing as missing_jars
 from stargazer_cli.tools.launchers import is_current, launcher
-from stargazer_cli.tools.probe import Probes, run_quietly, which
+from stargazer_cli.tools.probe import Probes, engine_answers, which
 from stargazer_cli.tools.spec import (
     CONDAS,
     ENGINES,
@@ -204,12 +204,8 @@ class _Search:
         note = ""
         if not version:
             note = f"{path} does not tell its version"
-        elif name == "docker" and not self._docker_answers(path):
+        elif not engine_answers(path, self.env):
             note = "its daemon does not answer"
         if note:
             return Tool(name, command_to_get="start the Docker daemon", note=note)
         return Tool(name, path, version, "PATH")
-
-    def _docker_answers(self, docker: Path) -> bool:
-        answer = run_quietly([str(docker), "ps", "-q"], self.env, 5)
-        return answer is not None and answer[0] == 0

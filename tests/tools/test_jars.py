@@ -1,0 +1,201 @@
+import hashlib
+import http.server
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools import jars
+from stargazer_cli.tools.jars import Lock
+
+CONTENT = {f"org.example:part{number}:1.{number}": os.urandom(20_000 + number) for number in range(12)}
+
+
+def path_of(coordinates: str) -> str:
+    group, artifact, version, *_ = coordinates.split(":")
+    return f"/{group.replace('.', '/')}/{artifact}/{version}/{artifact}-{version}.jar"
+
+
+def lock_of(content: dict[str, bytes]) -> Lock:
+    lines = [f"{name} {len(data)} {hashlib.sha256(data).hexdigest()}" for name, data in content.items()]
+    return Lock("thing", "1.0", "# a comment\n" + "\n".join(lines) + "\n")
+
+
+class Repository:
+    """A Maven repository on the loopback device, whose answers a test can spoil."""
+
+    def __init__(self) -> None:
+        self.files = {path_of(name): data for name, data in CONTENT.items()}
+        self.fail_first: dict[str, int] = {}  # path -> how many requests are answered with 500
+        self.slow = 0.0
+        self.requests: Counter[str] = Counter()
+        repository = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                repository.requests[self.path] += 1
+                data = repository.files.get(self.path)
+                if repository.requests[self.path] <= repository.fail_first.get(self.path, 0):
+                    self.send_error(500)
+                elif data is None:
+                    self.send_error(404)
+                else:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    try:
+                        for start in range(0, len(data), 4096):
+                            self.wfile.write(data[start : start + 4096])
+                            time.sleep(repository.slow)
+                    except OSError:
+                        pass
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+
+@pytest.fixture
+def repository(monkeypatch):
+    repository = Repository()
+    monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", repository.url)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(jars, "FIRST_PAUSE", 0.01)
+    yield repository
+    repository.server.shutdown()
+    repository.server.server_close()
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.rglob("*") if file.is_file()}
+
+
+def test_every_jar_arrives_whole(repository, tmp_path):
+    lock, lines = lock_of(CONTENT), []
+    jars.fetch([lock], tmp_path, lines.append)
+    for name, data in CONTENT.items():
+        assert (lock.folder(tmp_path) / Path(path_of(name)).name).read_bytes() == data
+    assert names(tmp_path) == {Path(path_of(name)).name for name in CONTENT}
+    assert lines == ["Fetching thing 1.0: 12 files, 0 MB."]
+    repository.requests.clear()
+    jars.fetch([lock], tmp_path, lines.append)
+    assert not repository.requests
+
+
+def test_a_classifier_is_part_of_the_name(repository, tmp_path):
+    repository.files["/org/example/native/2.0/native-2.0-linux-x86_64.jar"] = b"native"
+    jars.fetch([lock_of({"org.example:native:2.0:linux-x86_64": b"native"})], tmp_path, print)
+    assert names(tmp_path) == {"native-2.0-linux-x86_64.jar"}
+
+
+def test_a_jar_with_other_bytes_is_refused(repository, tmp_path):
+    wrong = "org.example:part3:1.3"
+    good = CONTENT[wrong]
+    repository.files[path_of(wrong)] = good[:-1] + bytes([good[-1] ^ 1])
+    lock = lock_of(CONTENT)
+    with pytest.raises(StargazerError, match=r"org.example:part3:1.3: its checksum differs"):
+        jars.fetch([lock], tmp_path, print)
+    assert "part3-1.3.jar" not in names(tmp_path)
+    assert any(jar.name == "part3-1.3.jar" for jar in jars.missing(lock, tmp_path))
+    # The repository is mended: the second call fetches what is missing and nothing else.
+    repository.files[path_of(wrong)] = good
+    there = names(tmp_path)
+    repository.requests.clear()
+    jars.fetch([lock], tmp_path, print)
+    assert not jars.missing(lock, tmp_path)
+    assert not {Path(path).name for path in repository.requests} & there
+
+
+def test_a_server_that_fails_at_first_is_asked_again(repository, tmp_path):
+    for name in CONTENT:
+        repository.fail_first[path_of(name)] = 2
+    lock = lock_of(CONTENT)
+    jars.fetch([lock], tmp_path, print)
+    assert not jars.missing(lock, tmp_path)
+
+
+def test_a_server_that_keeps_failing_gives_one_clear_error(repository, tmp_path, monkeypatch):
+    secret = repository.url.replace("http://", "http://me:hunter2@")
+    monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", secret)
+    repository.files.clear()
+    with pytest.raises(StargazerError) as caught:
+        jars.fetch([lock_of(CONTENT)], tmp_path, print)
+    assert "Could not fetch org.example:part" in caught.value.message
+    assert "STARGAZER_MAVEN_REPOSITORY" in (caught.value.hint or "")
+    assert "hunter2" not in caught.value.message + (caught.value.hint or "")
+    assert not names(tmp_path)
+
+
+def test_no_server_gives_the_same_error(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", "http://127.0.0.1:9")
+    with pytest.raises(StargazerError, match="ConnectionError: the connection failed"):
+        jars.fetch([lock_of(CONTENT)], tmp_path, print)
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from stargazer_cli.tools import jars
+lock = jars.Lock("thing", "1.0", Path(sys.argv[1]).read_text())
+print("started", flush=True)
+jars.fetch([lock], Path(sys.argv[2]), print)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_fetch_that_is_ended_leaves_only_whole_jars_and_the_next_goes_on(repository, tmp_path, sent):
+    repository.slow = 0.02
+    lock, tools, file = lock_of(CONTENT), tmp_path / "tools", tmp_path / "lock"
+    file.write_text(lock.text)
+    command = [sys.executable, "-c", textwrap.dedent(FETCH), str(file), str(tools)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not (lock.folder(tools).is_dir() and names(lock.folder(tools))):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(sent)
+        assert process.wait(30) != 0
+    whole = names(lock.folder(tools))
+    left = {jar.name for jar in jars.missing(lock, tools)}
+    assert left
+    assert whole
+    assert not left & whole
+    for name, data in CONTENT.items():
+        jar = lock.folder(tools) / Path(path_of(name)).name
+        assert not jar.exists() or jar.read_bytes() == data
+    repository.slow = 0
+    repository.requests.clear()
+    jars.fetch([lock], tools, print)
+    assert not jars.missing(lock, tools)
+    assert not {Path(path).name for path in repository.requests} & whole
+    assert names(tools) == {Path(path_of(name)).name for name in CONTENT}
+
+
+def test_a_jar_whose_bytes_changed_later_is_fetched_again(repository, tmp_path):
+    lock = lock_of(CONTENT)
+    jars.fetch([lock], tmp_path, print)
+    victim = lock.folder(tmp_path) / "part5-1.5.jar"
+    data = victim.read_bytes()
+    victim.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    jars.drop_damaged(lock, tmp_path)
+    assert [jar.name for jar in jars.missing(lock, tmp_path)] == ["part5-1.5.jar"]
+
+
+@pytest.mark.parametrize("tool", ["nextflow", "gatk"])
+def test_the_lock_files_are_whole(tool):
+    lock = Lock.load(tool)
+    assert len({jar.name for jar in lock.jars}) == len(lock.jars) > 50
+    assert any(jar.coordinates.endswith(f":{tool}:{lock.version}") for jar in lock.jars)
+    assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in lock.jars)
