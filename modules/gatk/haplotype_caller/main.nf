@@ -32,8 +32,7 @@ process HAPLOTYPE_CALLER {
         --native-pair-hmm-threads ${task.cpus} \\
         --add-output-vcf-command-line false \\
         --use-jdk-deflater true \\
-        --use-jdk-inflater true \\
-        --tmp-dir .
+        --use-jdk-inflater true
     """
 
     stub:

@@ -26,6 +26,7 @@ process JOINT_CALL_GVCFS {
         given += indexed ? 1 : 0
         [sample, gvcf, indexed ? [tbis].flatten()[given - 1] : '-'].join('\\t')
     }
+    // GATK's own temporary folder is kept: in a work folder with a space in its path it reads no BED.
     // Intervals are a BED made from the .fai: in the form name:from-to a contig whose name has a
     // colon would be misread. Thousands of contigs are put into a few arrays.
     """
@@ -41,7 +42,7 @@ process JOINT_CALL_GVCFS {
         check_gvcf "\$gvcf" "\$sample"
         ln -s "../\$gvcf" "gvcfs/\$number.g.vcf.gz"
         if [ "\$tbi" = - ]; then
-            gatk IndexFeatureFile --input "gvcfs/\$number.g.vcf.gz" --tmp-dir .
+            gatk IndexFeatureFile --input "gvcfs/\$number.g.vcf.gz"
         else
             ln -s "../\$tbi" "gvcfs/\$number.g.vcf.gz.tbi"
         fi
@@ -56,8 +57,7 @@ process JOINT_CALL_GVCFS {
         --intervals contigs.bed \\
         --merge-contigs-into-num-partitions \$((contigs > 100 ? 100 : 0)) \\
         --batch-size 50 \\
-        --genomicsdb-shared-posixfs-optimizations true \\
-        --tmp-dir .
+        --genomicsdb-shared-posixfs-optimizations true
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
         --variant gendb://genomicsdb \\
@@ -67,8 +67,7 @@ process JOINT_CALL_GVCFS {
         --genomicsdb-shared-posixfs-optimizations true \\
         --add-output-vcf-command-line false \\
         --use-jdk-deflater true \\
-        --use-jdk-inflater true \\
-        --tmp-dir .
+        --use-jdk-inflater true
     """
 
     stub:
