@@ -76,13 +76,19 @@ class _Planner:
         self.index_task, self.align_task = _ALIGNER_TASKS[request.aligner]
 
     def plan(self) -> Plan:
+        self._decide()
+        order = catalog.workflows()[self.request.workflow].tasks
+        self.draft.steps.sort(key=lambda step: (order.index(step.stage), step.subject))
+        return self.draft
+
+    def _decide(self) -> None:
         reference = resolve_reference(self.store, self.request.build, self.request.reference)
         self.reference_source = Source(role="reference", cid=reference.cid)
         # bwa reads a gzipped FASTA, samtools and GATK do not: the pipeline decompresses it once.
         self.reference_tasks = ("decompress_fasta",) if _is_gzip(reference) else ()
         if self.request.workflow == "prepare_reference":
             self._prepare_reference(reference, with_index=True)
-            return self.draft
+            return
         samples = resolve_samples(
             self.store, self.request.samples, self._cids_of(reference), self.request.build
         )
@@ -92,7 +98,6 @@ class _Planner:
             check_name("cohort id", self.request.cohort_id)
             self.draft.parameters["cohort_id"] = self.request.cohort_id
             self._call(reference, samples)
-        return self.draft
 
     # Workflows
 

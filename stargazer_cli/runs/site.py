@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli import catalog
+from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.versions import engine_of, planned
 
@@ -42,19 +43,13 @@ class Site:
 
     def require_tools(self) -> None:
         """Refuse to go on where a tool that the profile needs is missing."""
-        missing = [name for name in self.needed if self.toolbox.tools[name].path is None]
-        if not missing:
-            return
-        if missing == ["bwa-mem2"]:
+        if [tool.name for tool in self.toolbox.missing(self.needed)] == ["bwa-mem2"]:
             raise UsageError(
                 "The aligner bwa-mem2 is not on this machine.",
                 "Take the other aligner with --aligner bwa, or run in containers with --profile podman "
                 "(docker, apptainer).",
             )
-        raise StargazerError(
-            f"The profile {self.profile!r} needs {', '.join(missing)}, not found on this machine.",
-            "Get what is missing with: stargazer setup    (look first with: stargazer doctor)",
-        )
+        self.toolbox.require(self.needed)
 
 
 def find_site(
@@ -64,7 +59,8 @@ def find_site(
     from stargazer_cli.tools import locate, tools_for
 
     needed = tuple(tools_for(profile, aligner))
-    toolbox = locate(settings)
+    used = (tool for task in catalog.tasks().values() for tool in task.tools)
+    toolbox = locate(settings, dict.fromkeys((*needed, *used)))
     return Site(
         settings=settings,
         store=store,
