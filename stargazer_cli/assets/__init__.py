@@ -1,10 +1,9 @@
 """Typed assets: what a file is, in fields that a query can name."""
 
-from difflib import get_close_matches
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, TypedAsset, from_text, to_text
+from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, TypedAsset, did_you_mean, from_text, to_text
 from stargazer_cli.assets.infer import infer_kind
 from stargazer_cli.assets.kinds import (
     R1,
@@ -42,9 +41,8 @@ def kind_class(kind: str) -> type[Asset]:
     if not kind:
         return Asset
     if kind not in KINDS:
-        near = get_close_matches(kind, KINDS, 1)
         raise UsageError(
-            f"There is no asset kind {kind!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
+            f"There is no asset kind {kind!r}.{did_you_mean(kind, KINDS)}",
             f"The kinds are: {', '.join(sorted(KINDS))}.",
         )
     return KINDS[kind]
@@ -122,6 +120,7 @@ __all__ = [
     "Variants",
     "VariantsIndex",
     "assemble",
+    "did_you_mean",
     "from_text",
     "generate_query_combinations",
     "infer_kind",

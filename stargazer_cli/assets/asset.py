@@ -5,7 +5,7 @@ type is JSON, and what is not set is left out.
 """
 
 import json
-from difflib import get_close_matches
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_origin
 
@@ -35,6 +35,14 @@ def from_text(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of an error about `word`: the known word that is most like it, if one is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _is_set(value: Any) -> bool:
@@ -237,9 +245,8 @@ def _refuse_unknown(kind: str, keys: Any) -> None:
     for key in keys:
         if key not in allowed:
             names = KINDS[kind].fields()
-            near = get_close_matches(key, names, 1)
             raise UsageError(
-                f"asset={kind} has no key {key!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
+                f"asset={kind} has no key {key!r}.{did_you_mean(key, names)}",
                 f"Its keys are: {', '.join(names)}.",
             )
 

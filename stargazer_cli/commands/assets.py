@@ -104,9 +104,7 @@ def _parse(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def _check_keys(store: "LocalStore", filters: dict[str, list[str]]) -> None:
     """Refuse a key or kind that nothing has: it is a slip, and would silently find nothing."""
-    from difflib import get_close_matches
-
-    from stargazer_cli.assets import BASE_FIELDS, KINDS, kind_class
+    from stargazer_cli.assets import BASE_FIELDS, KINDS, did_you_mean, kind_class
 
     wanted = filters.get("asset", list(KINDS))
     known = {"asset"} | (BASE_FIELDS - {"path"})
@@ -121,10 +119,9 @@ def _check_keys(store: "LocalStore", filters: dict[str, list[str]]) -> None:
             kind_class(kind)
     for key in filters:
         if key not in known:
-            near = get_close_matches(key, known, 1)
             of = f"asset={' or '.join(wanted)}" if "asset" in filters else "any asset"
             raise UsageError(
-                f"{key!r} is not a key of {of}." + (f" Did you mean {near[0]!r}?" if near else ""),
+                f"{key!r} is not a key of {of}.{did_you_mean(key, known)}",
                 f"The keys are: {', '.join(sorted(known))}.",
             )
 

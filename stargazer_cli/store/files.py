@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def sync_folder(folder: Path) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
         with partial.open("xb") as stream:
             stream.write(content)
@@ -69,9 +68,9 @@ class Source:
         self._check_unchanged()
         return hasher.cid()
 
-    def copy_to(self, target: Path) -> str:
+    def copy_to(self, target: Path, *, read_only: bool = True) -> str:
         """Copy the file to the new path `target`, and return the CID of the bytes that are there."""
-        handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             try:
                 fcntl.ioctl(handle, _FICLONE, self._handle)
@@ -81,7 +80,8 @@ class Source:
                 os.ftruncate(handle, 0)
                 hasher = _copy(self._handle, handle, self.path)
             self._check_unchanged()
-            os.fchmod(handle, READ_ONLY)
+            if read_only:
+                os.fchmod(handle, READ_ONLY)
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -32,7 +32,13 @@ class _Passing(Exception):  # noqa: N818 - it never reaches a user
 
 
 def download(
-    gateway: str, cid: str, target: Path, *, name: str = "", progress: Progress | None = None
+    gateway: str,
+    cid: str,
+    target: Path,
+    *,
+    name: str = "",
+    progress: Progress | None = None,
+    read_only: bool = True,
 ) -> None:
     """Put the file of `cid` at the new path `target`, or leave nothing there.
 
@@ -56,6 +62,8 @@ def download(
                 "Try another gateway (PINATA_GATEWAY). Where each sends the same, the CID was made with "
                 "another chunk size or tree, which cannot be verified here.",
             )
+        if read_only:
+            target.chmod(READ_ONLY)
     except _Passing as fault:
         raise StargazerError(
             f"{gateway} did not deliver {what}: {fault}; tried {len(BACKOFF) + 1} times.",
@@ -95,7 +103,6 @@ def _attempt(client: httpx.Client, url: str, target: Path, progress: Progress | 
                     if progress:
                         progress(hasher.size, size)
                 stream.flush()
-                os.fchmod(stream.fileno(), READ_ONLY)
                 os.fsync(stream.fileno())
     except httpx.UnsupportedProtocol:
         raise

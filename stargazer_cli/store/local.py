@@ -5,9 +5,7 @@ import errno
 import fcntl
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,6 +81,8 @@ class LocalStore:
         """
         if not files:
             return []
+        from concurrent.futures import ThreadPoolExecutor
+
         with self._told(), self._workspace() as workspace:
             sizes = {entry.stat().st_size for entry in os.scandir(self._objects)}
             with ThreadPoolExecutor(_THREADS) as pool:
@@ -154,7 +154,7 @@ class LocalStore:
             if path.is_symlink() and path.readlink() == Path(link):
                 return path
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.parent / f".{secrets.token_hex(4)}.part"
+            partial = path.parent / f".{_unique()}.part"
             partial.symlink_to(link)
             partial.replace(path)
         return path
@@ -162,34 +162,30 @@ class LocalStore:
     def get(
         self, cid: str, dest: Path, *, overwrite: bool = False, progress: "Progress | None" = None
     ) -> Path:
-        """Copy the file of a CID to `dest`, verified, in one step."""
+        """Copy the file of a CID to `dest`, verified, in one step; the copy is the user's to edit."""
         dest = Path(dest)
         if not overwrite and os.path.lexists(dest):
             raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
         if dest.is_dir():
             raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
-        partial = dest.with_name(f".{secrets.token_hex(4)}.part")
+        partial = dest.with_name(f".{_unique()}.part")
         try:
             here = self.object(cid)
             if here is None:
                 from stargazer_cli.store.gateway import download
 
                 names = [asset.name for asset in self.by_cid(check_cid(cid))]
-                download(
-                    self.settings.pinata_gateway, cid, partial, name="".join(names[:1]), progress=progress
-                )
+                name = names[0] if names else ""
+                gateway = self.settings.pinata_gateway
+                download(gateway, cid, partial, name=name, progress=progress, read_only=False)
             else:
                 with Source(here) as source:
-                    found = source.copy_to(partial)
+                    found = source.copy_to(partial, read_only=False)
                 if found != cid:
                     raise StargazerError(
                         f"The stored file {here} is damaged: its content is {found}.",
                         "Remove it and add the file again, or get it from a remote.",
                     )
-            # What a user takes out is the user's to edit.
-            mask = os.umask(0)
-            os.umask(mask)
-            partial.chmod(0o666 & ~mask)
             partial.replace(dest)
             sync_folder(dest.parent)
         except OSError as error:
@@ -250,7 +246,7 @@ class LocalStore:
             name = asset.name or Path(file.path).name
             records.append(
                 {
-                    "id": secrets.token_hex(8),
+                    "id": _unique(),
                     "cid": entry.cid,
                     # A name of the file system may hold bytes that are no text.
                     "name": os.fsencode(name).decode("utf-8", "replace"),
@@ -294,7 +290,7 @@ class LocalStore:
         """Give a folder of our own on the store's file system; what a killed writer left is swept."""
         self._objects.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(exist_ok=True)
-        workspace = self._incoming / secrets.token_hex(8)
+        workspace = self._incoming / _unique()
         with self._locked():
             for left in self._incoming.iterdir():
                 _sweep(left)
@@ -340,6 +336,10 @@ def get_client() -> LocalStore:
     from stargazer_cli.app import App
 
     return App().store
+
+
+def _unique() -> str:
+    return os.urandom(8).hex()
 
 
 def _identity(record: Any) -> tuple[Any, ...]:
