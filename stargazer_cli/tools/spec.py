@@ -31,6 +31,7 @@ SPECS = {
     "samtools": Spec(oldest=(1, 10)),
     "bcftools": Spec(oldest=(1, 10)),
     "tabix": Spec(),
+    "gzip": Spec(),
     "docker": Spec(),
     "podman": Spec(),
     "apptainer": Spec(),
@@ -41,7 +42,7 @@ SPECS = {
 }
 
 FETCHED = ("java", "nextflow", "gatk")
-SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix")
+SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix", "gzip")
 ENGINES = ("podman", "docker", "apptainer", "singularity")
 CONDAS = ("micromamba", "mamba", "conda")
 
@@ -52,6 +53,7 @@ CONDA_PACKAGES = {
     "samtools": "samtools=1.21",
     "bcftools": "bcftools=1.21",
     "tabix": "htslib=1.21",
+    "gzip": "gzip=1.14",
 }
 
 
