@@ -20,7 +20,9 @@ def assets() -> None:
 
 
 @assets.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, readable=False)
+)
 @click.option("-k", "pairs", multiple=True, metavar="KEY=VALUE", help="What the files are; may be repeated.")
 @click.option("--kind", metavar="KIND", help="The kind of asset; else it is taken from the file name.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the assets.")
@@ -80,7 +82,13 @@ def query(app: App, pairs: tuple[str, ...], as_json: bool) -> None:
 
 @assets.command()
 @click.argument("cid")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Where to put the file.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="Where to put the file.",
+)
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.pass_obj
 def get(app: App, cid: str, output: Path, force: bool) -> None:
