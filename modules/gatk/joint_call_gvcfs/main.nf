@@ -57,6 +57,7 @@ process JOINT_CALL_GVCFS {
         --intervals contigs.bed \\
         --merge-contigs-into-num-partitions \$((contigs > 100 ? 100 : 0)) \\
         --batch-size 50 \\
+        --add-output-vcf-command-line false \\
         --genomicsdb-shared-posixfs-optimizations true
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
