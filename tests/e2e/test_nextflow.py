@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -24,11 +25,15 @@ HEADER = "sample,lane,library,platform,fastq_1,fastq_2,bam,bai,gvcf,tbi"
 def nextflow(tmp_path: Path, toolbox: Toolbox) -> Nextflow:
     """Type `nextflow run` in a folder of one's own."""
 
-    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str | Path, first: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """`first`: a folder that comes first on PATH."""
+        environment = toolbox.environment()
+        if first is not None:
+            environment["PATH"] = f"{first}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
             [*toolbox.nextflow, "run", catalog.pipeline_dir(), "-ansi-log", "false", *arguments],
             cwd=tmp_path,
-            env=toolbox.environment(),
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
@@ -154,6 +159,77 @@ def test_a_bad_parameter_is_refused_before_any_task(
     assert "Submitted process" not in ended.stdout
     (error,) = [line for line in ended.stdout.splitlines() if line.startswith("ERROR ~")]
     assert said in error
+
+
+def _cut(file: Path, target: Path) -> None:
+    target.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _shorten(file: Path, target: Path) -> None:
+    with gzip.open(file, "rt") as reads:
+        kept = reads.read().splitlines(keepends=True)[:-4]
+    with gzip.open(target, "wt") as fewer:
+        fewer.writelines(kept)
+
+
+def _fake(file: Path, target: Path) -> None:
+    target.write_bytes(b"no gzip at all\n" * 100)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(_cut, "truncated or damaged gzip"), (_shorten, "R1 has"), (_fake, "gzip")],
+    ids=["cut", "uneven", "not gzip"],
+)
+def test_damaged_reads_fail_and_nothing_is_published(
+    nextflow: Nextflow, bundled: Path, tmp_path: Path, damage: Callable[[Path, Path], None], said: str
+) -> None:
+    """Without a check `bwa mem | samtools sort` succeeds on each of these, with fewer reads."""
+    damage(bundled / "father_R2.fastq.gz", tmp_path / "father R2.fastq.gz")
+    (tmp_path / "s.csv").write_text(
+        f"sample,fastq_1,fastq_2\nfather,{bundled}/father_R1.fastq.gz,{tmp_path}/father R2.fastq.gz\n"
+    )
+    ended = nextflow(
+        "--workflow",
+        "preprocess_sample",
+        "--input",
+        "s.csv",
+        "--fasta",
+        bundled / "reference.fa",
+        "--aligner",
+        "bwa",
+    )
+    assert ended.returncode != 0
+    assert said in ended.stdout
+    assert "father R2.fastq.gz" in ended.stdout
+    assert not (tmp_path / "results" / "alignments").exists()
+    assert not (tmp_path / "results" / "assets.jsonl").exists()
+
+
+def test_a_crashing_aligner_fails_the_task(
+    nextflow: Nextflow, bundled: Path, tmp_path: Path, toolbox: Toolbox
+) -> None:
+    """A bwa that writes a good part of its output and then exits 1: without pipefail that is a success."""
+    real = toolbox.tools["bwa"].path
+    fake = tmp_path / "bin" / "bwa"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/bash\n\'{real}\' "$@"\n[ "$1" != mem ] || {{ echo out of luck >&2; exit 1; }}\n')
+    fake.chmod(0o755)
+    (tmp_path / "s.csv").write_text(f"sample,fastq_1\nfather,{bundled}/father_R1.fastq.gz\n")
+    ended = nextflow(
+        "--workflow",
+        "preprocess_sample",
+        "--input",
+        "s.csv",
+        "--fasta",
+        bundled / "reference.fa",
+        "--aligner",
+        "bwa",
+        first=fake.parent,
+    )
+    assert ended.returncode != 0
+    assert "out of luck" in ended.stdout
+    assert not (tmp_path / "results" / "assets.jsonl").exists()
 
 
 def test_contigs_of_one_name_are_refused(nextflow: Nextflow, tmp_path: Path) -> None:
