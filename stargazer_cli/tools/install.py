@@ -45,6 +45,9 @@ def _fetch(settings: "Settings", box: Toolbox, echo: Echo) -> None:
         raise StargazerError(
             "The fetched Java does not run on this machine.", "Install Java 17 to 24 so that it is on PATH."
         )
+    if java.home_of(java_path) is not None:
+        # Past the links of PATH: what they point to may change, and the archives fit this Java only.
+        java_path = java_path.resolve()
     locks = [
         Lock.load(name)
         for name in ("nextflow", "gatk")

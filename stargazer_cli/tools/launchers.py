@@ -66,7 +66,7 @@ archive={archive}
 if [ ! -x "$java" ]; then
     # The Java of the setup is gone, and the archive of its classes fits no other.
     archive=
-    java="${{JAVA_HOME:-}}/bin/java"
+    java="${{JAVA_HOME:+$JAVA_HOME/bin/java}}"
     [ -x "$java" ] || java=$(command -v java) || {{
         echo '{title} finds no Java: run `stargazer setup`' >&2
         exit 127

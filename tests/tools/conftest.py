@@ -2,8 +2,10 @@ import stat
 from pathlib import Path
 
 import pytest
+from maven_repository import Repository
 
 from stargazer_cli.settings import Settings
+from stargazer_cli.tools import jars
 
 
 class Machine:
@@ -51,3 +53,15 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def repository(monkeypatch):
+    repository = Repository()
+    monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", repository.url)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(jars, "FIRST_PAUSE", 0.01)
+    yield repository
+    repository.server.shutdown()
+    repository.server.server_close()
