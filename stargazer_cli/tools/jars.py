@@ -14,9 +14,13 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools.spec import GATK_VERSION, NEXTFLOW_VERSION
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 Echo = Callable[[str], None]
 
@@ -105,10 +109,10 @@ def fetch(locks: list[Lock], tools: Path, echo: Echo) -> None:
     names = " and ".join(f"{lock.tool} {lock.version}" for lock in locks)
     echo(f"Fetching {names}: {len(wanted)} files, {total / 1e6:.0f} MB.")
     stop = threading.Event()
-    with _scratch(tools) as scratch, _progress(total, echo) as advance:
+    with _scratch(tools) as scratch, _maven(scratch) as context, _progress(total, echo) as advance:
 
         def one(jar: Jar, place: Path) -> None:
-            _fetch_one(jar, place, scratch, stop)
+            _fetch_one(jar, place, context, stop)
             advance(jar.size)
 
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as pool:
@@ -123,11 +127,9 @@ def fetch(locks: list[Lock], tools: Path, echo: Echo) -> None:
                 job.result()
 
 
-def _fetch_one(jar: Jar, place: Path, scratch: Path, stop: threading.Event) -> None:
-    # Imported here: jgo and its HTTP client take 0.2 s, and most commands fetch nothing.
-    from jgo.maven import MavenContext
+def _fetch_one(jar: Jar, place: Path, context: "MavenContext", stop: threading.Event) -> None:
+    from httpx import HTTPError
 
-    mirror = os.environ.get("STARGAZER_MAVEN_REPOSITORY", "").rstrip("/")
     group, artifact, version, *classifier = jar.coordinates.split(":")
     reason = ""
     for attempt in range(_ATTEMPTS):
@@ -135,32 +137,59 @@ def _fetch_one(jar: Jar, place: Path, scratch: Path, stop: threading.Event) -> N
             return
         if stop.is_set():
             return
-        # A cache of its own for each attempt: jgo takes a half-written file in it for a whole one.
-        with tempfile.TemporaryDirectory(dir=scratch) as cache:
-            context = MavenContext(
-                repo_cache=Path(cache),
-                remote_repos={"mirror": mirror} if mirror else None,
-                timeout=_TIMEOUT_SECONDS,
+        try:
+            file = context.project(group, artifact).at_version(version).artifact(*classifier).resolve()
+        except HTTPError as error:
+            # The message of httpx holds the address, which may hold a password.
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            reason = (
+                f"the repository answers {status}" if status else f"no connection ({type(error).__name__})"
             )
-            component = context.project(group, artifact).at_version(version)
-            try:
-                file = component.artifact(*classifier).resolve()
-            except RuntimeError:
-                # jgo's message holds the repository's address, which may hold a password.
-                reason = "the repository does not have it or answered with an error"
-                continue
-            except (OSError, ValueError) as error:
-                reason = f"{type(error).__name__}: the connection failed"
-                continue
-            if _sha256(file) == jar.sha256:
-                file.replace(place)
-                return
-            reason = "its checksum differs from the one in the lock file"
+            continue
+        if _sha256(file) == jar.sha256:
+            file.chmod(0o644)
+            file.replace(place)
+            return
+        file.unlink()
+        reason = "its checksum differs from the one in the lock file"
     raise StargazerError(
         f"Could not fetch {jar.coordinates}: {reason} ({_ATTEMPTS} attempts).",
         "Check the network (HTTPS_PROXY), or name a Maven mirror in STARGAZER_MAVEN_REPOSITORY, "
         "then run `stargazer setup` again: it goes on where it stopped.",
     )
+
+
+@contextlib.contextmanager
+def _maven(scratch: Path) -> Iterator["MavenContext"]:
+    """Give jgo's view of the repository, with downloads over connections that are kept open.
+
+    jgo itself opens two connections a file, which for hundreds of files takes longer than the bytes.
+    """
+    # Imported here: jgo and the HTTP client take 0.3 s, and most commands fetch nothing.
+    import httpx
+    from jgo.maven import Artifact, MavenContext, PythonResolver
+
+    limits = httpx.Limits(max_connections=_THREADS, max_keepalive_connections=_THREADS)
+    with httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=True, limits=limits) as client:
+
+        class Resolver(PythonResolver):
+            def download(self, artifact: Artifact) -> Path:
+                (repository,) = artifact.context.remote_repos.values()
+                url = f"{repository}/{artifact.component.path_prefix.as_posix()}/{artifact.filename}"
+                # A name of its own: two tools may want the same jar at the same time.
+                with (
+                    client.stream("GET", url) as answer,
+                    tempfile.NamedTemporaryFile(dir=scratch, delete=False) as stream,
+                ):
+                    answer.raise_for_status()
+                    for chunk in answer.iter_bytes():
+                        stream.write(chunk)
+                return Path(stream.name)
+
+        mirror = os.environ.get("STARGAZER_MAVEN_REPOSITORY", "").rstrip("/")
+        yield MavenContext(
+            resolver=Resolver(), repo_cache=scratch, remote_repos={"mirror": mirror} if mirror else None
+        )
 
 
 def _sha256(file: Path) -> str:

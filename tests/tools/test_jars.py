@@ -75,7 +75,7 @@ def test_a_server_that_keeps_failing_gives_one_clear_error(repository, tmp_path,
 
 def test_no_server_gives_the_same_error(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", "http://127.0.0.1:9")
-    with pytest.raises(StargazerError, match="ConnectionError: the connection failed"):
+    with pytest.raises(StargazerError, match=r"no connection \(ConnectError\)"):
         jars.fetch([lock_of(CONTENT)], tmp_path, print)
 
 
