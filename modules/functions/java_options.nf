@@ -2,7 +2,7 @@
 // What the user has set there stays and, being last, wins.
 //   heap: share of the task's memory, less than 1 because the JVM and native code need some, too
 //   quick: whether to stop at the first compiler, which pays in a JVM that runs for seconds
-def javaOptions(memory, double heap, boolean quick) {
+def javaOptions(memory, heap, quick) {
     def options = []
     if (memory) {
         options << "-Xmx${(memory.toMega() * heap) as long}m"

@@ -1,6 +1,6 @@
 // What a file is, by its first and last bytes and never by its name. All of this runs before
 // the first task does.
-def firstBytes(file, int count) {
+def firstBytes(file, count) {
     return file.withInputStream { stream -> stream.readNBytes(count) }
 }
 
@@ -14,7 +14,7 @@ def isBgzip(file) {
 }
 
 // The first bytes of what is inside, for gzip as for plain files; null for a broken gzip.
-def firstBytesInside(file, int count) {
+def firstBytesInside(file, count) {
     if (!isGzip(file)) {
         return firstBytes(file, count)
     }

@@ -46,7 +46,7 @@ def readSamplesheet(String source, String workflow) {
 }
 
 // Cells may be in double quotes, with a double quote inside doubled.
-def cellsOf(String text, String source, int line) {
+def cellsOf(String text, String source, line) {
     def cells = []
     def matched = 0
     (text + ',').findAll(/\G\s*(?:"([^"]*(?:""[^"]*)*)"|([^",]*))\s*,/) { whole, quoted, plain ->
@@ -134,7 +134,7 @@ def checkedRow(Map row, String workflow) {
         lane: lane,
         lane_given: row.lane,
         platform: platform,
-        id: row.fastq_1 ? "${row.sample}.${library}.${lane}".toString() : row.sample,
+        id: row.fastq_1 ? [row.sample, row.library, lane].findAll().join('.') : row.sample,
         entry: row.fastq_1 ? 'reads' : row.gvcf ? 'gvcf' : row.bai ? 'ready' : 'bam',
         columns: given,
         inputs: given.collect { column -> row[column] },
