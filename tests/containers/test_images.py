@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stargazer_cli import catalog
+from stargazer_cli.demo import summary
+from stargazer_cli.tools import Toolbox
 from stargazer_cli.tools.jars import Lock
 from stargazer_cli.tools.launchers import jvm_options
 from stargazer_cli.tools.spec import GATK_VERSION, HTSJDK_VERSION, PICARD_VERSION
@@ -71,6 +74,18 @@ def test_every_image_that_a_module_names_is_built_here_in_that_version() -> None
         for match in re.findall(r"^ *container '(.*)'", module.read_text(), re.M)
     }
     assert named == {image(name) for name in NAMES}
+
+
+@pytest.mark.parametrize("task", catalog.tasks().values(), ids=lambda task: task.name)
+def test_conda_gets_the_versions_that_are_in_the_image(task: catalog.Task) -> None:
+    name = task.image.removeprefix("stargazer/").partition(":")[0]
+    given = arguments(name)
+    packages = {"bwa": "bwa", "bwamem2": "bwa-mem2", "samtools": "samtools", "gatk": "gatk4"}
+    wanted = {packages[name]: given["VERSION"]}
+    if "SAMTOOLS_VERSION" in given:
+        wanted["samtools"] = given["SAMTOOLS_VERSION"]
+    pins = re.findall(r"bioconda::([\w-]+)=(\S+)", (task.folder / "environment.yml").read_text())
+    assert dict(pins) == wanted
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,6 +195,40 @@ def test_a_user_without_a_home_runs_the_tools_in_a_folder_of_the_host(name: str,
     versions = (tmp_path / "versions").read_text()
     for text in wanted:
         assert text.format(**arguments(name)) in versions
+
+
+@pytest.mark.pipeline
+def test_every_task_of_a_run_runs_in_its_image(tmp_path: Path, bundled: Path, toolbox: Toolbox) -> None:
+    engine = {built(name) for name in ("bwamem2", "samtools", "gatk")}.pop()
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    reads = ",".join(str(bundled / f"father_R{mate}.fastq.gz") for mate in (1, 2))
+    (folder / "samples.csv").write_text(f"sample,fastq_1,fastq_2\nfather,{reads}\n")
+    done = subprocess.run(
+        [
+            *toolbox.nextflow, "run", ROOT, "-profile", engine, "-ansi-log", "false",
+            "--workflow", "germline_short_variant_discovery",
+            "--input", "samples.csv", "--fasta", bundled / "reference.fa",
+        ],
+        cwd=folder,
+        env=toolbox.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    ran = {}
+    for script in folder.glob("work/*/*/.command.run"):
+        text = script.read_text()
+        (task,) = re.findall(r"^### name: '(?:\w+:)*(\w+) ", text, re.M)
+        ran[task.lower()] = re.findall(rf"{engine} run .* (stargazer/\S+) ", text)
+    assert set(ran) == {
+        "samtools_faidx", "create_sequence_dictionary", "bwa_mem2_index", "bwa_mem2_mem",
+        "mark_duplicates", "haplotype_caller", "joint_call_gvcfs",
+    }  # fmt: skip
+    assert ran == {task: [catalog.tasks()[task].image] for task in ran}
+    calls = summary.read_vcf(folder / "results" / "variants" / "cohort.vcf.gz")
+    assert summary.compare(calls, summary.read_vcf(bundled / "truth.vcf")).perfect
 
 
 def built(name: str) -> str:
