@@ -1,6 +1,4 @@
 // The parameters, checked against nextflow_schema.json before anything else, without a plugin.
-include { isSafeName; nameRule } from './names.nf'
-
 def groupsOf(schema) {
     return new groovy.json.JsonSlurper().parseText(schema.text)['$defs'].values()
 }
@@ -19,9 +17,6 @@ def readParameters(Map given, schema) {
         error("Unknown parameter --${unknown}${near ? ', did you mean --' + near + '?' : '; --help lists them'}")
     }
     def settings = properties.collectEntries { name, rule -> [name, checkedValue(name, given[name], rule)] }
-    if (!isSafeName(settings.cohort_id)) {
-        error("--cohort_id '${settings.cohort_id.take(120)}' cannot be used: ${nameRule()}")
-    }
     if (!settings.fasta) {
         error('--fasta is missing: the reference as a FASTA file, plain or gzipped')
     }
@@ -59,7 +54,7 @@ def checkedValue(String name, value, Map rule) {
         error("--${name} ${checked}: must be one of ${rule['enum'].join(', ')}")
     }
     if (rule.pattern && !(checked ==~ rule.pattern)) {
-        error("--${name} ${checked}: is not of the form ${rule.examples?.first() ?: rule.pattern}")
+        error("--${name} '${checked.take(120)}': ${rule.errorMessage}")
     }
     if (rule.minimum != null && checked < rule.minimum) {
         error("--${name} ${checked}: must be at least ${rule.minimum}")

@@ -1,7 +1,6 @@
 // The germline samplesheet, read and checked before the first task. Every error names the
 // file, the line and the column.
 include { firstBytesInside; identityOf; isBgzip; isGzip; isWholeBgzip; problemOf; vcfHeader; firstBytes } from './files.nf'
-include { isSafeName; nameRule } from './names.nf'
 
 def columns() {
     return ['sample', 'lane', 'library', 'platform', 'fastq_1', 'fastq_2', 'bam', 'bai', 'gvcf', 'tbi']
@@ -10,6 +9,15 @@ def columns() {
 // Platforms that the SAM specification knows for PL.
 def platforms() {
     return ['CAPILLARY', 'DNBSEQ', 'ELEMENT', 'HELICOS', 'ILLUMINA', 'IONTORRENT', 'LS454', 'ONT', 'PACBIO', 'SINGULAR', 'SOLID', 'ULTIMA']
+}
+
+// Names become file names, read groups and shell words.
+def isSafeName(String name) {
+    return name ==~ /[A-Za-z0-9][A-Za-z0-9._-]{0,99}/
+}
+
+def nameRule() {
+    return 'a name has 1 to 100 letters, digits, dots, underscores and dashes, and begins with a letter or a digit'
 }
 
 // Returns [ meta, [ files ] ] a row. meta: id, sample, library, lane, platform, order (of the
@@ -206,15 +214,13 @@ def checkTogether(List rows) {
                 refuse(row, column, "${given} is also ${owner.column} ${owner.line == row.line ? 'of the same row' : 'on line ' + owner.line}")
             }
         }
+        def other = rows.find { candidate -> candidate.sample == row.sample && candidate.line != row.line }
+        if (other && !row.lane_given) {
+            refuse(row, 'lane', "is empty, and ${row.sample} has several rows (also line ${other.line}): name the lane of each")
+        }
         def twin = ids.putIfAbsent(row.id.toLowerCase(), row)
         if (twin) {
             refuse(row, 'lane', "lane ${row.lane} of sample ${row.sample} (library ${row.library}) is also on line ${twin.line}")
-        }
-    }
-    rows.each { row ->
-        def others = rows.findAll { other -> other.sample == row.sample && other.line != row.line }
-        if (others && !row.lane_given) {
-            refuse(row, 'lane', "is empty, and ${row.sample} has several rows (also line ${others[0].line}): name the lane of each")
         }
     }
 }
