@@ -54,7 +54,7 @@ def _train(lock: Lock, launcher: Path, archive: Path) -> None:
         *first, last = training.commands(lock.tool, Path(scratch), launcher)
         # What the user sets for runs (a plugin, a work folder, JVM options) has no place in this one.
         env = {name: value for name, value in os.environ.items() if not name.startswith(("NXF_", "JDK_"))}
-        env |= {"NXF_OFFLINE": "true", "NXF_SYNTAX_PARSER": "v2", "NXF_HOME": f"{scratch}/home"}
+        env |= {"NXF_OFFLINE": "true", "NXF_HOME": f"{scratch}/home"}
         for command in first:
             subprocess.run(command, cwd=scratch, env=env, capture_output=True, timeout=_SECONDS, check=True)
         env["JDK_JAVA_OPTIONS"] = f"-XX:ArchiveClassesAtExit={shlex.quote(str(archive))}"

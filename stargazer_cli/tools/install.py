@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +23,13 @@ def ensure(settings: "Settings", names: Iterable[str], *, yes: bool, echo: Echo)
     still be missing afterwards: `Toolbox.require` turns that into an error.
     """
     wanted = list(dict.fromkeys(names))
-    box = locate(settings, wanted, fresh=True)
-    missing = [tool.name for tool in box.missing(wanted)]
-    system_tools = [name for name in missing if name in SYSTEM]
-    if system_tools:
-        system.install(system_tools, settings.tools, yes=yes, echo=echo)
-    if {"java", "nextflow", "gatk"} & set(wanted):
-        with _alone(settings.tools, echo):
-            # Another setup may have fetched everything while this one waited.
-            _fetch(settings, locate(settings, wanted, fresh=True), echo)
+    with _alone(settings.tools, echo):
+        # Only now: another setup may have installed everything while this one waited.
+        box = locate(settings, wanted, fresh=True)
+        if system_tools := [tool.name for tool in box.missing(wanted) if tool.name in SYSTEM]:
+            system.install(system_tools, settings.tools, yes=yes, echo=echo)
+        if "java" in box.tools:
+            _fetch(settings, box, echo)
     return locate(settings, wanted, fresh=True)
 
 
@@ -57,9 +56,9 @@ def _fetch(settings: "Settings", box: Toolbox, echo: Echo) -> None:
         jars.drop_damaged(lock, folder)
     jars.fetch(locks, folder, echo)
     for lock in locks:
-        place = archive.place(lock, folder, java_path)
-        launchers.write_launcher(lock, folder, java_path, place)
-        archive.make(lock, folder, java_path, echo)
+        launchers.write_launcher(lock, folder, java_path, archive.place(lock, folder, java_path))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda lock: archive.make(lock, folder, java_path, echo), locks))
 
 
 @contextlib.contextmanager

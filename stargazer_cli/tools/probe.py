@@ -14,8 +14,9 @@ from typing import Any
 
 from stargazer_cli.tools.spec import SPECS
 
-# A tool that did not answer may be all right on a quieter machine: ask again after this time.
-_FAILURE_SECONDS = 600
+# A tool that did not answer is asked again a day later, or at once by `setup` and `doctor`: asking one
+# that hangs takes its whole time limit.
+_FAILURE_SECONDS = 86_400
 
 
 def run_quietly(command: list[str], env: Mapping[str, str], timeout: float) -> tuple[int, str] | None:

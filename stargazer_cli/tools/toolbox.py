@@ -79,11 +79,16 @@ class Toolbox:
     def environment(self) -> dict[str, str]:
         """Return the environment for Nextflow and its tasks: the tools found here come first on PATH."""
         env = {name: value for name, value in self._env.items() if not _SECRET.match(name)}
-        first: list[str] = []
-        for tool in self.tools.values():
-            if tool.path is not None and tool.origin != "PATH":
-                first.append(str(tool.path.parent))
-        env["PATH"] = os.pathsep.join(dict.fromkeys([*first, *env.get("PATH", os.defpath).split(os.pathsep)]))
+        there = [(tool.name, tool.origin, tool.path) for tool in self.tools.values() if tool.path is not None]
+        own = [path.parent for _, origin, path in there if origin != "PATH"]
+        # What was fetched earlier must not hide the tool on PATH that was found to be good enough since.
+        hidden = [
+            path.parent
+            for name, origin, path in there
+            if origin == "PATH" and any((folder / name).exists() for folder in own)
+        ]
+        path = env.get("PATH", os.defpath).split(os.pathsep)
+        env["PATH"] = os.pathsep.join(dict.fromkeys([*map(str, hidden), *map(str, own), *path]))
         # Nextflow and GATK prefer JAVA_HOME to PATH, so it must be the Java that was found.
         env.pop("JAVA_HOME", None)
         java = self.tools.get("java")
@@ -92,7 +97,6 @@ class Toolbox:
         env.pop("NXF_JAVA_HOME", None)
         env.setdefault("NXF_OFFLINE", "true")
         env.setdefault("NXF_DISABLE_CHECK_LATEST", "true")
-        env.setdefault("NXF_SYNTAX_PARSER", "v2")
         return env
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -197,12 +198,22 @@ def test_the_environment_keeps_stargazers_secrets_back(machine, monkeypatch):
     monkeypatch.setenv("PINATA_JWT", "eyJ.secret")
     monkeypatch.setenv("STARGAZER_API_TOKEN", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the user's own, for the work folder")
-    monkeypatch.setenv("NXF_SYNTAX_PARSER", "v1")
     env = locate(machine.settings, ["bwa"]).environment()
     assert not {"PINATA_JWT", "STARGAZER_API_TOKEN"} & set(env)
     assert env["AWS_SECRET_ACCESS_KEY"]
     assert (env["NXF_OFFLINE"], env["NXF_DISABLE_CHECK_LATEST"]) == ("true", "true")
-    assert env["NXF_SYNTAX_PARSER"] == "v1"
+
+
+def test_a_gatk_that_was_fetched_earlier_does_not_hide_the_one_on_path(machine, tmp_path):
+    for tool in ("nextflow", "gatk"):
+        fetched(machine, tool)
+    path = machine.add("gatk", "echo 'The Genome Analysis Toolkit (GATK) v4.6.1.0'")
+    box = locate(machine.settings, ["nextflow", "gatk"])
+    assert (box.tools["gatk"].version, box.tools["nextflow"].origin) == ("4.6.1.0", "fetched")
+    assert shutil.which("gatk", path=box.environment()["PATH"]) == str(path)
+    path.unlink()
+    box = locate(machine.settings, ["nextflow", "gatk"])
+    assert shutil.which("gatk", path=box.environment()["PATH"]) == str(machine.tools / "bin" / "gatk")
 
 
 def test_what_a_profile_needs():
