@@ -15,7 +15,8 @@ from types import FrameType
 from stargazer_cli.errors import StargazerError
 
 _TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) process > (?P<name>.+)")
-_ERROR_LINE = re.compile(r"^(?:ERROR ~|\[?ERROR\]?:?)\s*(?P<text>.*)")
+# What Nextflow says around its own error: banner, progress, warnings, and where its log is.
+_CHATTER = re.compile(r"N E X T F L O W|Launching |WARN:|\[[0-9a-f]{2}/|Execution cancelled|-- Check |Tip: ")
 _TAIL_LINES = 12
 _STOP_SECONDS = 60
 
@@ -123,18 +124,11 @@ def _task_failure(row: dict[str, str]) -> Failure:
 
 def _pipeline_failure(output: Path) -> Failure:
     lines = output.read_text(encoding="utf-8", errors="replace").splitlines() if output.exists() else []
-    for index, line in enumerate(lines):
-        if match := _ERROR_LINE.match(line.strip()):
-            text = [match["text"], *lines[index + 1 :]]
-            said = []
-            for part in text:
-                if part.strip().startswith("-- Check"):
-                    break
-                if part.strip():
-                    said.append(part.strip())
-            return Failure("The pipeline refused to run: " + "\n  ".join(said[:_TAIL_LINES]))
-    last = "".join(f"\n  | {line}" for line in lines[-_TAIL_LINES:])
-    return Failure(f"Nextflow ended without a word of its own.{last}")
+    said = [line.strip() for line in lines if line.strip() and not _CHATTER.match(line.strip())]
+    if not said:
+        return Failure("Nextflow ended without a word.", f"Its log is {output.with_name('nextflow.log')}")
+    said[0] = said[0].removeprefix("ERROR ~ ")
+    return Failure("The pipeline refused to run: " + "\n  ".join(said[:_TAIL_LINES]))
 
 
 def _describe(what: str, name: str) -> str:
