@@ -21,7 +21,9 @@ class Machine:
         monkeypatch.setenv("LOG", str(self.log))
         for name in ("JAVA_HOME", "NXF_VER", "NXF_OFFLINE", "STARGAZER_MAVEN_REPOSITORY"):
             monkeypatch.delenv(name, raising=False)
-        self.settings = Settings(STARGAZER_TOOLS=self.tools, STARGAZER_LOCAL=root / "local")
+        monkeypatch.setenv("STARGAZER_TOOLS", str(self.tools))
+        monkeypatch.setenv("STARGAZER_LOCAL", str(root / "local"))
+        self.settings = Settings()
 
     def add(self, name: str, body: str, folder: Path | None = None) -> Path:
         """Put an executable on PATH: a shell script that first notes how it was called."""
