@@ -13,17 +13,9 @@ process SAMTOOLS_FAIDX {
     tuple val(task.process), val('samtools'), eval("samtools --version 2>/dev/null | sed -n '1s/samtools //p'"), emit: versions
 
     script:
-    // samtools only warns about a second contig of the same name and leaves it out of the
-    // index, so the names are read from the FASTA itself.
     """
-    grep '^>' reference.fa | LC_ALL=C awk '
-        { name = substr(\$1, 2) }
-        name == "" { print "a sequence has no name" > "/dev/stderr"; exit 1 }
-        name in seen { print "contig " name " is there twice" > "/dev/stderr"; exit 1 }
-        { seen[name] }
-    ' || { echo "'${ref.name}' is not a usable FASTA (above)" >&2; exit 1; }
+    check_fasta reference.fa
     samtools faidx reference.fa --fai-idx '${ref.name}.fai'
-    awk '\$2 == 0 { print "contig " \$1 " has no bases" > "/dev/stderr"; exit 1 }' '${ref.name}.fai'
     """
 
     stub:
