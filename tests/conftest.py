@@ -24,7 +24,7 @@ def store(settings: Settings) -> LocalStore:
     return LocalStore(settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bundled() -> Path:
     return BUNDLED
 

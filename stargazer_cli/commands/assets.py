@@ -139,6 +139,8 @@ def _document(asset: "Asset") -> dict[str, Any]:
         "cid": asset.cid,
         "name": asset.name,
         "keyvalues": asset.to_keyvalues(),
+        "derived_from": asset.derived_from,
+        "run_ids": asset.run_ids,
         "path": str(asset.path) if asset.path else None,
     }
 

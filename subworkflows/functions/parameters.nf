@@ -42,12 +42,14 @@ def checkedValue(String name, value, Map rule) {
         integer: value instanceof Integer || value instanceof Long,
         number: value instanceof Number,
         boolean: value instanceof Boolean,
+        array: value instanceof List && value.every { item -> item instanceof CharSequence },
     ]
-    if (!kinds[rule.type]) {
-        error("--${name} ${value}: must be ${rule.type == 'integer' ? 'an' : 'a'} ${rule.type}")
+    def types = [rule.type].flatten()
+    if (!types.any { type -> kinds[type] }) {
+        error("--${name} ${value}: must be ${types[0] == 'integer' ? 'an' : 'a'} ${types[0]}")
     }
-    def checked = rule.type == 'string' ? value.toString() : value
-    if (rule.type == 'string' && checked == '') {
+    def checked = 'string' in types && !(value instanceof List) ? value.toString() : value
+    if ('string' in types && !checked) {
         error("--${name} is empty")
     }
     if (rule['enum'] && !(checked in rule['enum'])) {

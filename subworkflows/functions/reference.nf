@@ -60,13 +60,12 @@ def checkSameContigs(fai, dict, Map settings) {
     }
 }
 
-// One string: a glob, or a list with commas.
-def readIndex(String given, String aligner) {
-    def files = given.tokenize(',').collectMany { part ->
-        def found = part.contains('*') ? files(part.trim()) : [file(part.trim(), glob: false)]
-        found
-    }
-    files.each { path ->
+// A string holds a glob or a list with commas; a list (of a parameter file) any path as it is.
+def readIndex(given, String aligner) {
+    def paths = given instanceof List
+        ? given.collect { name -> file(name, glob: false) }
+        : given.tokenize(',').collectMany { part -> part.contains('*') ? files(part.trim()) : [file(part.trim(), glob: false)] }
+    paths.each { path ->
         def problem = problemOf(path)
         if (problem) {
             error("--aligner_index ${path}: ${problem}")
@@ -74,7 +73,7 @@ def readIndex(String given, String aligner) {
     }
     def wanted = indexExtensions()[aligner]
     def prefixes = wanted.collect { extension ->
-        def one = files.findAll { path -> path.name.endsWith('.' + extension) }
+        def one = paths.findAll { path -> path.name.endsWith('.' + extension) }
         if (one.size() != 1) {
             error("--aligner_index ${given}: ${one.size() ? 'several files end' : 'no file ends'} in .${extension}, and an index of ${aligner} is one file each of .${wanted.join(', .')}")
         }
@@ -83,5 +82,5 @@ def readIndex(String given, String aligner) {
     if (prefixes.unique().size() > 1) {
         error("--aligner_index ${given}: the files are not of one index, they are named ${prefixes.join(', ')}")
     }
-    return files
+    return paths
 }

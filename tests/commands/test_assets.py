@@ -91,6 +91,8 @@ def test_mates_added_together_know_each_other(run: Shell, store: LocalStore, tmp
         "cid": cid_of(r1),
         "name": "NA1_R1.fq.gz",
         "keyvalues": {"asset": "r1", "sample_id": "NA1", "mate_cid": cid_of(r2)},
+        "derived_from": [],
+        "run_ids": [],
         "path": str(store.object(cid_of(r1))),
         "status": "added",
     }
@@ -353,6 +355,8 @@ class TestQuery:
             "cid": asset["cid"],
             "name": "r.fa",
             "keyvalues": {"asset": "reference", "build": "GRCh38"},
+            "derived_from": [],
+            "run_ids": [],
             "path": str(store.object(asset["cid"])),
         }
 

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from e2e.user import STARGAZER, Answer, User, computed, made, make_user
 
 from stargazer_cli.demo import summary
 from stargazer_cli.store import cid_of
 from stargazer_cli.tools import Toolbox
-
-from .conftest import STARGAZER, Answer, User, computed, made, make_user
 
 pytestmark = pytest.mark.pipeline
 
