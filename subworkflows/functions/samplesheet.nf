@@ -214,9 +214,8 @@ def checkTogether(List rows) {
                 refuse(row, column, "${given} is also ${owner.column} ${owner.line == row.line ? 'of the same row' : 'on line ' + owner.line}")
             }
         }
-        def other = rows.find { candidate -> candidate.sample == row.sample && candidate.line != row.line }
-        if (other && !row.lane_given) {
-            refuse(row, 'lane', "is empty, and ${row.sample} has several rows (also line ${other.line}): name the lane of each")
+        if (first.line != row.line && !(row.lane_given && first.lane_given)) {
+            refuse(row.lane_given ? first : row, 'lane', "is empty, and ${row.sample} has several rows: name the lane of each")
         }
         def twin = ids.putIfAbsent(row.id.toLowerCase(), row)
         if (twin) {
