@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         alias="STARGAZER_TOOLS",
         description="Tools that `stargazer setup` fetched.",
     )
+    maven_repository: SecretStr | None = Field(
+        default=None,
+        alias="STARGAZER_MAVEN_REPOSITORY",
+        description="A Maven mirror to fetch Nextflow and GATK from, which may hold a password.",
+    )
     owner: str = Field(default="", alias="STARGAZER_OWNER", description="Written into each new record.")
     pinata_jwt: SecretStr | None = Field(
         default=None, alias="PINATA_JWT", description="Switches on Pinata (API v3)."

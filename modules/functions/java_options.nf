@@ -15,5 +15,14 @@ def javaOptions(memory, heap, quick) {
 
 // Whether the input is so small that start-up decides how long a JVM runs.
 def isSmall(files) {
-    return [files].flatten().collect { item -> item.size() }.sum() < 200_000_000L
+    return bytesOf(files) < 200_000_000L
+}
+
+// The same for a tool that computes for a minute where others run for a second.
+def isTiny(files) {
+    return bytesOf(files) < 2_000_000L
+}
+
+def bytesOf(files) {
+    return [files].flatten().collect { item -> item.size() }.sum()
 }

@@ -54,7 +54,8 @@ def _fetch(settings: "Settings", box: Toolbox, echo: Echo) -> None:
     ]
     for lock in locks:
         jars.drop_damaged(lock, folder)
-    jars.fetch(locks, folder, echo)
+    mirror = settings.maven_repository
+    jars.fetch(locks, folder, echo, mirror.get_secret_value() if mirror else "")
     for lock in locks:
         launchers.write_launcher(lock, folder, java_path, archive.place(lock, folder, java_path))
     with ThreadPoolExecutor() as pool:

@@ -98,8 +98,11 @@ def drop_damaged(lock: Lock, tools: Path) -> None:
                 file.unlink()
 
 
-def fetch(locks: list[Lock], tools: Path, echo: Echo) -> None:
-    """Fetch what is missing of the locks' jars into `tools`. May be interrupted and called again."""
+def fetch(locks: list[Lock], tools: Path, echo: Echo, mirror: str = "") -> None:
+    """Fetch what is missing of the locks' jars into `tools`, from `mirror` or else the public repository.
+
+    May be interrupted and called again.
+    """
     wanted = [(jar, lock.folder(tools) / jar.name) for lock in locks for jar in missing(lock, tools)]
     if not wanted:
         return
@@ -109,7 +112,7 @@ def fetch(locks: list[Lock], tools: Path, echo: Echo) -> None:
     names = " and ".join(f"{lock.tool} {lock.version}" for lock in locks)
     echo(f"Fetching {names}: {len(wanted)} files, {total / 1e6:.0f} MB.")
     stop = threading.Event()
-    with _scratch(tools) as scratch, _maven(scratch) as context, _progress(total, echo) as advance:
+    with _scratch(tools) as scratch, _maven(scratch, mirror) as context, _progress(total, echo) as advance:
 
         def one(jar: Jar, place: Path) -> None:
             _fetch_one(jar, place, context, stop)
@@ -160,7 +163,7 @@ def _fetch_one(jar: Jar, place: Path, context: "MavenContext", stop: threading.E
 
 
 @contextlib.contextmanager
-def _maven(scratch: Path) -> Iterator["MavenContext"]:
+def _maven(scratch: Path, mirror: str) -> Iterator["MavenContext"]:
     """Give jgo's view of the repository, with downloads over connections that are kept open.
 
     jgo itself opens two connections a file, which for hundreds of files takes longer than the bytes.
@@ -186,10 +189,8 @@ def _maven(scratch: Path) -> Iterator["MavenContext"]:
                         stream.write(chunk)
                 return Path(stream.name)
 
-        mirror = os.environ.get("STARGAZER_MAVEN_REPOSITORY", "").rstrip("/")
-        yield MavenContext(
-            resolver=Resolver(), repo_cache=scratch, remote_repos={"mirror": mirror} if mirror else None
-        )
+        remotes = {"mirror": mirror.rstrip("/")} if mirror else None
+        yield MavenContext(resolver=Resolver(), repo_cache=scratch, remote_repos=remotes)
 
 
 def _sha256(file: Path) -> str:

@@ -1,5 +1,5 @@
 // The GVCF of one sample.
-include { javaOptions } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process HAPLOTYPE_CALLER {
     tag "${meta.sample}"
@@ -18,9 +18,8 @@ process HAPLOTYPE_CALLER {
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
-    // Both compilers, however small the input: the caller's inner loops gain from the second.
     """
-    ${javaOptions(task.memory, 0.8, false)}
+    ${javaOptions(task.memory, 0.8, isTiny(bam))}
     gatk HaplotypeCaller \\
         --reference reference.fa \\
         --input input.bam \\
