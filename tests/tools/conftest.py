@@ -23,7 +23,11 @@ class Machine:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("STARGAZER_TOOLS", str(self.tools))
         monkeypatch.setenv("STARGAZER_LOCAL", str(root / "local"))
-        self.settings = Settings()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as the environment is now."""
+        return Settings()
 
     def add(self, name: str, body: str, folder: Path | None = None) -> Path:
         """Put an executable on PATH: a shell script that first notes how it was called."""
