@@ -29,6 +29,10 @@ class Machine:
         """The settings as the environment is now."""
         return Settings()
 
+    def keep_tools_in(self, folder: Path) -> None:
+        """Say where fetched tools go."""
+        self._monkeypatch.setenv("STARGAZER_TOOLS", str(folder))
+
     def add(self, name: str, body: str, folder: Path | None = None) -> Path:
         """Put an executable on PATH: a shell script that first notes how it was called."""
         file = (folder or self.bin) / name

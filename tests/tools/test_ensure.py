@@ -29,7 +29,7 @@ def site(machine, repository, monkeypatch, tmp_path):
     for tool in ("nextflow-25.04.4", "gatk-4.6.2.0"):
         (locks / f"{tool}.lock").write_text(lock_of(CONTENT).text)
     monkeypatch.setattr(jars, "_LOCKS", locks)
-    machine.settings = machine.settings.model_copy(update={"tools": tmp_path / "tools"})
+    machine.keep_tools_in(tmp_path / "tools")
     machine.tools = tmp_path / "tools"
     machine.java = machine.add_java("21.0.8", tmp_path / "jdk")
     machine.add("java", JAVA, machine.java.parent)
@@ -164,7 +164,7 @@ def test_a_tool_without_its_archive_is_a_working_tool(site, monkeypatch):
 
 
 def test_a_folder_with_a_space_works_without_archives(site, tmp_path):
-    site.settings = site.settings.model_copy(update={"tools": tmp_path / "my tools"})
+    site.keep_tools_in(tmp_path / "my tools")
     box, lines = get(site)
     assert "path with a space" in lines[-1]
     code, out, _ = run([*box.nextflow, "run", "a b.nf"])
