@@ -12,7 +12,7 @@ process BWA_MEM2_INDEX {
 
     output:
     tuple val(ref), path("${ref.name}.{0123,amb,ann,bwt.2bit.64,pac}"), emit: index
-    tuple val(task.process), val('bwa-mem2'), eval("bwa-mem2 version 2>/dev/null | tail -n 1"), emit: versions
+    tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version"), emit: versions
 
     script:
     """
