@@ -24,12 +24,12 @@ process BWA_MEM {
     def mates = fastq_2 ? 'r1/* r2/*' : 'r1/*'
     """
     bwt=(index/*.bwt)
-    align_and_sort \
-        --aligner bwa \
-        --index "\${bwt[0]%.bwt}" \
-        --read-group '${readGroup(meta)}' \
-        --output '${meta.id}.bam' \
-        --threads ${task.cpus} \
+    align_and_sort \\
+        --aligner bwa \\
+        --index "\${bwt[0]%.bwt}" \\
+        --read-group '${readGroup(meta)}' \\
+        --output '${meta.id}.bam' \\
+        --threads ${task.cpus} \\
         ${mates}
     """
 

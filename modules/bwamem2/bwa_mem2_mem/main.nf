@@ -24,12 +24,12 @@ process BWA_MEM2_MEM {
     def mates = fastq_2 ? 'r1/* r2/*' : 'r1/*'
     """
     bwt=(index/*.bwt.2bit.64)
-    align_and_sort \
-        --aligner bwa-mem2 \
-        --index "\${bwt[0]%.bwt.2bit.64}" \
-        --read-group '${readGroup(meta)}' \
-        --output '${meta.id}.bam' \
-        --threads ${task.cpus} \
+    align_and_sort \\
+        --aligner bwa-mem2 \\
+        --index "\${bwt[0]%.bwt.2bit.64}" \\
+        --read-group '${readGroup(meta)}' \\
+        --output '${meta.id}.bam' \\
+        --threads ${task.cpus} \\
         ${mates}
     """
 
