@@ -6,6 +6,8 @@ parameters change its result. A workflow is a folder `subworkflows/<name>/` with
 
 import hashlib
 import json
+import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +17,14 @@ from typing import Any
 
 import yaml
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
 
 _SCRIPT = re.compile(r"^\s*script:\s*$(?P<body>.*?)(?=^\s*(?:stub|shell|exec|when):\s*$|\Z)", re.M | re.S)
 _CONTAINER = re.compile(r"^\s*container\s+['\"](?P<image>[^'\"]+)['\"]", re.M)
 _INCLUDE = re.compile(r"^include\s*\{[^}]*\}\s*from\s+['\"](?P<file>[^'\"]+)['\"]", re.M)
 _COMMENT = re.compile(r"^\s*//.*$", re.M)
+_PROFILES = re.compile(r"^profiles \{$(?P<body>.*?)^\}$", re.M | re.S)
+_PROFILE = re.compile(r"^    (?P<name>\w+) \{", re.M)
 
 
 def pipeline_dir() -> Path:
@@ -163,3 +167,49 @@ def parameters_of(workflow: str) -> dict[str, Parameter]:
         for task in workflows()[workflow].tasks
         for parameter in tasks()[task].parameters
     }
+
+
+@cache
+def profiles() -> tuple[str, ...]:
+    """Every profile that the pipeline's configuration defines, in its order."""
+    match = _PROFILES.search((pipeline_dir() / "nextflow.config").read_text(encoding="utf-8"))
+    return tuple(_PROFILE.findall(match["body"])) if match else ()
+
+
+def check_profile(profile: str) -> None:
+    """Refuse a profile that neither the pipeline nor the user's own configuration of Nextflow defines."""
+    own = Path(os.environ.get("NXF_HOME") or "~/.nextflow").expanduser() / "config"
+    theirs = own.read_text(encoding="utf-8", errors="replace") if own.is_file() else ""
+    for name in profile.split(","):
+        if name not in profiles() and not re.search(rf"^\s*{re.escape(name)}\s*\{{", theirs, re.M):
+            raise UsageError(
+                f"There is no profile {name!r}.",
+                f"The profiles are: {', '.join(profiles())}; several are joined like slurm,apptainer.",
+            )
+
+
+@cache
+def _rules() -> dict[str, dict[str, Any]]:
+    schema = json.loads((pipeline_dir() / "nextflow_schema.json").read_text(encoding="utf-8"))
+    return {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
+
+
+def check_parameters(values: Mapping[str, Any]) -> None:
+    """Refuse a value that the pipeline would refuse, before a run of it is begun."""
+    for name, value in values.items():
+        problem = _problem(value, _rules().get(name, {}))
+        if problem:
+            raise UsageError(f"--{name.replace('_', '-')} {str(value)[:60]!r}: {problem}.")
+
+
+def _problem(value: Any, rule: Mapping[str, Any]) -> str:
+    number = isinstance(value, int | float)
+    judged = (
+        (isinstance(value, float) and not math.isfinite(value), "must be a finite number"),
+        (value == "", "is empty"),
+        ("enum" in rule and value not in rule["enum"], f"must be one of {', '.join(rule.get('enum', ()))}"),
+        ("pattern" in rule and not re.fullmatch(rule["pattern"], str(value)), rule.get("errorMessage", "")),
+        (number and value < rule.get("minimum", value), f"must be at least {rule.get('minimum')}"),
+        (number and value > rule.get("maximum", value), f"must be at most {rule.get('maximum')}"),
+    )
+    return next((problem for wrong, problem in judged if wrong), "")

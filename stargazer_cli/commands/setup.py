@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stargazer_cli import catalog
 from stargazer_cli.app import App
 from stargazer_cli.output import emit_json, note
 from stargazer_cli.tools.spec import ENGINES, tools_for
@@ -30,6 +31,7 @@ def setup(app: App, yes: bool, profile: str, aligner: str | None) -> None:
     """
     from stargazer_cli.tools.install import ensure
 
+    catalog.check_profile(profile)
     needed = tools_for(profile, aligner or "bwa")
     wanted = list(needed)
     if "gatk" in needed:
@@ -55,6 +57,7 @@ def doctor(ctx: click.Context, profile: str, aligner: str | None, as_json: bool)
     Exits with 1 when the profile cannot run on this machine.
     """
     app: App = ctx.obj
+    catalog.check_profile(profile)
     box = locate(app.settings, fresh=True)
     problems, notes = _judge(box, profile, aligner)
     machine = _machine(app)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stargazer_cli import catalog
 from stargazer_cli.demo import bundle as bundles
 from stargazer_cli.demo import summary
 from stargazer_cli.demo.bundle import Bundle
@@ -87,6 +88,7 @@ def run_demo(
     from stargazer_cli.runs.site import find_site
     from stargazer_cli.tools import ensure, locate, tools_for
 
+    catalog.check_profile(profile)
     chosen = choose_aligner(settings, profile, aligner, tell)
     needed = tools_for(profile, chosen)
     if locate(settings, needed).missing(needed):

@@ -73,6 +73,7 @@ class _Planner:
                 **request.options,
             },
         )
+        catalog.check_parameters(self.draft.parameters)
         self.index_task, self.align_task = _ALIGNER_TASKS[request.aligner]
 
     def plan(self) -> Plan:

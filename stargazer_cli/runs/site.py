@@ -58,6 +58,7 @@ def find_site(
     """Return the site for a profile; tools are looked for, never installed."""
     from stargazer_cli.tools import locate, tools_for
 
+    catalog.check_profile(profile)
     needed = tuple(tools_for(profile, aligner))
     used = (tool for task in catalog.tasks().values() for tool in task.tools)
     toolbox = locate(settings, dict.fromkeys((*needed, *used)))
