@@ -78,11 +78,13 @@ def test_no_server_gives_the_same_error(repository, tmp_path):
 
 
 FETCH = """
-import sys
+import signal, sys
 from pathlib import Path
 from stargazer_cli.tools import jars
 lock = jars.Lock("thing", "1.0", Path(sys.argv[1]).read_text())
 print("started", flush=True)
+# A shell starts its background jobs with Ctrl-C switched off.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 jars.fetch([lock], Path(sys.argv[2]), print, sys.argv[3])
 """
 
