@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 _Kind = TypeVar("_Kind", bound=Asset)
 _DEFAULT_LANE = "L1"
 _DEFAULT_PLATFORM = "ILLUMINA"
+# What the SAM specification knows for PL; the pipeline takes no other.
+PLATFORMS = (
+    "CAPILLARY",
+    "DNBSEQ",
+    "ELEMENT",
+    "HELICOS",
+    "ILLUMINA",
+    "IONTORRENT",
+    "LS454",
+    "ONT",
+    "PACBIO",
+    "SINGULAR",
+    "SOLID",
+    "ULTIMA",
+)
 
 
 @dataclass(frozen=True)
@@ -110,9 +125,7 @@ def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], bu
     if alignment is not None:
         index = _companion(AlignmentIndex, store.find(asset="alignment_index", alignment_cid=alignment.cid))
         return Sample(name, alignment=alignment, alignment_index=index)
-    gvcfs = _distinct(
-        Variants, store.find(asset="variants", variant_type="gvcf", sample_id=name, build=build)
-    )
+    gvcfs = _entry_gvcfs(store, name, reference_cids, build)
     if len(gvcfs) > 1:
         raise UsageError(
             f"{len(gvcfs)} GVCFs of sample {name!r} have the build {build!r}.",
@@ -128,8 +141,8 @@ def _no_such_sample(store: "LocalStore", name: str) -> UsageError:
     known = sorted(
         {
             sample
-            for kind in ("r1", "alignment")
-            for asset in store.find(asset=kind)
+            for filters in ({"asset": ["r1", "alignment"]}, {"asset": "variants", "variant_type": "gvcf"})
+            for asset in store.find(**filters)
             if (sample := getattr(asset, "sample_id", ""))
         }
     )
@@ -155,15 +168,7 @@ def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
         r2 = _mate(store, sample, r1, seconds)
         if r2 is not None:
             unpaired.pop(r2.cid, None)
-        lanes.append(
-            Lane(
-                lane=r1.lane or _DEFAULT_LANE,
-                library=r1.library or sample,
-                platform=r1.sequencing_platform or _DEFAULT_PLATFORM,
-                r1=r1,
-                r2=r2,
-            )
-        )
+        lanes.append(_lane(sample, r1, r2))
     if unpaired:
         alone = next(iter(unpaired.values()))
         raise UsageError(
@@ -179,6 +184,28 @@ def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
                 "Add both with different -k lane=…, or give one of them a sample id of its own.",
             )
     return tuple(lanes)
+
+
+def _lane(sample: str, r1: R1, r2: R2 | None) -> Lane:
+    of = f"of {r1.name} (sample {sample!r})"
+    if r2 is not None and r1.cid == r2.cid:
+        raise UsageError(
+            f"{r1.name} and {r2.name} of sample {sample!r} are the same file: {r1.cid}.",
+            "A pair has two files of reads: add R1 and R2 anew under another sample id.",
+        )
+    platform = (r1.sequencing_platform or _DEFAULT_PLATFORM).upper()
+    if platform not in PLATFORMS:
+        raise UsageError(
+            f"The sequencing_platform {r1.sequencing_platform[:60]!r} {of} is not known.",
+            f"Add the reads with one of: {', '.join(PLATFORMS)}.",
+        )
+    return Lane(
+        lane=check_name(f"lane {of}", r1.lane or _DEFAULT_LANE),
+        library=check_name(f"library {of}", r1.library or sample),
+        platform=platform,
+        r1=r1,
+        r2=r2,
+    )
 
 
 def _mate(store: "LocalStore", sample: str, r1: R1, seconds: Iterable[R2]) -> R2 | None:
@@ -227,6 +254,13 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
         for asset in _distinct(Alignment, store.find(asset="alignment", sample_id=sample))
         if asset.reference_cid in reference_cids | {""}
     ]
+    crams = [asset for asset in found if asset.format == "cram" or asset.name.endswith(".cram")]
+    found = [asset for asset in found if asset not in crams]
+    if crams and not found:
+        raise UsageError(
+            f"{crams[0].name} ({crams[0].cid}) of sample {sample!r} is a CRAM, which no workflow takes.",
+            "Convert it and add the BAM: samtools view -b -T REFERENCE.fa -o OUT.bam IN.cram",
+        )
     ready = [asset for asset in found if asset.duplicates_marked]
     if len(ready) > 1:
         raise UsageError(
@@ -240,6 +274,19 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
             "Mark duplicates first and add it with -k duplicates_marked=true, or add the reads.",
         )
     return ready[0] if ready else None
+
+
+def _entry_gvcfs(store: "LocalStore", sample: str, reference_cids: set[str], build: str) -> list[Variants]:
+    """Return the GVCFs of the build, without those that are known to be made with another reference."""
+    found = _distinct(
+        Variants, store.find(asset="variants", variant_type="gvcf", sample_id=sample, build=build)
+    )
+    references = {asset.cid for asset in store.find(asset="reference")} - reference_cids
+    return [
+        gvcf
+        for gvcf in found
+        if reference_cids.intersection(gvcf.derived_from) or not references.intersection(gvcf.derived_from)
+    ]
 
 
 def _refuse_shared_reads(samples: Sequence[Sample]) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from stargazer_cli.assets import new_asset
+from stargazer_cli.catalog import pipeline_dir
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs.resolve import resolve_reference, resolve_samples
+from stargazer_cli.runs.resolve import PLATFORMS, resolve_reference, resolve_samples
 from stargazer_cli.store import LocalStore, NewFile
 
 Put = Callable[..., str]
@@ -134,3 +135,60 @@ def test_reads_win_over_a_bam(store: LocalStore, put: Put) -> None:
     (sample,) = resolve_samples(store, ["a"], {"ref"}, "b")
     assert len(sample.lanes) == 1
     assert sample.alignment is None
+
+
+def test_one_file_is_not_both_mates(store: LocalStore, put: Put) -> None:
+    first = put("r1", "same", sample_id="a")
+    put("r2", "same", sample_id="a", mate_cid=first)
+    with pytest.raises(UsageError, match="of sample 'a' are the same file"):
+        resolve_samples(store, ["a"], set(), "b")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"sequencing_platform": "Illumina NovaSeq"}, "sequencing_platform 'Illumina NovaSeq' of r1-x"),
+        ({"library": "lib 1"}, "library of r1-x .* 'lib 1' is not usable"),
+        ({"lane": "L1;id"}, "lane of r1-x .* 'L1;id' is not usable"),
+    ],
+)
+def test_a_read_group_that_the_pipeline_would_refuse_names_the_reads(
+    store: LocalStore, put: Put, fields: dict[str, str], problem: str
+) -> None:
+    put("r1", "x", sample_id="a", **fields)
+    with pytest.raises(UsageError, match=problem):
+        resolve_samples(store, ["a"], set(), "b")
+
+
+def test_a_cram_is_refused_unless_a_bam_is_there(store: LocalStore, put: Put) -> None:
+    put("alignment", "x.cram", sample_id="a", format="cram", duplicates_marked=True)
+    with pytest.raises(UsageError, match="is a CRAM"):
+        resolve_samples(store, ["a"], {"ref"}, "b")
+    bam = put("alignment", "x.bam", sample_id="a", format="bam", duplicates_marked=True)
+    (sample,) = resolve_samples(store, ["a"], {"ref"}, "b")
+    assert sample.alignment is not None
+    assert sample.alignment.cid == bam
+
+
+def test_a_gvcf_of_another_reference_of_the_build_does_not_enter(store: LocalStore, put: Put) -> None:
+    ours, other = put("reference", "ours", build="b"), put("reference", "other", build="b")
+    fields = {"sample_id": "a", "variant_type": "gvcf", "build": "b"}
+    put("variants", "made elsewhere", **fields, derived_from=["a bam", other])
+    with pytest.raises(UsageError, match="No reads, BAM or GVCF"):
+        resolve_samples(store, ["a"], {ours}, "b")
+    made_here = put("variants", "made here", **fields, derived_from=["a bam", ours])
+    (sample,) = resolve_samples(store, ["a"], {ours}, "b")
+    assert sample.gvcf is not None
+    assert sample.gvcf.cid == made_here
+
+
+def test_a_sample_with_a_gvcf_only_is_among_those_there_are(store: LocalStore, put: Put) -> None:
+    put("variants", "x", sample_id="NA1", variant_type="gvcf", build="b")
+    with pytest.raises(UsageError, match="There are: NA1"):
+        resolve_samples(store, ["other"], set(), "b")
+
+
+def test_the_two_halves_know_the_same_platforms() -> None:
+    functions = pipeline_dir() / "subworkflows" / "functions" / "samplesheet.nf"
+    listed = functions.read_text().partition("def platforms()")[2].partition("[")[2].partition("]")[0]
+    assert [name.strip(" '") for name in listed.split(",")] == list(PLATFORMS)
