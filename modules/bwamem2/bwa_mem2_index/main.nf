@@ -12,7 +12,7 @@ process BWA_MEM2_INDEX {
 
     output:
     tuple val(ref), path("${ref.name}.{0123,amb,ann,bwt.2bit.64,pac}"), emit: index
-    tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version"), emit: versions
+    tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version 2>/dev/null || true"), emit: versions
 
     script:
     """

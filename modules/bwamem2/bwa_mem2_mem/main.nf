@@ -17,7 +17,7 @@ process BWA_MEM2_MEM {
 
     output:
     tuple val(meta), path("${meta.id}.bam"), path("${meta.id}.bam.bai"), emit: bam
-    tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version"), emit: versions
+    tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version 2>/dev/null || true"), emit: versions
     tuple val(task.process), val('samtools'), eval("samtools --version 2>/dev/null | sed -n '1s/samtools //p'"), emit: samtools_versions
 
     script:
