@@ -4,14 +4,13 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock, Timeout
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
@@ -56,21 +55,20 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
         tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
     )
     kept.timings["resolve"] = round(site.resolve_seconds, 3)
-    folder.save(kept)
-    return _attempt(site, folder, kept, tell)
+    with folder.locked() as lock:
+        return _attempt(site, folder, kept, tell, lock)
 
 
 def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
     """Go on with a failed or interrupted run from where it ended."""
     folder = record.find(site.runs, run_id)
-    kept = folder.load()
-    if kept.status == "done":
-        raise UsageError(
-            f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
-        )
-    if kept.status == "running":
-        raise UsageError(f"The run {kept.run_id} is still running on {kept.host} (process {kept.pid}).")
-    return _attempt(site, folder, kept, tell)
+    with folder.locked() as lock:
+        kept = folder.read()
+        if kept.status == "done":
+            raise UsageError(
+                f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
+            )
+        return _attempt(site, folder, kept, tell, lock)
 
 
 def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
@@ -104,51 +102,53 @@ def shown(arguments: list[str]) -> str:
     return shlex.join(arguments)
 
 
-def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell) -> RunResult:
-    with _only_one(folder):
-        kept.attempts += 1
-        kept.status = "running"
-        kept.error = ""
-        kept.pid = os.getpid()
-        with _timed(kept, "stage"):
-            _stage_again(site.store, kept.plan)
-            for name, content in files_of(kept.plan, folder).items():
-                (folder.path / name).write_text(content, encoding="utf-8")
-        kept.command = command_of(site, folder, kept.attempts)
-        folder.save(kept)
-        tell(f"run {kept.run_id}")
-        try:
-            with _timed(kept, "nextflow"):
-                kept.exit_status = launch.run(kept.command, folder.path, site.toolbox.environment(), tell)
-            if kept.exit_status != 0:
-                raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
-            with _timed(kept, "ingest"):
-                kept.reported_versions = reported(folder.outdir)
-                made = ingest(
-                    site.store,
-                    Made(
-                        kept.run_id,
-                        kept.plan,
-                        folder.outdir,
-                        actual(kept.planned_versions, kept.reported_versions),
-                        site.settings.owner,
-                    ),
-                )
-        except KeyboardInterrupt:
-            _close(folder, kept, "interrupted", "interrupted")
-            raise StargazerError(
-                f"The run {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
-                f"Go on from there with: stargazer run --resume {kept.run_id}",
-            ) from None
-        except (StargazerError, OSError) as error:
-            _close(folder, kept, "failed", str(error))
-            raise
-        kept.assets = [_made(asset, reused=False) for asset in made] + _earlier(site.store, kept.plan)
-        _close(folder, kept, "done", "")
-        if not site.keep_work:
-            # Everything worth keeping is in the store, under the same inodes.
-            shutil.rmtree(folder.work, ignore_errors=True)
-        return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True)
+def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int) -> RunResult:
+    """Carry out a run whose lock is held by the descriptor `lock`."""
+    kept.attempts += 1
+    kept.status = "running"
+    kept.error, kept.ended_at, kept.exit_status = "", "", None
+    kept.host, kept.pid = socket.gethostname(), os.getpid()
+    with _timed(kept, "stage"):
+        _stage_again(site.store, kept.plan)
+        for name, content in files_of(kept.plan, folder).items():
+            (folder.path / name).write_text(content, encoding="utf-8")
+    kept.command = command_of(site, folder, kept.attempts)
+    folder.save(kept)
+    tell(f"run {kept.run_id}")
+    try:
+        with _timed(kept, "nextflow"):
+            kept.exit_status = launch.run(
+                kept.command, folder.path, site.toolbox.environment(), tell, keep=lock
+            )
+        if kept.exit_status != 0:
+            raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
+        with _timed(kept, "ingest"):
+            kept.reported_versions = reported(folder.outdir)
+            made = ingest(
+                site.store,
+                Made(
+                    kept.run_id,
+                    kept.plan,
+                    folder.outdir,
+                    actual(kept.planned_versions, kept.reported_versions),
+                    site.settings.owner,
+                ),
+            )
+    except KeyboardInterrupt:
+        _close(folder, kept, "interrupted", "interrupted")
+        raise StargazerError(
+            f"The run {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
+            f"Go on from there with: stargazer run --resume {kept.run_id}",
+        ) from None
+    except (StargazerError, OSError) as error:
+        _close(folder, kept, "failed", str(error))
+        raise
+    kept.assets = [_made(asset, reused=False) for asset in made] + _earlier(site.store, kept.plan)
+    _close(folder, kept, "done", "")
+    if not site.keep_work:
+        # Everything worth keeping is in the store, under the same inodes.
+        shutil.rmtree(folder.work, ignore_errors=True)
+    return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True)
 
 
 def _reused(site: Site, plan: Plan) -> RunResult:
@@ -192,16 +192,6 @@ def _close(folder: RunFolder, kept: RunRecord, status: record.Status, error: str
 
 def _cell(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(sign in value for sign in ',"\n\r') else value
-
-
-@contextmanager
-def _only_one(folder: RunFolder) -> Iterator[None]:
-    lock = FileLock(folder.path / ".lock", timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout:
-        raise UsageError(f"The run {folder.run_id} is being carried out by another process.") from None
 
 
 @contextmanager

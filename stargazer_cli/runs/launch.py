@@ -58,9 +58,16 @@ def command(
 
 
 def run(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str], tell: Callable[[str], None]
+    arguments: Sequence[str],
+    folder: Path,
+    environment: dict[str, str],
+    tell: Callable[[str], None],
+    *,
+    keep: int,
 ) -> int:
     """Run Nextflow in `folder`; `tell` gets one line for each task that starts.
+
+    Nextflow inherits the descriptor `keep`, and with it the lock of the run.
 
     Returns the exit status. A stop signal or Ctrl-C ends Nextflow, which ends its tasks, and raises
     `KeyboardInterrupt`.
@@ -81,6 +88,7 @@ def run(
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=(keep,),
         ) as process,
     ):
         try:

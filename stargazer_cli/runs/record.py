@@ -1,10 +1,13 @@
 """The record of a run: a folder `runs/<run_id>/` whose `run.json` says what was done, and with what."""
 
+import fcntl
 import os
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -93,11 +96,47 @@ class RunFolder:
             os.fsync(file.fileno())
         partial.replace(self.path / "run.json")
 
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the run, so that nobody else carries it out; gives the descriptor that holds it.
+
+        Whoever inherits the descriptor holds the run as well: a Nextflow that outlives a killed
+        `stargazer` still has it.
+        """
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _took(handle, fcntl.LOCK_EX):
+                raise UsageError(
+                    f"The run {self.run_id} is still being carried out.",
+                    "Wait for its end, or end its Nextflow: `ps -ef` shows it with the id of the run.",
+                )
+            yield handle
+        finally:
+            os.close(handle)
+
+    def busy(self) -> bool:
+        """Whether somebody carries the run out."""
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _took(handle, fcntl.LOCK_SH)
+        finally:
+            os.close(handle)
+
     def load(self) -> RunRecord:
-        """Read `run.json`; a run whose process is gone without a word counts as interrupted."""
+        """Read `run.json`; a run that nobody carries out any more counts as interrupted."""
+        record = self.read()
+        if record.status == "running" and not self.busy():
+            record.status = "interrupted"
+        return record
+
+    def read(self) -> RunRecord:
+        """Read `run.json` as it was written."""
         file = self.path / "run.json"
         try:
-            record = RunRecord.model_validate_json(file.read_text(encoding="utf-8"))
+            return RunRecord.model_validate_json(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(
                 f"There is no run {self.run_id!r}.", "List the runs with: stargazer runs list"
@@ -107,9 +146,6 @@ class RunFolder:
                 f"The record {file} is damaged: {error.errors()[0]['msg']}.",
                 "Move its folder away; the assets of the run are in the store.",
             ) from None
-        if record.status == "running" and not _alive(record):
-            record.status = "interrupted"
-        return record
 
 
 def create(runs: Path, workflow: str, commit: str, now: datetime | None = None) -> RunFolder:
@@ -211,13 +247,13 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _alive(record: RunRecord) -> bool:
-    if record.host != socket.gethostname():
-        return True
-    try:
-        os.kill(record.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _took(handle: int, how: int) -> bool:
+    # Somebody may just be looking, which takes no time: try again before giving up.
+    for pause in (0.05, 0.2, 0.0):
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False

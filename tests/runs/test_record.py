@@ -1,6 +1,4 @@
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from stargazer_cli.runs.plan import Plan
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def _saved(runs: Path, pid: int | None = None) -> record.RunFolder:
+def _saved(runs: Path) -> record.RunFolder:
     folder = record.create(runs, "prepare_reference", "abc1234", NOW)
     kept = record.new_record(
         folder,
@@ -24,8 +22,6 @@ def _saved(runs: Path, pid: int | None = None) -> record.RunFolder:
         versions={},
         tools={},
     )
-    if pid is not None:
-        kept.pid = pid
     folder.save(kept)
     return folder
 
@@ -43,11 +39,23 @@ def test_runs_are_ordered_by_time_and_then_suffix(tmp_path: Path) -> None:
     assert [folder.run_id for folder in record.every(tmp_path)] == [twin.run_id, early.run_id]
 
 
-def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    assert _saved(tmp_path, ended.pid).load().status == "interrupted"
-    assert _saved(tmp_path, os.getpid()).load().status == "running"
+def test_a_run_that_nobody_carries_out_is_interrupted(tmp_path: Path) -> None:
+    folder = _saved(tmp_path)
+    assert folder.load().status == "interrupted"
+    with folder.locked():
+        assert folder.load().status == "running"
+        with pytest.raises(UsageError, match="still being carried out"), folder.locked():
+            pass
+    assert folder.load().status == "interrupted"
+
+
+def test_a_nextflow_that_outlives_its_starter_still_has_the_run(tmp_path: Path) -> None:
+    folder = _saved(tmp_path)
+    with folder.locked() as lock:
+        orphan = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=(lock,))
+    assert folder.load().status == "running"
+    orphan.communicate()
+    assert folder.load().status == "interrupted"
 
 
 def test_a_run_is_found_by_the_end_of_its_id_unless_that_is_ambiguous(tmp_path: Path) -> None:
