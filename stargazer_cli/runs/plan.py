@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from stargazer_cli import catalog
 from stargazer_cli.runs.recipe import RecipeSpec
 
 SAMPLESHEET_COLUMNS = (
@@ -60,3 +61,11 @@ class Plan(BaseModel):
             if (spec.stage, spec.subject) == (stage, subject):
                 return spec
         return None
+
+    def tasks(self) -> list[str]:
+        """Return every task that a recipe of the plan covers."""
+        return sorted({task for spec in self.recipes for task in spec.tasks})
+
+    def scripts(self) -> dict[str, str]:
+        """Return the digest of each of those tasks' scripts, as they are now."""
+        return {task: catalog.tasks()[task].script_digest for task in self.tasks() if task in catalog.tasks()}

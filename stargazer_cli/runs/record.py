@@ -34,7 +34,10 @@ class MadeAsset(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """What `run.json` holds. Times are UTC in ISO 8601, `timings` in seconds."""
+    """What `run.json` holds. Times are UTC in ISO 8601, `timings` in seconds.
+
+    `scripts` are the digests of the scripts that the recipes of the plan cover, by task.
+    """
 
     run_id: str
     workflow: str
@@ -43,6 +46,7 @@ class RunRecord(BaseModel):
     commit: str
     plan: Plan
     planned_versions: dict[str, dict[str, str]]
+    scripts: dict[str, str] = {}
     reported_versions: dict[str, dict[str, str]] = {}
     tools: dict[str, str] = {}
     command: list[str] = []
@@ -213,6 +217,7 @@ def new_record(
         commit=commit,
         plan=plan,
         planned_versions=versions,
+        scripts=plan.scripts(),
         tools=tools,
         started_at=utc_now(),
         host=socket.gethostname(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stargazer_cli import catalog
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.versions import engine_of, planned
+from stargazer_cli.runs.versions import planned
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -81,12 +81,19 @@ def site_of_record(
     site = find_site(
         settings, store, kept.profile, str(kept.plan.parameters.get("aligner", "bwa")), keep_work=keep_work
     )
-    tasks = {task for spec in kept.plan.recipes for task in spec.tasks}
-    changed = [task for task in sorted(tasks) if kept.planned_versions.get(task) != site.versions.get(task)]
-    if changed and not engine_of(kept.profile):
-        raise UsageError(
-            f"The tools of {changed[0]} changed since the run {kept.run_id} began: "
-            f"{kept.planned_versions.get(changed[0])} then, {site.versions.get(changed[0])} now.",
-            "Start a new run: it reuses what is still valid.",
-        )
+    _check_unchanged(kept, site)
     return site
+
+
+def _check_unchanged(kept: record.RunRecord, site: Site) -> None:
+    """Refuse to mix what two versions make: the recipes would say that one of them made all of it."""
+    scripts = kept.plan.scripts()
+    for task in kept.plan.tasks():
+        then, now = kept.planned_versions.get(task), site.versions.get(task)
+        if then != now:
+            what = f"The tools of {task} changed since the run {kept.run_id} began: {then} then, {now} now."
+        elif kept.scripts.get(task) != scripts.get(task):
+            what = f"The script of {task} changed since the run {kept.run_id} began."
+        else:
+            continue
+        raise UsageError(what, "Start a new run: it reuses what is still valid.")
