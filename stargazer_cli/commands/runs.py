@@ -3,7 +3,8 @@
 import click
 
 from stargazer_cli.app import App
-from stargazer_cli.output import emit_json
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.output import emit_json, note
 from stargazer_cli.runs import record
 
 
@@ -17,7 +18,12 @@ def runs() -> None:
 @click.pass_obj
 def list_runs(app: App, as_json: bool) -> None:
     """List the runs, the newest first."""
-    found = [folder.load() for folder in record.every(app.settings.local / "runs")]
+    found = []
+    for folder in record.every(app.settings.local / "runs"):
+        try:
+            found.append(folder.load())
+        except StargazerError as error:
+            note(f"Note: {error.message} {error.hint}")
     if as_json:
         emit_json(
             [
