@@ -37,15 +37,16 @@ RECIPES = {
         exclusions=("io.seqera:lib-trace",),
     ),
     # What only GATK's Spark tools need is half of the bytes. spark-core, hadoop-client-api and the
-    # google-cloud jars stay: GATK loads them when it starts. slf4j-reload4j is a second logging backend,
-    # about which every run would complain.
+    # google-cloud jars stay: GATK loads them when it starts. slf4j-reload4j and log4j-slf4j2-impl are
+    # other logging backends than the one that slf4j 1.7 takes: runs would complain about the first, and
+    # fail with the second where it comes first on the class path.
     "gatk": Recipe(
         root="org.broadinstitute:gatk:4.6.2.0",
         exclusions=("org.apache.orc:*", "com.fasterxml.jackson.module:*"),
         left_out=(
             r"spark-(mllib|sql|catalyst|streaming|graphx)|hadoop-client-runtime|rocksdbjni|breeze|spire"
             r"|parquet|arrow|zstd-jni|netty|jetty|jersey|kerb|hive|adam|grpc-xds|scala-(compiler|reflect)"
-            r"|curator|zookeeper|slf4j-reload4j"
+            r"|curator|zookeeper|slf4j-reload4j|log4j-slf4j2-impl"
         ),
     ),
 }
