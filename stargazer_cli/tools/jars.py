@@ -89,8 +89,12 @@ def missing(lock: Lock, tools: Path) -> list[Jar]:
 
 
 def drop_damaged(lock: Lock, tools: Path) -> None:
-    """Remove jars whose bytes changed since they were fetched."""
+    """Remove jars whose bytes changed since they were fetched, and those that an older lock named."""
     folder = lock.folder(tools)
+    names = {jar.name for jar in lock.jars}
+    for file in folder.glob("*.jar"):
+        if file.name not in names:
+            file.unlink()
     for jar in lock.jars:
         file = folder / jar.name
         with contextlib.suppress(FileNotFoundError):

@@ -134,3 +134,13 @@ def test_the_lock_files_are_whole(tool):
     assert len({jar.name for jar in lock.jars}) == len(lock.jars) > 50
     assert any(jar.coordinates.endswith(f":{tool}:{lock.version}") for jar in lock.jars)
     assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in lock.jars)
+
+
+def test_a_jar_of_an_older_lock_is_removed(repository, tmp_path):
+    lock = lock_of(CONTENT)
+    jars.fetch([lock], tmp_path, print, repository.url)
+    stray = lock.folder(tmp_path) / "stray-1.0.jar"
+    stray.write_bytes(b"old")
+    jars.drop_damaged(lock, tmp_path)
+    assert not stray.exists()
+    assert not jars.missing(lock, tmp_path)
