@@ -29,7 +29,7 @@ class App:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
             raise UsageError(
-                f"The setting {name} is not usable: {first['msg']}.",
+                f"The setting {name} is not usable: {first['msg'].removeprefix('Value error, ')}.",
                 "Correct it in the environment or in stargazer.toml; `stargazer config` lists the settings.",
             ) from None
 

@@ -4,9 +4,9 @@ Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > defau
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,12 +15,25 @@ from pydantic_settings import (
 )
 
 
+def _not_empty(value: Any) -> Any:
+    if not str(value).strip():
+        raise ValueError("it is empty, give a folder or leave it unset")
+    return value
+
+
 def _absolute(path: Path) -> Path:
-    return Path(path).expanduser().absolute()
+    try:
+        absolute = path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {path.parts[0]}") from None
+    # The samplesheet and the task scripts of a run hold this path as one line of UTF-8.
+    if any(letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in str(absolute)):
+        raise ValueError("its path has a line break, another control character or is not UTF-8")
+    return absolute
 
 
 # A relative folder is taken from where the command was started, once: tasks run elsewhere.
-Folder = Annotated[Path, AfterValidator(_absolute)]
+Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
