@@ -9,7 +9,7 @@ from collections import Counter
 
 from stargazer_cli.tools.jars import Lock
 
-CONTENT = {f"org.example:part{number}:1.{number}": os.urandom(20_000 + number) for number in range(12)}
+CONTENT = {f"org.example:part{number}:1.{number}": os.urandom(20_000 + number) for number in range(30)}
 
 
 def path_of(coordinates: str) -> str:

@@ -91,7 +91,7 @@ jars.fetch([lock], Path(sys.argv[2]), print, sys.argv[3])
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_fetch_that_is_ended_leaves_only_whole_jars_and_the_next_goes_on(repository, tmp_path, sent):
-    repository.slow = 0.02
+    repository.slow = 0.03
     lock, tools, file = lock_of(CONTENT), tmp_path / "tools", tmp_path / "lock"
     file.write_text(lock.text)
     command = [sys.executable, "-c", textwrap.dedent(FETCH), str(file), str(tools), repository.url]
