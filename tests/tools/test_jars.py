@@ -23,7 +23,7 @@ def test_every_jar_arrives_whole(repository, tmp_path):
     for name, data in CONTENT.items():
         assert (lock.folder(tmp_path) / Path(path_of(name)).name).read_bytes() == data
     assert names(tmp_path) == {Path(path_of(name)).name for name in CONTENT}
-    assert lines == ["Fetching thing 1.0: 12 files, 0 MB."]
+    assert lines == [f"Fetching thing 1.0: {len(CONTENT)} files, 1 MB."]
     repository.requests.clear()
     jars.fetch([lock], tmp_path, lines.append, repository.url)
     assert not repository.requests
