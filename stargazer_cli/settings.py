@@ -29,6 +29,9 @@ def _absolute(path: Path) -> Path:
     # The samplesheet and the task scripts of a run hold this path as one line of UTF-8.
     if any(letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in str(absolute)):
         raise ValueError("its path has a line break, another control character or is not UTF-8")
+    # Nextflow writes its task scripts with these unquoted: the shell would act on them.
+    if sign := next((letter for letter in str(absolute) if letter in "$`;{}*?"), ""):
+        raise ValueError(f"Nextflow cannot work in a path with {sign}")
     return absolute
 
 

@@ -16,6 +16,9 @@ from stargazer_cli.errors import UsageError
         (" ", "is empty"),
         ("~nobody-of-this-name/x", "no home folder for ~nobody-of-this-name"),
         ("a\nb", "line break"),
+        ("a$(touch here)", r"path with \$"),
+        ("a`id`", "path with `"),
+        ("a;id", "path with ;"),
         (os.fsdecode(b"\xff"), "not UTF-8"),
     ],
 )
@@ -27,7 +30,7 @@ def test_a_folder_that_is_none_is_refused_by_its_setting(
         _ = App().settings
 
 
-@pytest.mark.parametrize("name", ["my store", 'it\'s "it", [a] $b', "\u57fa\u56e0\u00a0"])
+@pytest.mark.parametrize("name", ["my store", 'it\'s "it", [a] (b)', "\u57fa\u56e0\u00a0"])
 def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
