@@ -106,11 +106,10 @@ def run(
 
 def failure(folder: Path, trace: Path) -> Failure:
     """Explain why Nextflow ended, from its trace (a failed task) or its output (everything else)."""
-    for row in _rows(trace):
-        if row.get("status") in {"FAILED", "ABORTED"} and row.get("exit", "-") not in {"0"}:
-            if row["status"] == "ABORTED":
-                continue
-            return _task_failure(row)
+    # The last one: an earlier failure may have been made good by trying again with more memory.
+    lost = [row for row in _rows(trace) if row.get("status") == "FAILED"]
+    if lost:
+        return _task_failure(lost[-1])
     return _pipeline_failure(folder / "nextflow.out")
 
 
