@@ -322,7 +322,7 @@ def _is_gzip(asset: "Asset") -> bool:
     if asset.path is None:
         raise UsageError(
             f"The reference {asset.name} ({asset.cid}) is recorded, but its bytes are not here.",
-            f"Get it with: stargazer assets get {asset.cid} -o {asset.name}",
+            "Add the file again with `stargazer assets add`, under the same keys: its record takes it back.",
         )
     with asset.path.open("rb") as file:
         return bool(file.read(2) == _GZIP_MAGIC)

@@ -327,7 +327,7 @@ class LocalStore:
     def _absent(self, cid: str, name: str) -> StargazerError:
         return StargazerError(
             f"The file of {name or 'the asset'} ({cid}) is not in the store {self.root}.",
-            f"Get it from a remote: stargazer assets get {cid} -o {name or 'PATH'}",
+            "Add the file again with `stargazer assets add`, under the same keys: its record takes it back.",
         )
 
 

@@ -627,3 +627,17 @@ def test_a_store_that_is_not_ours_is_told(store: LocalStore, tmp_path: Path) -> 
         folder.chmod(0o500)
     with pytest.raises(StargazerError, match="is not ours to write"):
         add(store, write(tmp_path / "b", "b"), Reference(build="b"))
+
+
+def test_adding_a_file_again_brings_back_a_lost_object(store: LocalStore, tmp_path: Path) -> None:
+    """What the error of a missing object advises."""
+    source = tmp_path / "a.fa"
+    source.write_text(">a\nACGT\n")
+    cid = store.add([NewFile(source, Reference(build="b"))])[0].asset.cid
+    (store.root / "objects" / cid).unlink()
+    with pytest.raises(StargazerError, match="is not in the store") as error:
+        store.stage(cid, "a.fa")
+    assert "assets add" in str(error.value.hint)
+    (again,) = store.add([NewFile(source, Reference(build="b"))])
+    assert (again.status, len(store.by_cid(cid))) == ("added", 1)
+    assert store.stage(cid, "a.fa").read_text() == ">a\nACGT\n"
