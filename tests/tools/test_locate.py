@@ -196,10 +196,11 @@ def test_a_docker_without_its_daemon_is_no_engine(machine):
 
 def test_the_environment_keeps_stargazers_secrets_back(machine, monkeypatch):
     monkeypatch.setenv("PINATA_JWT", "eyJ.secret")
+    monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", "https://user:secret@mirror.example")
     monkeypatch.setenv("STARGAZER_API_TOKEN", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the user's own, for the work folder")
     env = locate(machine.settings, ["bwa"]).environment()
-    assert not {"PINATA_JWT", "STARGAZER_API_TOKEN"} & set(env)
+    assert not {"PINATA_JWT", "STARGAZER_API_TOKEN", "STARGAZER_MAVEN_REPOSITORY"} & set(env)
     assert env["AWS_SECRET_ACCESS_KEY"]
     assert (env["NXF_OFFLINE"], env["NXF_DISABLE_CHECK_LATEST"]) == ("true", "true")
 
