@@ -251,8 +251,8 @@ def _one_record_each(kind: type[_Kind], sample: str, found: Iterable[Asset]) -> 
 def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str]) -> Alignment | None:
     found = [
         asset
-        for asset in _distinct(Alignment, store.find(asset="alignment", sample_id=sample))
-        if asset.reference_cid in reference_cids | {""}
+        for asset in store.find(asset="alignment", sample_id=sample)
+        if isinstance(asset, Alignment) and asset.reference_cid in reference_cids | {""}
     ]
     crams = [asset for asset in found if asset.format == "cram" or asset.name.endswith(".cram")]
     found = [asset for asset in found if asset not in crams]
@@ -261,7 +261,8 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
             f"{crams[0].name} ({crams[0].cid}) of sample {sample!r} is a CRAM, which no workflow takes.",
             "Convert it and add the BAM: samtools view -b -T REFERENCE.fa -o OUT.bam IN.cram",
         )
-    ready = [asset for asset in found if asset.duplicates_marked]
+    # One file may have two records, of which the later says what the first left out.
+    ready = _distinct(Alignment, (asset for asset in found if asset.duplicates_marked))
     if len(ready) > 1:
         raise UsageError(
             f"{len(ready)} analysis-ready BAMs of sample {sample!r} are in the store.",

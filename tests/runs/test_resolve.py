@@ -160,6 +160,15 @@ def test_a_read_group_that_the_pipeline_would_refuse_names_the_reads(
         resolve_samples(store, ["a"], set(), "b")
 
 
+def test_a_bam_whose_second_record_says_that_it_is_ready_enters(store: LocalStore, put: Put) -> None:
+    """The error about the first record advises to add the file so."""
+    put("alignment", "x", sample_id="a")
+    bam = put("alignment", "x", sample_id="a", duplicates_marked=True)
+    (sample,) = resolve_samples(store, ["a"], set(), "b")
+    assert sample.alignment is not None
+    assert sample.alignment.cid == bam
+
+
 def test_a_cram_is_refused_unless_a_bam_is_there(store: LocalStore, put: Put) -> None:
     put("alignment", "x.cram", sample_id="a", format="cram", duplicates_marked=True)
     with pytest.raises(UsageError, match="is a CRAM"):
