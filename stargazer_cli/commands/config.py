@@ -15,7 +15,7 @@ def config(app: App, as_json: bool) -> None:
     """Show every setting and where it came from; secrets are masked."""
     from pydantic import SecretStr
 
-    rows = []
+    rows: list[dict[str, str]] = []
     for name, field in type(app.settings).model_fields.items():
         value = getattr(app.settings, name)
         alias = str(field.alias)
@@ -31,11 +31,13 @@ def config(app: App, as_json: bool) -> None:
                 "name": alias,
                 "value": "" if shown is None else str(shown),
                 "origin": origin,
-                "description": field.description,
+                "description": field.description or "",
             }
         )
     if as_json:
         emit_json(rows)
         return
+    width = {key: max(len(row[key]) for row in rows) for key in ("name", "value", "origin")}
     for row in rows:
-        click.echo(f"{row['name']:<18}  {row['value']:<40}  {row['origin']:<11}  {row['description']}")
+        cells = [row[key].ljust(width[key]) for key in width]
+        click.echo("  ".join([*cells, row["description"]]))
