@@ -76,7 +76,9 @@ class Asset(BaseModel):
     id: str = ""
     run_ids: list[str] = []
     derived_from: list[str] = []
+    # The first maker's recipe, and every recipe that gave these bytes: two parameters may give the same.
     recipe: str = ""
+    recipes: list[str] = []
     created_at: str = ""
     owner: str = ""
 

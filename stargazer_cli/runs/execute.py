@@ -166,7 +166,7 @@ def _earlier(store: "LocalStore", plan: Plan) -> list[MadeAsset]:
     return [
         _made(asset, reused=True)
         for cid, recipe in plan.reused.items()
-        for asset in [a for a in store.by_cid(cid) if a.recipe == recipe][:1]
+        for asset in [a for a in store.by_cid(cid) if recipe in a.recipes][:1]
     ]
 
 

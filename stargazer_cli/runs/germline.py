@@ -267,7 +267,7 @@ class _Planner:
         for kind in kinds:
             candidates = {
                 asset.cid: asset
-                for asset in self.store.find(asset=kind, recipe=recipe)
+                for asset in self.store.find(asset=kind, recipes=recipe)
                 if asset.path is not None and getattr(asset, "build", "") in ("", self.request.build)
             }
             wanted = _files_of(spec.stage, kind)

@@ -254,6 +254,7 @@ class LocalStore:
                     "run_ids": list(asset.run_ids),
                     "derived_from": sorted(origin) if file.made_from else list(asset.derived_from),
                     "recipe": asset.recipe,
+                    "recipes": [asset.recipe] if asset.recipe else [],
                     "created_at": now,
                     "owner": asset.owner or self.settings.owner,
                 }
@@ -375,9 +376,11 @@ def _record(table: "Table", fresh: list[dict[str, Any]]) -> list[tuple[dict[str,
 def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
     """Return what an existing record learns from being made again."""
     change: dict[str, Any] = {}
-    more = [run for run in fresh["run_ids"] if run not in record["run_ids"]]
-    if more:
-        change["run_ids"] = record["run_ids"] + more
+    for key in ("run_ids", "recipes"):
+        known = record.get(key, [])
+        more = [item for item in fresh[key] if item not in known]
+        if more:
+            change[key] = known + more
     for key in ("recipe", "derived_from"):
         if fresh[key] and not record[key]:
             change[key] = fresh[key]

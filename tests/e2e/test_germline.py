@@ -182,6 +182,21 @@ def test_a_parameter_computes_anew_what_depends_on_it(trio: tuple[User, Answer])
     assert not any(plan[stage, "child"] for stage in SAMPLE_STAGES)
 
 
+def test_a_parameter_that_changes_no_byte_is_reused_the_next_time(
+    trio: tuple[User, Answer], tmp_path: Path
+) -> None:
+    """Two recipes may give the same bytes: the record keeps both."""
+    user = _copy_of(trio[0], tmp_path)
+    harmless = (*TRIO, "--stand-call-conf", "29.5")
+    first = user.succeeds("run", *harmless, "--json")
+    assert computed(first) == {"joint_call_gvcfs cohort"}
+    assert {a["cid"] for a in made(first, variant_type="vcf")} == {
+        a["cid"] for a in made(trio[1], variant_type="vcf")
+    }
+    assert all(user.plans(*harmless).values())
+    assert all(user.plans(*TRIO).values())
+
+
 def test_another_cohort_id_is_another_result(trio: tuple[User, Answer]) -> None:
     plan = trio[0].plans(*TRIO, "--cohort-id", "family")
     assert not plan["joint_call_gvcfs", "family"]

@@ -99,6 +99,8 @@ def test_the_first_run_stays_the_maker_and_what_was_missing_is_filled_in(
     assert last.status == "notneeded"
     [found] = store.find(sample_id="a")
     assert (found.run_ids, found.recipe, found.derived_from) == (["run1", "run2", "run3"], "R", ["x"])
+    assert found.recipes == ["R", "S"]
+    assert store.find(recipes="S") == store.find(recipes="R") == [found]
 
 
 def test_equal_files_of_one_call_are_one_record(store: LocalStore, tmp_path: Path) -> None:
