@@ -23,10 +23,14 @@ _STOP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Failure:
-    """Why Nextflow ended: a task's last lines and folder, or the pipeline's own message."""
+    """Why Nextflow ended: a task's last lines and folder, or the pipeline's own message.
+
+    `begun` is false where no task was started: then there is nothing to go on from.
+    """
 
     message: str
-    hint: str = ""
+    hint: str
+    begun: bool = True
 
 
 def command(
@@ -107,10 +111,11 @@ def run(
 def failure(folder: Path, trace: Path) -> Failure:
     """Explain why Nextflow ended, from its trace (a failed task) or its output (everything else)."""
     # The last one: an earlier failure may have been made good by trying again with more memory.
-    lost = [row for row in _rows(trace) if row.get("status") == "FAILED"]
+    rows = list(_rows(trace))
+    lost = [row for row in rows if row.get("status") == "FAILED"]
     if lost:
         return _task_failure(lost[-1])
-    return _pipeline_failure(folder / "nextflow.out")
+    return _pipeline_failure(folder / "nextflow.out", begun=bool(rows))
 
 
 def _task_failure(row: dict[str, str]) -> Failure:
@@ -129,13 +134,15 @@ def _task_failure(row: dict[str, str]) -> Failure:
     )
 
 
-def _pipeline_failure(output: Path) -> Failure:
+def _pipeline_failure(output: Path, *, begun: bool) -> Failure:
     lines = output.read_text(encoding="utf-8", errors="replace").splitlines() if output.exists() else []
     said = [line.strip() for line in lines if line.strip() and not _CHATTER.match(line.strip())]
+    hint = f"Nextflow's log is {output.with_name('nextflow.log')}"
     if not said:
-        return Failure("Nextflow ended without a word.", f"Its log is {output.with_name('nextflow.log')}")
+        return Failure("Nextflow ended without a word.", hint, begun)
     said[0] = said[0].removeprefix("ERROR ~ ")
-    return Failure("The pipeline refused to run: " + "\n  ".join(said[:_TAIL_LINES]))
+    what = "The pipeline ended early" if begun else "The pipeline refused to run"
+    return Failure(f"{what}: " + "\n  ".join(said[:_TAIL_LINES]), hint, begun)
 
 
 def _describe(what: str, name: str) -> str:
@@ -196,5 +203,8 @@ def _stop_signals_interrupt() -> Iterator[None]:
 
 def failed(found: Failure, run_id: str) -> StargazerError:
     """Return the error that ends a failed run."""
-    resume = f"Go on from there with: stargazer run --resume {run_id}"
-    return StargazerError(found.message, f"{found.hint}. {resume}" if found.hint else resume)
+    if not found.begun:
+        return StargazerError(found.message, f"{found.hint}. Correct the request and run again.")
+    return StargazerError(
+        found.message, f"{found.hint}. Go on from there with: stargazer run --resume {run_id}"
+    )

@@ -16,3 +16,26 @@ def test_a_task_that_a_second_try_made_good_is_not_the_failure(tmp_path: Path) -
     found = launch.failure(tmp_path, trace)
     assert found.message == "haplotype_caller failed for a (exit 2)."
     assert "/nowhere/3" in found.hint
+
+
+def test_what_the_pipeline_refused_is_not_to_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text(
+        "N E X T F L O W  ~  version 25.04.4\nLaunching `main.nf` [x] DSL2\nWARN: something\n"
+        "Samplesheet s.csv, line 2, column bam: there is no such file\n\n -- Check 'nextflow.log' file\n"
+    )
+    found = launch.failure(tmp_path, tmp_path / "trace-1.txt")
+    error = launch.failed(found, "run-1")
+    assert error.message == (
+        "The pipeline refused to run: Samplesheet s.csv, line 2, column bam: there is no such file"
+    )
+    assert error.hint is not None
+    assert "--resume" not in error.hint
+    assert "nextflow.log" in error.hint
+
+
+def test_a_run_that_began_may_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text("ERROR ~ No space left on device\n")
+    (tmp_path / "trace-1.txt").write_text(TRACE.splitlines()[0] + "\n2\tA\ta\tCOMPLETED\t0\t/nowhere/2\n")
+    error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt"), "run-1")
+    assert error.message == "The pipeline ended early: No space left on device"
+    assert "--resume run-1" in str(error.hint)
