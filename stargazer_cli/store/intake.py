@@ -43,12 +43,13 @@ def take_in(paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | Non
     """Look at the files and say what each is; the first that is not sound refuses all of them."""
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
-    seen: set[Path] = set()
-    candidates = []
-    for path in paths:
-        if path.resolve() not in seen:
-            seen.add(path.resolve())
-            candidates.append(_candidate(path, chosen, given))
+    files = list({path.resolve(): path for path in paths}.values())
+    kinds = [chosen or infer_kind(path.name) or "" for path in files]
+    known = {key for kind in kinds for key in kind_class(kind).fields()}
+    candidates = [
+        _candidate(path, kind, _meant_for(kind, given, known), inferred=not chosen)
+        for path, kind in zip(files, kinds, strict=True)
+    ]
     reads = [candidate for candidate in candidates if candidate.kind in ("r1", "r2")]
     if "mate_cid" not in given:
         _pair(reads)
@@ -70,8 +71,13 @@ def _chosen_kind(keyvalues: Mapping[str, str], kind: str | None) -> str | None:
     return chosen
 
 
-def _candidate(path: Path, chosen: str | None, given: Mapping[str, str]) -> _Candidate:
-    kind = chosen or infer_kind(path.name) or ""
+def _meant_for(kind: str, given: Mapping[str, str], known: set[str]) -> dict[str, str]:
+    """Leave out the keys that belong to another file of the call: a BAM has more of them than its index."""
+    fields = kind_class(kind).fields() if kind else given
+    return {key: value for key, value in given.items() if key in fields or key not in known}
+
+
+def _candidate(path: Path, kind: str, given: Mapping[str, str], *, inferred: bool) -> _Candidate:
     cls = kind_class(kind)
     shown = {key: value for key, value in infer_fields(kind, path.name).items() if key not in given}
     try:
@@ -79,7 +85,7 @@ def _candidate(path: Path, chosen: str | None, given: Mapping[str, str]) -> _Can
     except UsageError as error:
         raise UsageError(f"{path.name}: {error.message}", error.hint) from None
     candidate = _Candidate(path, kind, asset, check_content(kind, path))
-    if not chosen:
+    if inferred:
         candidate.concluded.append(
             f"asset={kind}" if kind else "no kind known by its name (--kind gives one)"
         )

@@ -168,6 +168,17 @@ def test_an_index_is_linked_to_its_file(run: Shell, tmp_path: Path) -> None:
     assert added[2]["keyvalues"]["reference_cid"] == cid_of(fasta)
 
 
+def test_a_key_goes_to_the_files_that_have_it(run: Shell, tmp_path: Path) -> None:
+    bam, bai = write(tmp_path / "x.bam", bgzf(b"BAM\x01")), write(tmp_path / "x.bam.bai", b"BAI\x01")
+    given = ("-k", "sample_id=x", "-k", "duplicates_marked=true")
+    ready, index = run("assets", "add", bam, bai, *given, "--json").json
+    assert ready["keyvalues"]["duplicates_marked"] == "true"
+    assert index["keyvalues"] == {"asset": "alignment_index", "sample_id": "x", "alignment_cid": ready["cid"]}
+    refused = run("assets", "add", bam, bai, *given, "-k", "colour=blue")
+    assert refused.code == 2
+    assert "colour" in refused.err
+
+
 def test_adding_again_says_that_it_was_not_needed(run: Shell, store: LocalStore, tmp_path: Path) -> None:
     path = write(tmp_path / "r.fa", FASTA)
     assert run("assets", "add", path, "-k", "build=b").out.splitlines()[1].startswith("added ")
