@@ -328,6 +328,34 @@ def test_an_interrupted_run_ends_its_tools_and_goes_on_later(
     assert all(user.plans(*GERMLINE, "--samples", "father").values())
 
 
+def test_a_bam_and_a_gvcf_are_ways_in_too(parents: tuple[User, Answer], user: User, bundled: Path) -> None:
+    """The father enters with his BAM, the mother with her GVCF: the same VCF comes out."""
+    maker, first = parents
+    for kind, sample, name in (
+        ("alignment", "father", "father.bam"),
+        ("alignment_index", "father", "father.bam.bai"),
+        ("variants", "mother", "mother.g.vcf.gz"),
+        ("variants_index", "mother", "mother.g.vcf.gz.tbi"),
+    ):
+        (asset,) = made(first, asset=kind, sample_id=sample)
+        maker.succeeds("assets", "get", asset["cid"], "-o", user.folder / name)
+    _add_reference(user, bundled)
+    user.adds(
+        *sorted(user.folder.glob("father.bam*")), "-k", "sample_id=father", "-k", "duplicates_marked=true"
+    )
+    user.adds(
+        *sorted(user.folder.glob("mother.g.vcf.gz*")),
+        *("-k", "sample_id=mother", "-k", "variant_type=gvcf", "-k", "build=trio"),
+    )
+    answer = user.succeeds("run", *GERMLINE, "--samples", "father,mother", "--json")
+    assert "haplotype_caller father" in computed(answer)
+    assert not [task for task in computed(answer) if "mother" in task or "bwa" in task]
+    assert {a["cid"] for a in made(answer, asset="variants", variant_type="vcf")} == {
+        a["cid"] for a in made(first, asset="variants", variant_type="vcf")
+    }
+    assert all(user.plans(*GERMLINE, "--samples", "father,mother").values())
+
+
 def test_a_single_end_sample_is_called(user: User, bundled: Path) -> None:
     _add_reference(user, bundled)
     user.adds(bundled / "father_R1.fastq.gz", "-k", "asset=r1", "-k", "sample_id=father")
