@@ -143,7 +143,8 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: i
     except (StargazerError, OSError) as error:
         _close(folder, kept, "failed", str(error))
         raise
-    kept.assets = [_made(asset, reused=False) for asset in made] + _earlier(site.store, kept.plan)
+    kept.assets = [_made(asset, reused=False) for asset in made]
+    kept.assets += [_made(asset, reused=True) for asset in _earlier(site.store, kept.plan)]
     _close(folder, kept, "done", "")
     if not site.keep_work:
         # Everything worth keeping is in the store, under the same inodes.
@@ -153,21 +154,21 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: i
 
 def _reused(site: Site, plan: Plan) -> RunResult:
     assets = _earlier(site.store, plan)
-    records = {asset.id: asset for cid in plan.reused for asset in site.store.by_cid(cid)}
     # Of several makers the last one finished the result: it made the VCF, or the last index.
-    makers = {run_id for made in assets for run_id in records[made.id].run_ids[:1]}
+    makers = {run_id for asset in assets for run_id in asset.run_ids[:1]}
     maker = max(makers, key=record.started, default="")
     outdir = site.runs / maker / "results" if maker else None
-    return RunResult(maker, "done", outdir, assets, computed=False)
+    made = [_made(asset, reused=True) for asset in assets]
+    return RunResult(maker, "done", outdir, made, computed=False)
 
 
-def _earlier(store: "LocalStore", plan: Plan) -> list[MadeAsset]:
-    """Return the reused assets: of several records on the same bytes, the one that the recipe made."""
-    return [
-        _made(asset, reused=True)
-        for cid, recipe in plan.reused.items()
-        for asset in [a for a in store.by_cid(cid) if recipe in a.recipes][:1]
-    ]
+def _earlier(store: "LocalStore", plan: Plan) -> list["Asset"]:
+    """Return the reused assets, read at once: of several records on the same bytes, the recipe's own."""
+    found: dict[str, Asset] = {}
+    for asset in store.find(cid=list(plan.reused)):
+        if plan.reused[asset.cid] in asset.recipes:
+            found.setdefault(asset.cid, asset)
+    return [found[cid] for cid in plan.reused if cid in found]
 
 
 def _made(asset: "Asset", *, reused: bool) -> MadeAsset:
