@@ -160,6 +160,13 @@ def test_a_bad_parameter_is_refused_before_any_task(
     assert said in error
 
 
+def _preprocess(bundled: Path) -> list[str | Path]:
+    """Align the reads of `s.csv`, and stop there."""
+    options = {"workflow": "preprocess_sample", "input": "s.csv", "aligner": "bwa"}
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [*given, "--fasta", bundled / "reference.fa"]
+
+
 def _cut(file: Path, target: Path) -> None:
     target.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
@@ -188,16 +195,7 @@ def test_damaged_reads_fail_and_nothing_is_published(
     (tmp_path / "s.csv").write_text(
         f"sample,fastq_1,fastq_2\nfather,{bundled}/father_R1.fastq.gz,{tmp_path}/father R2.fastq.gz\n"
     )
-    ended = nextflow(
-        "--workflow",
-        "preprocess_sample",
-        "--input",
-        "s.csv",
-        "--fasta",
-        bundled / "reference.fa",
-        "--aligner",
-        "bwa",
-    )
+    ended = nextflow(*_preprocess(bundled))
     assert ended.returncode != 0
     assert said in ended.stdout
     assert "father R2.fastq.gz" in ended.stdout
@@ -215,17 +213,7 @@ def test_a_crashing_aligner_fails_the_task(
     fake.write_text(f'#!/bin/bash\n\'{real}\' "$@"\n[ "$1" != mem ] || {{ echo out of luck >&2; exit 1; }}\n')
     fake.chmod(0o755)
     (tmp_path / "s.csv").write_text(f"sample,fastq_1\nfather,{bundled}/father_R1.fastq.gz\n")
-    ended = nextflow(
-        "--workflow",
-        "preprocess_sample",
-        "--input",
-        "s.csv",
-        "--fasta",
-        bundled / "reference.fa",
-        "--aligner",
-        "bwa",
-        first=fake.parent,
-    )
+    ended = nextflow(*_preprocess(bundled), first=fake.parent)
     assert ended.returncode != 0
     assert "out of luck" in ended.stdout
     assert not (tmp_path / "results" / "assets.jsonl").exists()
