@@ -1,0 +1,10 @@
+"""The single-cell steps: what the scripts in bin/ do, as functions on AnnData.
+
+Import this package before numpy. A sum over several BLAS threads has another order of additions, so
+another last bit, than over one; with one thread the same input gives the same bytes on any machine size.
+"""
+
+import os
+
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ[_variable] = "1"
