@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MANIFEST = "assets.jsonl"
 
+# What a line says of the run, beside the fields of the asset: the task that made the file, and the
+# sample or cohort that it was made for where no field of the asset tells.
+_OF_THE_RUN = frozenset({"asset", "path", "task", "subject", "derived_from"})
+
 
 @dataclass(frozen=True)
 class Made:
@@ -40,7 +44,7 @@ def ingest(store: "LocalStore", made: Made) -> list["Asset"]:
 
 
 def read_manifest(outdir: Path) -> list[dict[str, Any]]:
-    """Return the lines of the manifest; each has at least `asset`, `path`, `stage` and `derived_from`."""
+    """Return the lines of the manifest; each has at least `asset`, `path`, `task` and `derived_from`."""
     file = outdir / MANIFEST
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -52,7 +56,7 @@ def read_manifest(outdir: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
-            missing = {"asset", "path", "stage", "derived_from"} - set(entry)
+            missing = {"asset", "path", "task", "derived_from"} - set(entry)
         except (ValueError, TypeError):
             raise StargazerError(
                 f"{file} line {number} is not a JSON object.", "Nothing was stored."
@@ -67,16 +71,11 @@ def read_manifest(outdir: Path) -> list[dict[str, Any]]:
 
 def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "NewFile":
     """Return a file and what it is; links to files of the same run stay paths: the store knows their CIDs."""
-    from stargazer_cli.assets import KINDS, new_asset
+    from stargazer_cli.assets import new_asset
     from stargazer_cli.store import NewFile
 
-    kind, path = entry["asset"], files[entry["path"]]
-    declared = KINDS[kind].model_fields if kind in KINDS else {}
-    fields = {key: value for key, value in entry.items() if key not in {"asset", "path", "derived_from"}}
-    stage = fields["stage"]
-    if "stage" not in declared:
-        # The name of the step; only an AnnData also carries it as a field of its own.
-        del fields["stage"]
+    path = files[entry["path"]]
+    fields = {key: value for key, value in entry.items() if key not in _OF_THE_RUN}
     links = {key: value for key, value in fields.items() if key.endswith("_cid") and value}
     for value in (*links.values(), *entry["derived_from"]):
         if value not in files and value not in made.plan.inputs:
@@ -84,9 +83,10 @@ def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "
                 f"The manifest makes {entry['path']} from {value}: no input and no output of the run.",
                 "Nothing was stored; please report this.",
             )
-    spec = made.plan.recipe_of(stage, str(fields.get("sample_id", "")))
+    subject = entry.get("subject") or entry.get("sample_id") or ""
+    spec = made.plan.recipe_of(entry["task"], str(subject))
     asset = new_asset(
-        kind,
+        entry["asset"],
         name=path.name,
         run_ids=[made.run_id],
         owner=made.owner,

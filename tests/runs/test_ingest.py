@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 
-from stargazer_cli.assets import Alignment, AlignmentIndex
+from stargazer_cli.assets import Alignment, AlignmentIndex, AnnData
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.runs.ingest import Made, ingest
 from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.recipe import RecipeSpec
 from stargazer_cli.store import LocalStore, cid_of
 
 BAM = {
     "asset": "alignment",
     "path": "alignments/a.bam",
-    "stage": "mark_duplicates",
+    "task": "mark_duplicates",
     "sample_id": "a",
     "format": "bam",
     "duplicates_marked": True,
@@ -23,7 +24,7 @@ BAM = {
 BAI = {
     "asset": "alignment_index",
     "path": "alignments/a.bam.bai",
-    "stage": "mark_duplicates",
+    "task": "mark_duplicates",
     "sample_id": "a",
     "alignment_cid": "alignments/a.bam",
     "derived_from": ["alignments/a.bam"],
@@ -87,3 +88,41 @@ def test_a_missing_or_broken_manifest_stores_nothing(store: LocalStore, tmp_path
     with pytest.raises(StargazerError, match="without a manifest"):
         ingest(store, made)
     assert store.find() == []
+
+
+def test_the_recipe_is_that_of_the_task_and_the_stage_is_the_anndatas_own(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    outdir = tmp_path / "out"
+    outdir.mkdir()
+    for name in ("s.qc_filtered.h5ad", "s.report.html"):
+        (outdir / name).write_text(name)
+    h5ad = {
+        "asset": "anndata",
+        "path": "s.qc_filtered.h5ad",
+        "task": "qc_filter",
+        "sample_id": "s",
+        "stage": "qc_filtered",
+        "n_obs": 12,
+        "derived_from": [],
+    }
+    # A report has no sample_id of its own, so the line says whose it is.
+    report = {
+        "asset": "report",
+        "path": "s.report.html",
+        "task": "scrna_report",
+        "subject": "s",
+        "title": "s: clusters",
+        "derived_from": ["s.qc_filtered.h5ad"],
+    }
+    (outdir / "assets.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in (h5ad, report)))
+    specs = [
+        RecipeSpec(stage=stage, subject="s", tasks=(), sources=()) for stage in ("qc_filter", "scrna_report")
+    ]
+    plan = Plan(workflow="scrna_clustering_pipeline", subject="s", parameters={}, recipes=specs)
+    filtered, page = ingest(store, Made(run_id="run-1", plan=plan, outdir=outdir, versions={}))
+    assert isinstance(filtered, AnnData)
+    assert (filtered.stage, filtered.n_obs) == ("qc_filtered", 12)
+    assert [filtered.recipe, page.recipe] == [spec.digest({}) for spec in specs]
+    assert page.to_keyvalues() == {"asset": "report", "title": "s: clusters"}
+    assert page.derived_from == [filtered.cid]
