@@ -1,8 +1,9 @@
-// One line of assets.jsonl: the asset's map with its file named as it is published.
+// One line of assets.jsonl: the asset's map with its file named as it is published. `task` is the
+// task that made it, `subject` the sample or cohort where no sample_id says it; the rest are the asset's own fields.
 def manifestLine(Map asset) {
-    def fields = asset.findAll { key, value -> !(key in ['asset', 'folder', 'file', 'stage', 'derived_from']) && value != null }
+    def fields = asset.findAll { key, value -> !(key in ['asset', 'folder', 'file', 'task', 'derived_from']) && value != null }
     return groovy.json.JsonOutput.toJson(
-        [asset: asset.asset, path: "${asset.folder}/${asset.file.name}".toString(), stage: asset.stage] +
+        [asset: asset.asset, path: "${asset.folder}/${asset.file.name}".toString(), task: asset.task] +
         fields.sort { field -> field.key } +
         [derived_from: asset.derived_from]
     )

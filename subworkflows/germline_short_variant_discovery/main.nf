@@ -32,13 +32,13 @@ workflow GERMLINE_SHORT_VARIANT_DISCOVERY {
     assets = channel.empty().mix(
         made.combine(ref).flatMap { meta, gvcf, tbi, reference ->
             described(
-                [folder: 'gvcfs', stage: 'haplotype_caller', sample_id: meta.sample],
+                [folder: 'gvcfs', task: 'haplotype_caller', sample_id: meta.sample],
                 gvcf, tbi, 'gvcf', reference, [meta.sample], [meta.bam, reference.path],
             )
         },
         JOINT_CALL_GVCFS.out.vcf.combine(ref).flatMap { meta, vcf, tbi, reference ->
             described(
-                [folder: 'variants', stage: 'joint_call_gvcfs', sample_id: meta.id],
+                [folder: 'variants', task: 'joint_call_gvcfs', sample_id: meta.id],
                 vcf, tbi, 'vcf', reference, meta.samples, meta.gvcfs + [reference.path],
             )
         },
@@ -57,7 +57,7 @@ def described(Map shared, vcf, tbi, String type, Map ref, List samples, List sou
     def link = "${shared.folder}/${vcf.name}".toString()
     return [
         shared + [
-            asset: 'variants', file: vcf, caller: shared.stage, variant_type: type, build: ref.build,
+            asset: 'variants', file: vcf, caller: shared.task, variant_type: type, build: ref.build,
             sample_count: samples.size(), source_samples: samples, derived_from: sources,
         ],
         shared + [asset: 'variants_index', file: tbi, variants_cid: link, derived_from: [link]],

@@ -22,7 +22,7 @@ workflow PREPARE_REFERENCE {
         fasta = DECOMPRESS_FASTA.out.fasta
         versions = versions.mix(DECOMPRESS_FASTA.out.versions)
         assets = assets.mix(fasta.map { meta, file ->
-            [asset: 'reference', folder: 'reference', file: file, stage: 'decompress_fasta', build: meta.build, derived_from: [meta.source]]
+            [asset: 'reference', folder: 'reference', file: file, task: 'decompress_fasta', build: meta.build, derived_from: [meta.source]]
         })
     }
 
@@ -78,6 +78,6 @@ workflow PREPARE_REFERENCE {
 }
 
 // What the manifest says of a file that was made from the FASTA alone.
-def companion(Map ref, file, String stage) {
-    return [folder: 'reference', file: file, stage: stage, build: ref.build, reference_cid: ref.path, derived_from: [ref.path]]
+def companion(Map ref, file, String task) {
+    return [folder: 'reference', file: file, task: task, build: ref.build, reference_cid: ref.path, derived_from: [ref.path]]
 }

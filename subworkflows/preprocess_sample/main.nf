@@ -58,7 +58,7 @@ workflow PREPROCESS_SAMPLE {
     sources = index.map { ref, _files -> ref.path }
     assets = channel.empty().mix(
         marked.combine(sources).flatMap { meta, bam, bai, reference ->
-            def made = [folder: 'alignments', stage: 'mark_duplicates', sample_id: meta.sample]
+            def made = [folder: 'alignments', task: 'mark_duplicates', sample_id: meta.sample]
             [
                 made + aligned(reference, meta.r1, meta.inputs) + [asset: 'alignment', file: bam, duplicates_marked: true],
                 made + [asset: 'alignment_index', file: bai, alignment_cid: meta.bam, derived_from: [meta.bam]],
@@ -66,19 +66,19 @@ workflow PREPROCESS_SAMPLE {
         },
         MARK_DUPLICATES.out.metrics.combine(sources).map { meta, metrics, reference ->
             [
-                asset: 'duplicate_metrics', folder: 'metrics', file: metrics, stage: 'mark_duplicates', sample_id: meta.sample,
+                asset: 'duplicate_metrics', folder: 'metrics', file: metrics, task: 'mark_duplicates', sample_id: meta.sample,
                 tool: 'gatk', alignment_cid: "alignments/${meta.sample}.bam".toString(), derived_from: meta.inputs + [reference],
             ]
         },
         sorted.flatMap { meta, bam, bai ->
-            def made = [folder: 'alignments', stage: 'sort_sam', sample_id: meta.sample]
+            def made = [folder: 'alignments', task: 'sort_sam', sample_id: meta.sample]
             [
                 made + [asset: 'alignment', file: bam, format: 'bam', sorted: 'coordinate', bqsr_applied: false, tool: 'gatk', derived_from: meta.inputs],
                 made + [asset: 'alignment_index', file: bai, alignment_cid: meta.bam, derived_from: [meta.bam]],
             ]
         },
         lanes.filter { save_intermediates }.combine(sources).flatMap { meta, bam, bai, reference ->
-            def made = [folder: 'alignments/lanes', stage: aligner == 'bwa' ? 'bwa_mem' : 'bwa_mem2_mem', sample_id: meta.sample]
+            def made = [folder: 'alignments/lanes', task: aligner == 'bwa' ? 'bwa_mem' : 'bwa_mem2_mem', sample_id: meta.sample]
             def link = "alignments/lanes/${bam.name}".toString()
             [
                 made + aligned(reference, meta.inputs[0], meta.inputs) + [asset: 'alignment', file: bam, duplicates_marked: false, tool: aligner],
