@@ -284,12 +284,14 @@ Made by `python3 scripts/simulate_cells.py --seed {seed} --out FOLDER`: the same
 Nothing in here comes from a person.
 
 - `cells.h5ad`: raw counts, {cells.n_obs:,} droplets x {cells.n_vars:,} genes, with `obs['batch']`
-  and `var['gene_id']` (ids that no gene has). The {len(MT_GENES)} mitochondrial genes, {len(RIBO_GENES)} ribosomal
-  ones and the haemoglobins have their human names; {", ".join(LOOKALIKES)} only look like them.
+  and `var['gene_id']` (ids that no gene has). The {len(MT_GENES)} mitochondrial genes,
+  {len(RIBO_GENES)} ribosomal ones and the haemoglobins have their human names;
+  {", ".join(LOOKALIKES)} only look like them.
 - `truth.csv`: what is in each droplet: `label` (the type; empty for doublets and empty droplets) and
-  `kind`: {kinds["cell"]} cells, {kinds["doublet"]} doublets of two types, {kinds["damaged"]} damaged cells ({low} to {high}
-  mitochondrial), {kinds["empty"]} near-empty droplets ({EMPTY_COUNTS[0]} to {EMPTY_COUNTS[1]} counts); both ranges are
-  of expected values.
+  `kind`: {kinds["cell"]} cells, {kinds["doublet"]} doublets of two types,
+  {kinds["damaged"]} damaged cells ({low} to {high} mitochondrial) and
+  {kinds["empty"]} near-empty droplets ({EMPTY_COUNTS[0]} to {EMPTY_COUNTS[1]} counts); both ranges are of
+  expected values.
 - `truth.json`: these numbers, and the planted markers of each type.
 - `marker_sets.gmt`: half of each type's markers, and a set `{DECOY}` of a type that is not there.
 
@@ -298,8 +300,9 @@ Nothing in here comes from a person.
 {rows}
 
 Related types have genes in common: {pairs}.
-All other genes are equal in every type. The second batch has {1 - BATCH_DEPTH["batch2"]:.0%} fewer counts, and a factor
-of its own on each gene (log-normal, sd {BATCH_SD}).
+All other genes are equal in every type.
+The second batch has {1 - BATCH_DEPTH["batch2"]:.0%} fewer counts, and a factor of its own on each
+gene (log-normal, sd {BATCH_SD}).
 """
 
 
