@@ -91,8 +91,8 @@ class Droplet:
 
     @property
     def label(self) -> str:
-        """The type of a droplet with one cell; empty where no one type is right."""
-        return self.types[0] if len(self.types) == 1 else ""
+        """The type of a whole cell; empty for all that quality control should remove."""
+        return self.types[0] if self.kind == "cell" else ""
 
 
 def stream(seed: int, purpose: str) -> np.random.RandomState:
@@ -234,7 +234,7 @@ def write_h5ad(cells: anndata.AnnData, file: Path) -> None:
 
 
 def truth_table(droplets: list[Droplet]) -> str:
-    """Write what is in each droplet: cell, label (empty for a doublet and an empty droplet), kind."""
+    """Write what is in each droplet: cell, label (of whole cells only), kind."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["cell", "label", "kind"])
@@ -244,7 +244,7 @@ def truth_table(droplets: list[Droplet]) -> str:
 
 def truth_document(genes: Genes, droplets: list[Droplet], seed: int) -> dict[str, object]:
     """Say what was planted, in numbers and names that a test can check."""
-    whole = Counter(droplet.label for droplet in droplets if droplet.kind == "cell")
+    whole = Counter(droplet.label for droplet in droplets)
     return {
         "seed": seed,
         "droplets": len(droplets),
@@ -269,7 +269,7 @@ def marker_sets(genes: Genes) -> str:
 def readme_text(droplets: list[Droplet], cells: anndata.AnnData, seed: int) -> str:
     """Describe the data for the people who find it."""
     kinds = Counter(droplet.kind for droplet in droplets)
-    whole = Counter(droplet.label for droplet in droplets if droplet.kind == "cell")
+    whole = Counter(droplet.label for droplet in droplets)
     rows = "\n".join(
         f"| {label} | {whole[label]} | {label.upper()}1 to {label.upper()}{MARKERS} |" for label in TYPES
     )
@@ -287,8 +287,8 @@ Nothing in here comes from a person.
   and `var['gene_id']` (ids that no gene has). The {len(MT_GENES)} mitochondrial genes,
   {len(RIBO_GENES)} ribosomal ones and the haemoglobins have their human names;
   {", ".join(LOOKALIKES)} only look like them.
-- `truth.csv`: what is in each droplet: `label` (the type; empty for doublets and empty droplets) and
-  `kind`: {kinds["cell"]} cells, {kinds["doublet"]} doublets of two types,
+- `truth.csv`: what is in each droplet: `label` (the type of a whole cell, else empty) and `kind`:
+  {kinds["cell"]} cells, {kinds["doublet"]} doublets of two types,
   {kinds["damaged"]} damaged cells ({low} to {high} mitochondrial) and
   {kinds["empty"]} near-empty droplets ({EMPTY_COUNTS[0]} to {EMPTY_COUNTS[1]} counts); both ranges are of
   expected values.
