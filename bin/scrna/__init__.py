@@ -8,3 +8,6 @@ import os
 
 for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ[_variable] = "1"
+
+# Read when tqdm is first imported: no progress bars in a log.
+os.environ["TQDM_DISABLE"] = "1"

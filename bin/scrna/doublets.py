@@ -1,0 +1,109 @@
+"""Doublets: two cells that were read as one, scored by scrublet.
+
+Wolock, Lopez & Klein 2019, doi:10.1016/j.cels.2018.11.005.
+
+Scrublet adds random pairs of observed cells, embeds them with the observed cells and scores each cell by the
+share of simulated doublets among its neighbours. A doublet forms within one capture, so each batch is scored
+on its own.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+
+from scrna.numba_cache import import_umap
+
+# Scrublet's own number of components, and the least cells among which doublets can be told.
+_COMPONENTS = 30
+_FEWEST_CELLS = 50
+_FEWEST_GENES = 10
+_SIMULATED_PER_CELL = 2.0
+# From here on scanpy searches neighbours with pynndescent, over observed and simulated cells together.
+_APPROXIMATE_FROM = 8192
+
+
+def score_doublets(
+    cells: AnnData,
+    expected_rate: float,
+    seed: int,
+    batches: npt.NDArray[np.str_] | None,
+    batch_key: str | None,
+) -> list[str]:
+    """Score the raw counts `cells`; returns notes for people.
+
+    Adds `obs['doublet_score']` (NaN where a cell was not scored), `obs['predicted_doublet']` and
+    `uns['scrublet']` as `scanpy.pp.scrublet` leaves it. Without a clear threshold, or with too few cells or
+    variable genes, no cell is called a doublet, and a note says so.
+    """
+    labels = np.full(cells.n_obs, "") if batches is None else batches
+    scores = np.full(cells.n_obs, np.nan)
+    predicted = np.zeros(cells.n_obs, dtype=bool)
+    found: dict[str, Any] = {}
+    notes = []
+    for batch in np.unique(labels):
+        chosen = labels == batch
+        where = f" of batch {batch}" if batch else ""
+        scored, problem = _scrublet(cells[chosen], expected_rate, seed)
+        if scored is None:
+            notes.append(f"doublets{where} were not looked for: {problem}")
+            continue
+        result = scored.obs.reindex(cells.obs_names[chosen])
+        scores[chosen] = result["doublet_score"].to_numpy(dtype=float)
+        predicted[chosen] = result["predicted_doublet"].eq(True).to_numpy(dtype=bool)
+        # A slash would make a group of its own in the file.
+        found[str(batch).replace("/", "_")] = scored.uns["scrublet"]
+        if "threshold" not in scored.uns["scrublet"]:
+            notes.append(
+                f"scrublet found no threshold between single cells and doublets{where}: none was removed;"
+                " look at the scores in the report"
+            )
+    cells.obs["doublet_score"] = scores
+    cells.obs["predicted_doublet"] = predicted
+    if found:
+        cells.uns["scrublet"] = found[""] if batches is None else {"batches": found, "batched_by": batch_key}
+    return notes
+
+
+def _scrublet(cells: AnnData, expected_rate: float, seed: int) -> tuple[AnnData | None, str]:
+    """Return one batch with its scores, or the reason why it has none.
+
+    The preparation is that of `scanpy.pp.scrublet`, done here because scanpy always asks for 30 components
+    and fails on data with fewer cells or variable genes.
+    """
+    if cells.n_obs < _FEWEST_CELLS:
+        return None, f"{cells.n_obs} cells are too few (at least {_FEWEST_CELLS})"
+    observed = AnnData(
+        X=cells.X.copy(), obs=pd.DataFrame(index=cells.obs_names), var=pd.DataFrame(index=cells.var_names)
+    )
+    sc.pp.filter_genes(observed, min_cells=3)
+    sc.pp.filter_cells(observed, min_genes=3)
+    observed.layers["raw"] = observed.X.copy()
+    sc.pp.normalize_total(observed)
+    observed.layers["log1p"] = observed.X.copy()
+    sc.pp.log1p(observed, layer="log1p")
+    sc.pp.highly_variable_genes(observed, layer="log1p")
+    del observed.layers["log1p"]
+    observed = observed[:, observed.var["highly_variable"]].copy()
+    if observed.n_vars < _FEWEST_GENES:
+        return None, f"{observed.n_vars} variable genes are too few (at least {_FEWEST_GENES})"
+    simulated = sc.pp.scrublet_simulate_doublets(
+        observed, layer="raw", sim_doublet_ratio=_SIMULATED_PER_CELL, random_seed=seed
+    )
+    del observed.layers["raw"]
+    for part in (observed, simulated):
+        sc.pp.normalize_total(part, target_sum=1e6)
+    if observed.n_obs * (1 + _SIMULATED_PER_CELL) >= _APPROXIMATE_FROM:
+        import_umap()
+    sc.pp.scrublet(
+        observed,
+        simulated,
+        expected_doublet_rate=expected_rate,
+        n_prin_comps=min(_COMPONENTS, observed.n_obs - 1, observed.n_vars - 1),
+        random_state=seed,
+        verbose=False,
+    )
+    return observed, ""

@@ -1,0 +1,185 @@
+"""The parameters of every step: one frozen dataclass a step, read by its script, the chain and the tests.
+
+Defaults are those of the catalogue. This module imports nothing heavy, so that `--help` is instant.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+Options = TypeVar("Options")
+
+
+def _option(default: Any, text: str, parse: Callable[[str], Any], choices: tuple[str, ...] = ()) -> Any:
+    """Return a dataclass field that knows how its command-line option is read and described."""
+    return dataclasses.field(default=default, metadata={"help": text, "parse": parse, "choices": choices})
+
+
+def _number(kind: type, low: float, high: float = float("inf"), above: bool = False) -> Callable[[str], Any]:
+    """Return a reader of a number in [low, high], or in (low, high] with `above`."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {'a whole number' if kind is int else 'a number'}"
+            ) from None
+        if not (low < value if above else low <= value) or not value <= high:
+            limits = f"{'above' if above else 'at least'} {low:g}" + (
+                f" and at most {high:g}" if high != float("inf") else ""
+            )
+            raise argparse.ArgumentTypeError(f"{text} is not {limits}")
+        return value
+
+    return parse
+
+
+def _resolutions(text: str) -> str:
+    """Check a comma list of resolutions and return it as given."""
+    for part in text.split(","):
+        _number(float, 0.0, above=True)(part.strip())
+    return text
+
+
+def _name(text: str) -> str:
+    """Check a name that becomes a column of the file."""
+    if not text.strip() or "/" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: give some letters, no slash")
+    return text
+
+
+_SEED = _option(0, "seed of the random numbers", _number(int, 0, 2**32 - 1))
+_BATCH = _option(None, "name of the obs column that tells batches", _name)
+_MARKER_SETS = _option(
+    None, "GMT file of marker genes (cell type, description, genes): gives a hint for each group", Path
+)
+
+
+@dataclass(frozen=True)
+class QcFilter:
+    """Which cells and genes stay."""
+
+    organism: str = _option("human", "organism of the sample: human or mouse; any with --mt-prefix", str)
+    mt_prefix: str | None = _option(None, "what the names of mitochondrial genes begin with", _name)
+    qc: str = _option(
+        "fixed",
+        "fixed: the limits below; mad: also median absolute deviations from the sample's own median",
+        str,
+        ("fixed", "mad"),
+    )
+    min_genes: int = _option(100, "genes that a cell must express", _number(int, 0))
+    min_cells: int = _option(3, "cells that must express a gene", _number(int, 0))
+    max_pct_mt: float = _option(20.0, "most mitochondrial counts of a cell, in %%", _number(float, 0, 100))
+    max_pct_ribo: float = _option(100.0, "most ribosomal-protein counts, in %%", _number(float, 0, 100))
+    max_pct_hb: float = _option(100.0, "most haemoglobin counts, in %%", _number(float, 0, 100))
+    n_mads: float = _option(
+        5.0,
+        "with --qc mad: deviations allowed for counts, genes and the share of the top 20 genes",
+        _number(float, 0, above=True),
+    )
+    n_mads_mt: float = _option(
+        3.0, "with --qc mad: deviations allowed for mitochondrial %%, upwards", _number(float, 0, above=True)
+    )
+    doublets: str = _option("scrublet", "how doublets are found and removed", str, ("scrublet", "none"))
+    expected_doublet_rate: float = _option(
+        0.05, "share of doublets that the experiment is expected to have", _number(float, 0, 0.5, above=True)
+    )
+    batch_key: str | None = _BATCH
+    seed: int = _SEED
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """How counts become comparable between cells."""
+
+    target_sum: float | None = _option(
+        None,
+        "counts of every cell after scaling (default: the median of the sample)",
+        _number(float, 0, above=True),
+    )
+
+
+@dataclass(frozen=True)
+class SelectFeatures:
+    """Which genes carry the differences between cells."""
+
+    n_top_genes: int = _option(2000, "highly variable genes to select", _number(int, 1))
+    hvg_flavor: str = _option(
+        "seurat",
+        "how variability is measured; seurat_v3 works on the counts",
+        str,
+        ("seurat", "cell_ranger", "seurat_v3"),
+    )
+    batch_key: str | None = _BATCH
+
+
+@dataclass(frozen=True)
+class ReduceDimensions:
+    """How cells are placed: components, batches, neighbours."""
+
+    n_pcs: int = _option(50, "principal components", _number(int, 1))
+    n_neighbors: int = _option(15, "nearest neighbours of a cell, itself among them", _number(int, 2))
+    integrate: str = _option("none", "how batches are brought together", str, ("none", "harmony"))
+    batch_key: str | None = _BATCH
+    seed: int = _SEED
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How cells are grouped."""
+
+    resolution: float = _option(0.5, "higher gives more clusters", _number(float, 0, above=True))
+    more_resolutions: str | None = _option(
+        None, "further resolutions, as in 0.2,1.0: each gives a column of its own", _resolutions
+    )
+    leiden_flavor: str = _option(
+        "igraph", "which implementation of Leiden runs", str, ("igraph", "leidenalg")
+    )
+    key_added: str = _option("leiden", "name of the obs column that gets the clusters", _name)
+    seed: int = _SEED
+
+
+@dataclass(frozen=True)
+class FindMarkers:
+    """Which genes tell a group from the rest."""
+
+    groupby: str | None = _option(
+        None, "obs column whose groups are compared (default: the clusters of the step before)", _name
+    )
+    method: str = _option("wilcoxon", "test that ranks genes", str, ("wilcoxon", "t-test"))
+    min_log2_fold_change: float = _option(1.0, "least log2 fold change of a marker", _number(float, -1000))
+    min_fraction: float = _option(
+        0.25, "least share of the group's cells that express a marker", _number(float, 0, 1)
+    )
+    max_pval_adj: float = _option(0.05, "largest adjusted p value of a marker", _number(float, 0, 1))
+    marker_sets: Path | None = _MARKER_SETS
+
+
+def add_arguments(parser: argparse.ArgumentParser, *steps: type) -> None:
+    """Add the options of `steps` to `parser`; one that several steps share is added once."""
+    seen: set[str] = set()
+    for step in steps:
+        for field in dataclasses.fields(step):
+            if field.name in seen:
+                continue
+            seen.add(field.name)
+            choices = field.metadata["choices"]
+            shown = "" if field.default is None else f" (default: {field.default})"
+            parser.add_argument(
+                f"--{field.name.replace('_', '-')}",
+                type=field.metadata["parse"],
+                choices=choices or None,
+                default=field.default,
+                metavar=None if choices else field.name.rsplit("_", maxsplit=1)[-1].upper(),
+                help=field.metadata["help"] + shown,
+            )
+
+
+def from_arguments(step: type[Options], arguments: argparse.Namespace) -> Options:
+    """Return the options of one step out of what the parser read."""
+    names = [field.name for field in dataclasses.fields(step)]  # type: ignore[arg-type]
+    return step(**{name: getattr(arguments, name) for name in names})
