@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scrna.errors import InputError
 from scrna.options import add_arguments, from_arguments
-from scrna.steps import Step, step_of
+from scrna.steps import IMPORT, Step, step_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -43,7 +43,8 @@ def run_step(task: str, text: str, arguments: Sequence[str] | None = None) -> in
         from scrna import files
         from scrna.chain import write_outputs
 
-        adata = files.canonical(step.load()(files.read_h5ad(given.input), chosen))
+        source = given.input if step is IMPORT else files.read_h5ad(given.input)
+        adata = files.canonical(step.load()(source, chosen))
         write_outputs(step, adata, given.output, given.summary, getattr(given, "markers", None))
         tell_notes(step, adata)
 

@@ -21,7 +21,8 @@ def read_h5ad(path: Path) -> AnnData:
 
     Raises `InputError` that tells a missing, empty, foreign or cut-off file and one of a newer format apart.
     """
-    _check_file(path)
+    check_file(path)
+    _check_kind(path)
     try:
         with h5py.File(path) as file:
             _check_layout(file)
@@ -29,14 +30,14 @@ def read_h5ad(path: Path) -> AnnData:
     except anndata.io.IORegistryError as error:
         raise InputError(
             f"written in a newer format than anndata {anndata.__version__} reads"
-            f" ({_first_line(error)}); write it with an older anndata, or update this one"
+            f" ({first_line(error)}); write it with an older anndata, or update this one"
         ) from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         reason = f"{error} {error.__cause__ or ''}"
         if "truncated" in reason:
             raise InputError("is cut off: the download or copy did not end; get it again") from error
         raise InputError(
-            f"cannot be read as AnnData ({_first_line(error)}); the file may be damaged: get it again,"
+            f"cannot be read as AnnData ({first_line(error)}); the file may be damaged: get it again,"
             " or write it anew with anndata"
         ) from error
 
@@ -94,13 +95,18 @@ def _settled(value: Any) -> Any:
     return value
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Refuse a file that is missing or empty."""
     if not path.exists():
         raise InputError("no such file")
+    if not path.is_dir() and path.stat().st_size == 0:
+        raise InputError("is empty (0 bytes): get it again")
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is not an HDF5 file, and say what it is."""
     if path.is_dir():
         raise InputError("is a folder; give an .h5ad file")
-    if path.stat().st_size == 0:
-        raise InputError("is empty (0 bytes): get it again")
     if not h5py.is_hdf5(path):
         with path.open("rb") as file:
             start = file.read(32)
@@ -119,7 +125,7 @@ def _check_layout(file: h5py.File) -> None:
     raise InputError("is an HDF5 file but not an AnnData: it has no obs and var")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an error and of what caused it, short enough for one line."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]

@@ -46,8 +46,8 @@ def cell_type_hints(
 
     The score is the mean, over the genes of the set, of how many standard deviations the group's mean lies
     above the mean of all cells: a weakly expressed gene counts as much as a strong one. It compares the
-    groups of this sample with each other, so the best set of a group can still be wrong: look at the second score.
-    Genes are found by symbol or by Ensembl id.
+    groups of this sample with each other, so the best set of a group can still be wrong: look at the second
+    score. Genes are found by symbol or by Ensembl id.
     """
     mean, deviation = means.mean_and_deviation()
     position = {str(name): at for at, name in enumerate(adata.var_names)}

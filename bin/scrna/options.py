@@ -60,6 +60,11 @@ _MARKER_SETS = _option(
 
 
 @dataclass(frozen=True)
+class ImportCounts:
+    """Reading counts leaves nothing to choose."""
+
+
+@dataclass(frozen=True)
 class QcFilter:
     """Which cells and genes stay."""
 
@@ -151,7 +156,9 @@ class FindMarkers:
         None, "obs column whose groups are compared (default: the clusters of the step before)", _name
     )
     method: str = _option("wilcoxon", "test that ranks genes", str, ("wilcoxon", "t-test"))
-    min_log2_fold_change: float = _option(1.0, "least log2 fold change of a marker", _number(float, -1000))
+    min_log2_fold_change: float = _option(
+        1.0, "least log2 fold change of a marker", _number(float, float("-inf"))
+    )
     min_fraction: float = _option(
         0.25, "least share of the group's cells that express a marker", _number(float, 0, 1)
     )

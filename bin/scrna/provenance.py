@@ -15,15 +15,16 @@ _ALWAYS = ("scanpy", "anndata", "numpy", "scipy")
 def record(
     adata: AnnData, task: str, options: Any, notes: Sequence[str], packages: Sequence[str] = ()
 ) -> None:
-    """Write what `task` did into `adata`: its options (None where it has none), notes and versions.
+    """Write what `task` did into `adata`: its options, notes and versions.
 
     Parameters that are not set and files are left out.
 
     No time, path or thread count: the same input and parameters must give the same bytes.
     """
-    given = {} if options is None else dataclasses.asdict(options)
     parameters = {
-        name: value for name, value in given.items() if value is not None and not isinstance(value, Path)
+        name: value
+        for name, value in dataclasses.asdict(options).items()
+        if value is not None and not isinstance(value, Path)
     }
     adata.uns.setdefault("stargazer", {})[task] = {
         "parameters": parameters,

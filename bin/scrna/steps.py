@@ -10,7 +10,10 @@ from scrna import options
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the chain: `scrna.<module>.<task>(adata, options) -> adata`, whose result is at `stage`."""
+    """One step: `scrna.<module>.<task>(adata, options) -> adata`, whose result is at `stage`.
+
+    `import_counts` takes the path of its input in place of an AnnData.
+    """
 
     task: str
     stage: str
@@ -23,6 +26,7 @@ class Step:
         return function
 
 
+IMPORT = Step("import_counts", "raw", options.ImportCounts, "tenx")
 CHAIN = (
     Step("qc_filter", "qc_filtered", options.QcFilter, "qc"),
     Step("normalize", "normalized", options.Normalize, "normalization"),
@@ -31,12 +35,12 @@ CHAIN = (
     Step("cluster", "clustered", options.Cluster, "clustering"),
     Step("find_markers", "annotated", options.FindMarkers, "markers"),
 )
-STAGES = ("raw", *(step.stage for step in CHAIN))
+STAGES = (IMPORT.stage, *(step.stage for step in CHAIN))
 
 
 def step_of(task: str) -> Step:
     """Return the step of a task's name."""
-    return next(step for step in CHAIN if step.task == task)
+    return next(step for step in (IMPORT, *CHAIN) if step.task == task)
 
 
 def steps_after(stage: str) -> tuple[Step, ...]:
