@@ -63,9 +63,7 @@ def import_counts(path: Path, options: ImportCounts) -> AnnData:
     hold counts.
     """
     if path.is_dir():
-        matrix = _from_folder(
-            {str(file.relative_to(path)): partial(file.open, "rb") for file in path.rglob("*")}
-        )
+        matrix = _from_folder({str(file.relative_to(path)): _opener(file) for file in path.rglob("*")})
     else:
         check_file(path)
         if h5py.is_hdf5(path):
