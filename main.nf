@@ -2,17 +2,19 @@
 
 // Reads and checks the parameters, runs the workflow that they name, and writes the manifest.
 include { helpText; readParameters } from './subworkflows/functions/parameters.nf'
+include { readCellFiles } from './subworkflows/functions/files.nf'
 include { readReference } from './subworkflows/functions/reference.nf'
 include { readSamplesheet } from './subworkflows/functions/samplesheet.nf'
 include { manifestLine; versionsDocument } from './subworkflows/functions/manifest.nf'
 include { PREPARE_REFERENCE } from './subworkflows/prepare_reference/main.nf'
 include { PREPROCESS_SAMPLE } from './subworkflows/preprocess_sample/main.nf'
 include { GERMLINE_SHORT_VARIANT_DISCOVERY } from './subworkflows/germline_short_variant_discovery/main.nf'
+include { SCRNA_CLUSTERING_PIPELINE } from './subworkflows/scrna_clustering_pipeline/main.nf'
 
-// The workflows follow each other, and the one that is asked for is the last to run.
+// The germline workflows follow each other, and the one that is asked for is the last to run.
 // (They do not include each other: Nextflow 25.04's strict parser fails on a script with
 // includes that is itself included twice.)
-workflow STARGAZER {
+workflow GERMLINE {
     take:
     settings  // map: the parameters
     reference // map: see PREPARE_REFERENCE
@@ -60,18 +62,26 @@ workflow {
     }
     else {
         settings = readParameters(params, schema)
-        reference = readReference(settings)
-        rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings.input, settings.workflow)
+        single_cell = settings.workflow == 'scrna_clustering_pipeline'
+        inputs = single_cell ? readCellFiles(settings) : readReference(settings)
+        rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings)
         // A manifest of an earlier run must not stand beside the files of one that fails.
         ['assets.jsonl', 'versions.json'].each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
 
-        STARGAZER(settings, reference, rows)
-        STARGAZER.out.assets
+        if (single_cell) {
+            SCRNA_CLUSTERING_PIPELINE(channel.fromList(rows), settings, inputs)
+            made = SCRNA_CLUSTERING_PIPELINE.out
+        }
+        else {
+            GERMLINE(settings, inputs, rows)
+            made = GERMLINE.out
+        }
+        made.assets
             .map { asset -> manifestLine(asset) }
             .toSortedList()
             .map { lines -> lines.collect { line -> line + '\n' }.join('') }
             .collectFile(name: 'assets.jsonl', storeDir: settings.outdir)
-        STARGAZER.out.versions
+        made.versions
             .toList()
             .map { records -> versionsDocument(records) }
             .collectFile(name: 'versions.json', storeDir: settings.outdir)

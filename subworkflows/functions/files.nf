@@ -69,6 +69,21 @@ def problemOf(file) {
     return file.size() == 0 ? 'the file is empty' : null
 }
 
+// The file that a parameter names.
+def requiredFile(String parameter, String given) {
+    def path = file(given, glob: false)
+    def problem = problemOf(path)
+    if (problem) {
+        error("--${parameter} ${given}: ${problem}")
+    }
+    return path
+}
+
+// The single-cell files that parameters name; [] stands for one that is not given.
+def readCellFiles(Map settings) {
+    return ['marker_sets', 'labels'].collectEntries { name -> [name, settings[name] ? requiredFile(name, settings[name]) : []] }
+}
+
 // The same file under two names, through links, is still the same file.
 def identityOf(file) {
     return file.fileSystem == java.nio.file.FileSystems.default ? file.toRealPath().toString() : file.toUriString()

@@ -17,8 +17,8 @@ def readParameters(Map given, schema) {
         error("Unknown parameter --${unknown}${near ? ', did you mean --' + near + '?' : '; --help lists them'}")
     }
     def settings = properties.collectEntries { name, rule -> [name, checkedValue(name, given[name], rule)] }
-    if (!settings.fasta) {
-        error('--fasta is missing: the reference as a FASTA file, plain or gzipped')
+    if (!settings.fasta && settings.workflow != 'scrna_clustering_pipeline') {
+        error("--fasta is missing: ${settings.workflow} takes a reference, as a plain or gzipped FASTA; single cell is --workflow scrna_clustering_pipeline")
     }
     if (!settings.input && settings.workflow != 'prepare_reference') {
         error("--input is missing: ${settings.workflow} takes a samplesheet")
@@ -61,6 +61,9 @@ def checkedValue(String name, value, Map rule) {
     if (rule.minimum != null && checked < rule.minimum) {
         error("--${name} ${checked}: must be at least ${rule.minimum}")
     }
+    if (rule.exclusiveMinimum != null && checked <= rule.exclusiveMinimum) {
+        error("--${name} ${checked}: must be above ${rule.exclusiveMinimum}")
+    }
     if (rule.maximum != null && checked > rule.maximum) {
         error("--${name} ${checked}: must be at most ${rule.maximum}")
     }
@@ -77,7 +80,10 @@ def helpText(schema, String version) {
         ([group.title] + lines).join('\n')
     }
     return ([
-        "stargazer ${version}: germline short variants from reads, BAMs or GVCFs",
-        'nextflow run . --workflow germline_short_variant_discovery --input samplesheet.csv --fasta reference.fa [-profile docker|podman|apptainer|singularity|conda|slurm|test]',
+        "stargazer ${version}: germline short variants from reads, BAMs or GVCFs; cell clusters and their marker genes from single-cell counts",
+        """\
+            nextflow run . --workflow germline_short_variant_discovery --input samplesheet.csv --fasta reference.fa [-profile PROFILE]
+            nextflow run . --workflow scrna_clustering_pipeline --input samplesheet.csv [-profile PROFILE]
+            profiles: docker, podman, apptainer, singularity, conda, slurm, test, test_scrna""".stripIndent(),
     ] + groups).join('\n\n') + '\n'
 }

@@ -1,5 +1,5 @@
 // The reference that the parameters name, checked before the first task.
-include { firstBytesInside; isGzip; problemOf } from './files.nf'
+include { firstBytesInside; isGzip; problemOf; requiredFile } from './files.nf'
 
 // The extensions of an index by aligner.
 def indexExtensions() {
@@ -34,15 +34,6 @@ def readReference(Map settings) {
         ref: ref, fasta: fasta, compressed: compressed, fai: fai, dict: dict,
         index: settings.aligner_index ? readIndex(settings.aligner_index, settings.aligner) : [],
     ]
-}
-
-def requiredFile(String parameter, String given) {
-    def path = file(given, glob: false)
-    def problem = problemOf(path)
-    if (problem) {
-        error("--${parameter} ${given}: ${problem}")
-    }
-    return path
 }
 
 // The index of another FASTA is the commonest mistake, and its errors come late.

@@ -1,5 +1,6 @@
 // For tests: what the checks of parameters, reference and samplesheet say, many cases in one run.
 include { readParameters } from '../../subworkflows/functions/parameters.nf'
+include { readCellFiles } from '../../subworkflows/functions/files.nf'
 include { readReference } from '../../subworkflows/functions/reference.nf'
 include { readSamplesheet } from '../../subworkflows/functions/samplesheet.nf'
 
@@ -8,15 +9,19 @@ def messageOf(Closure check) {
         return "accepted: ${check.call()}".toString()
     }
     catch (Exception refusal) {
-        // A function of another script is called by reflection, which wraps what it throws.
-        return (refusal.cause ?: refusal).message
+        // A function of another script is called by reflection, which wraps what it throws each time.
+        def root = refusal
+        while (root.cause) {
+            root = root.cause
+        }
+        return root.message
     }
 }
 
 workflow REFUSALS {
     take:
     sheets     // list: [ name, content of a samplesheet, workflow ]
-    references // list: [ name, parameters ]
+    references // list: [ name, parameters ]; without a FASTA the files of single cell
     parameters // list: [ name, parameters ]
     folder     // where samplesheets may be written
 
@@ -25,9 +30,9 @@ workflow REFUSALS {
     said = sheets.collect { name, content, workflow_name ->
         def sheet = file("${folder}/${name.replaceAll(/\W+/, '_')}.csv")
         sheet.text = content
-        [name, messageOf { readSamplesheet(sheet.toString(), workflow_name) }.replace(folder.toString(), '')]
+        [name, messageOf { readSamplesheet([workflow: workflow_name, input: sheet.toString(), organism: 'human']) }.replace(folder.toString(), '')]
     }
-    said += references.collect { name, settings -> [name, messageOf { readReference(settings) }] }
+    said += references.collect { name, settings -> [name, messageOf { settings.fasta ? readReference(settings) : readCellFiles(settings) }] }
     said += parameters.collect { name, given -> [name, messageOf { readParameters(given, schema) }] }
     messages = channel.fromList(said)
 

@@ -1,0 +1,30 @@
+// What the single-cell modules have in common: their command lines and their memory.
+
+// One word of a shell command, whatever is in it.
+def quoted(value) {
+    return "'" + value.toString().replace("'", "'\\''") + "'"
+}
+
+// The file that is staged into a folder of its own, and the name that messages call it by.
+def inputOptions(file) {
+    return "--input ${quoted(file.name)} --name ${quoted(file.name.tokenize('/').last())}"
+}
+
+// The same for a file that may be missing, and is [] then.
+def fileOption(String option, file) {
+    return file ? "${option} ${quoted(file.name)}" : ''
+}
+
+// The options of the values that are set: [min_genes: 100, mt_prefix: null] is --min-genes='100'.
+def optionsOf(Map values) {
+    return values
+        .findAll { _name, value -> value != null }
+        .collect { name, value -> "--${name.replace('_', '-')}=${quoted(value)}" }
+        .join(' ')
+}
+
+// What Python and its libraries need, and so many times the size of the file, which is compressed.
+def memoryFor(file, times) {
+    def files = file.isDirectory() ? file.listFiles().toList() : [file]
+    return 2.GB + 1.B * times * files.collect { item -> item.size() }.sum()
+}

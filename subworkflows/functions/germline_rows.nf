@@ -1,0 +1,137 @@
+// The germline samplesheet: what its rows may hold, checked before the first task.
+include { firstBytes; firstBytesInside; isBgzip; isGzip; isWholeBgzip; problemOf; vcfHeader } from './files.nf'
+include { checkNames; refuse } from './rows.nf'
+
+def germlineColumns() {
+    return ['sample', 'lane', 'library', 'platform', 'fastq_1', 'fastq_2', 'bam', 'bai', 'gvcf', 'tbi']
+}
+
+// One of them is needed.
+def germlineEntries() {
+    return ['fastq_1', 'bam', 'gvcf']
+}
+
+// Platforms that the SAM specification knows for PL.
+def platforms() {
+    return ['CAPILLARY', 'DNBSEQ', 'ELEMENT', 'HELICOS', 'ILLUMINA', 'IONTORRENT', 'LS454', 'ONT', 'PACBIO', 'SINGULAR', 'SOLID', 'ULTIMA']
+}
+
+// One row by itself: its names, its entry, and each of its files.
+def germlineRow(Map row, String workflow) {
+    checkNames(row, ['sample', 'lane', 'library'])
+    def platform = (row.platform ?: 'ILLUMINA').toUpperCase()
+    if (!(platform in platforms())) {
+        refuse(row, 'platform', "'${row.platform}' is none of ${platforms().join(', ')}")
+    }
+    [fastq_2: 'fastq_1', bai: 'bam', tbi: 'gvcf'].each { second, first ->
+        if (row[second] && !row[first]) {
+            refuse(row, second, "is given without ${first}")
+        }
+    }
+    def stages = germlineEntries().findAll { column -> row[column] }
+    if (stages.size() != 1) {
+        refuse(row, stages ? stages[1] : 'fastq_1', stages ? "a row is reads, a BAM or a GVCF, and this one has also ${stages[0]}" : 'the row names no reads, no BAM and no GVCF')
+    }
+    if (workflow == 'preprocess_sample' && row.gvcf) {
+        refuse(row, 'gvcf', 'preprocess_sample takes reads or a BAM: a GVCF has nothing left to preprocess')
+    }
+    ['lane', 'library', 'platform'].each { column ->
+        if (row[column] && !row.fastq_1) {
+            refuse(row, column, 'belongs to reads, and this row has none')
+        }
+    }
+
+    def given = ['fastq_1', 'fastq_2', 'bam', 'bai', 'gvcf', 'tbi'].findAll { column -> row[column] }
+    def files = given.collectEntries { column -> [column, file(row[column], glob: false)] }
+    files.each { column, path ->
+        def problem = problemOf(path) ?: contentProblem(column, path, row.sample)
+        if (problem) {
+            refuse(row, column, "${row[column]}: ${problem}")
+        }
+    }
+    def library = row.library ?: row.sample
+    def lane = row.lane ?: 'L1'
+    return [
+        source: row.source,
+        line: row.line,
+        sample: row.sample,
+        library: library,
+        lane: lane,
+        lane_given: row.lane,
+        platform: platform,
+        id: row.fastq_1 ? [row.sample, row.library, lane].findAll().join('.') : row.sample,
+        entry: row.fastq_1 ? 'reads' : row.gvcf ? 'gvcf' : row.bai ? 'ready' : 'bam',
+        columns: given,
+        inputs: given.collect { column -> row[column] },
+        files: given.collect { column -> files[column] },
+    ]
+}
+
+// What is wrong with the content of a file, as far as its ends show it, or null.
+def contentProblem(String column, path, String sample) {
+    if (column in ['fastq_1', 'fastq_2']) {
+        if (path.name ==~ /.*\.b?gz/ && !isGzip(path)) {
+            return 'is named as gzip but is not one'
+        }
+        def start = firstBytesInside(path, 1)
+        if (start == null) {
+            return 'truncated or damaged gzip'
+        }
+        return start.size() == 0 ? 'holds no reads' : start[0] == 64 ? null : 'is not a FASTQ: its first record does not begin with @'
+    }
+    if (column == 'bam') {
+        if (!isBgzip(path) || firstBytesInside(path, 3) != 'BAM'.bytes) {
+            return 'is not a BAM'
+        }
+        return isWholeBgzip(path) ? null : 'is a BAM that was cut off: the end marker is missing'
+    }
+    if (column == 'bai') {
+        return firstBytes(path, 3) == 'BAI'.bytes ? null : 'is not a .bai index'
+    }
+    if (column == 'tbi') {
+        return isGzip(path) && firstBytesInside(path, 3) == 'TBI'.bytes ? null : 'is not a .tbi index'
+    }
+    if (!isBgzip(path)) {
+        return 'is not compressed with bgzip'
+    }
+    if (!isWholeBgzip(path)) {
+        return 'is a GVCF that was cut off: the end marker is missing'
+    }
+    def header = vcfHeader(path)
+    def names = header ? header.last().split('\t').drop(9).toList() : []
+    if (!header || !header.last().startsWith('#CHROM')) {
+        return 'is not a GVCF: it has no #CHROM line'
+    }
+    if (names != [sample]) {
+        return "holds ${names.size() == 1 ? 'sample ' + names[0] : names.size() + ' samples'}, not sample ${sample}"
+    }
+    return header.any { line -> line.startsWith('##ALT=<ID=NON_REF') } ? null : 'is a VCF, not a GVCF: its header knows no NON_REF allele'
+}
+
+// What only shows when the rows are seen together. Returns [ meta, [ files ] ] a row. meta: id,
+// sample, library, lane, platform, order (of the row), lanes (rows of the sample), entry ('reads',
+// 'bam', 'ready' or 'gvcf'), inputs (the paths as given).
+def germlineTogether(List rows) {
+    def samples = [:]
+    def ids = [:]
+    rows.each { row ->
+        def first = samples.putIfAbsent(row.sample, row) ?: row
+        if (first.entry != row.entry) {
+            refuse(row, 'sample', "${row.sample} enters as ${row.columns[0]} here and as ${first.columns[0]} on line ${first.line}: one kind of entry a sample")
+        }
+        if (first.line != row.line && row.entry != 'reads') {
+            refuse(row, 'sample', "${row.sample} is also on line ${first.line}: only reads may take several rows")
+        }
+        if (first.line != row.line && !(row.lane_given && first.lane_given)) {
+            refuse(row.lane_given ? first : row, 'lane', "is empty, and ${row.sample} has several rows: name the lane of each")
+        }
+        def twin = ids.putIfAbsent(row.id.toLowerCase(), row)
+        if (twin) {
+            refuse(row, 'lane', "lane ${row.lane} of sample ${row.sample} (library ${row.library}) is also on line ${twin.line}")
+        }
+    }
+    return rows.withIndex().collect { row, order ->
+        def meta = row.subMap(['id', 'sample', 'library', 'lane', 'platform', 'entry', 'inputs'])
+        [meta + [order: order, lanes: rows.count { other -> other.sample == row.sample }], row.files]
+    }
+}
