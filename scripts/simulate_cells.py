@@ -330,7 +330,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="which set to make (default: %(default)s)")
     parser.add_argument("--cells", type=int, default=700, help="droplets (default: %(default)s)")
-    parser.add_argument("--genes", type=int, default=1500, help="genes (default: %(default)s)")
+    parser.add_argument("--genes", type=int, default=2500, help="genes (default: %(default)s)")
     parser.add_argument(
         "--depth", type=float, default=1500, help="median counts of a whole cell (default: %(default)s)"
     )
