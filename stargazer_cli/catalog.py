@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.scripts import scripts_called
 
 _SCRIPT = re.compile(r"^\s*script:\s*$(?P<body>.*?)(?=^\s*(?:stub|shell|exec|when):\s*$|\Z)", re.M | re.S)
 _CONTAINER = re.compile(r"^\s*container\s+['\"](?P<image>[^'\"]+)['\"]", re.M)
@@ -74,38 +75,33 @@ class Task:
 
     @cached_property
     def script_digest(self) -> str:
-        """Sha256 of what the task runs: its script block, what that includes, the scripts of `bin/` it calls.
+        """Sha256 of what the task runs: its script block, what that includes, the code of `bin/` it uses.
 
         A change of the script may change the result although tool and parameters stay, so it is part
         of a recipe; comments and indentation are not.
         """
-        match = _SCRIPT.search(self._source)
-        body = match["body"] if match else self._source
-        parts = {"script": _essence(body)}
+        parts = {"script": _essence(self._body)}
         for include in _INCLUDE.finditer(self._source):
             parts[include["file"]] = _essence((self.folder / include["file"]).read_text(encoding="utf-8"))
-        parts |= _scripts_called(body)
+        parts |= self.scripts
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def scripts(self) -> Mapping[str, str]:
+        """The text of each file of `bin/` that the task runs or uses, by its path there."""
+        return scripts_called(self._body, pipeline_dir() / "bin")
+
+    @property
+    def _body(self) -> str:
+        """What the module gives to the shell."""
+        match = _SCRIPT.search(self._source)
+        return match["body"] if match else self._source
 
 
 def _essence(source: str) -> str:
     """Return the lines of a Nextflow source that do something, without indentation."""
     lines = (line.strip() for line in _COMMENT.sub("", source).splitlines())
     return "\n".join(line for line in lines if line)
-
-
-def _scripts_called(body: str) -> dict[str, str]:
-    """Return the scripts of `bin/` whose names stand in `body`, and the ones that those call, by name."""
-    available = {file.name: file for file in sorted((pipeline_dir() / "bin").glob("*")) if file.is_file()}
-    found: dict[str, str] = {}
-    queue = [body]
-    while queue:
-        text = queue.pop()
-        for name, file in available.items():
-            if name not in found and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text):
-                found[name] = file.read_text(encoding="utf-8")
-                queue.append(found[name])
-    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)
@@ -167,6 +163,12 @@ def parameters_of(workflow: str) -> dict[str, Parameter]:
         for task in workflows()[workflow].tasks
         for parameter in tasks()[task].parameters
     }
+
+
+def tools_of(workflow: str) -> tuple[str, ...]:
+    """Every tool that a workflow's tasks name, in the order of the tasks."""
+    named = (tool for task in workflows()[workflow].tasks for tool in tasks()[task].tools)
+    return tuple(dict.fromkeys(named))
 
 
 @cache

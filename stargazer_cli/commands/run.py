@@ -174,7 +174,7 @@ def _run(app: App, workflow: str, options: dict[str, Any]) -> None:
         reuse=not options["no_reuse"],
     )
     site = find_site(
-        app.settings, app.store, options["profile"], request.aligner, keep_work=options["keep_work"]
+        app.settings, app.store, options["profile"], workflow, request.aligner, keep_work=options["keep_work"]
     )
     planned = plan(app.store, request, site.versions)
     if not planned.complete:

@@ -11,55 +11,68 @@ import click
 from stargazer_cli import catalog
 from stargazer_cli.app import App
 from stargazer_cli.output import emit_json, note
-from stargazer_cli.tools.spec import ENGINES, tools_for
+from stargazer_cli.tools.spec import ALIGNERS, ENGINES, tools_for
 from stargazer_cli.tools.toolbox import Tool, Toolbox, locate
 
-_ALIGNERS = click.Choice(["bwa", "bwa-mem2"])
+# The workflow of each part that has one whole; its tools are those of the part.
+_PARTS = {"germline": "germline_short_variant_discovery", "scrna": "scrna_clustering_pipeline"}
 _NO_BWA_MEM2 = "bwa-mem2 is missing: use `--aligner bwa`, or run in containers (`--profile podman`)"
+
+_part = click.argument("part", required=False, type=click.Choice(list(_PARTS)))
+_aligner = click.Choice(ALIGNERS)
 
 
 @click.command()
+@_part
 @click.option("--yes", is_flag=True, help="Do not ask before system packages are installed.")
 @click.option("--profile", default="local", show_default=True, help="The profile that runs will use.")
-@click.option("--aligner", type=_ALIGNERS, help="Only this aligner; by default both, where they can be had.")
+@click.option("--aligner", type=_aligner, help="Only this aligner; by default both, where they can be had.")
 @click.pass_obj
-def setup(app: App, yes: bool, profile: str, aligner: str | None) -> None:
-    """Find the tools, and get what is missing.
+def setup(app: App, part: str | None, yes: bool, profile: str, aligner: str | None) -> None:
+    """Find the tools, and get what is missing: of both pipelines, or of the one that is named.
 
-    Nextflow, GATK and Java are fetched into the tools folder, pinned and checked; bwa, samtools and
-    bcftools come from the system's packages. Interrupt it when you like: the next call goes on.
+    Nextflow, GATK, Java and a Python environment with scanpy are fetched into the tools folder, pinned and
+    checked; bwa, samtools and bcftools come from the system's packages. Interrupt it when you like: the
+    next call goes on.
     """
     from stargazer_cli.tools.install import ensure
 
     catalog.check_profile(profile)
-    needed = tools_for(profile, aligner or "bwa")
+    needed = _needed(profile, part, aligner or "bwa")
     wanted = list(needed)
     if "gatk" in needed:
         # Tools that people use beside the pipeline, and the aligner that not every system has.
-        wanted += ["tabix", *(["bwa-mem2"] if aligner is None else [])]
+        wanted += ["bcftools", "tabix", *(["bwa-mem2"] if aligner is None else [])]
     box = ensure(app.settings, wanted, yes=yes, echo=note)
     for tool in box.tools.values():
         note(_line(tool))
     if aligner is None and "bwa-mem2" in box.tools and box.missing(["bwa-mem2"]):
         note(f"Note: {_NO_BWA_MEM2}.")
     box.require(needed)
-    note("Ready. Try: stargazer demo germline")
+    note(f"Ready. Try: stargazer demo {part or 'germline'}")
+
+
+def _needed(profile: str, part: str | None, aligner: str) -> list[str]:
+    """Name the tools that a profile needs for one part, or for both."""
+    parts = [part] if part else list(_PARTS)
+    return list(dict.fromkeys(tool for name in parts for tool in tools_for(profile, _PARTS[name], aligner)))
 
 
 @click.command()
+@_part
 @click.option("--profile", default="local", show_default=True, help="The profile to check.")
-@click.option("--aligner", type=_ALIGNERS, help="The aligner that runs will use; by default either will do.")
+@click.option("--aligner", type=_aligner, help="The aligner that runs will use; by default either will do.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
-def doctor(ctx: click.Context, profile: str, aligner: str | None, as_json: bool) -> None:
+def doctor(ctx: click.Context, part: str | None, profile: str, aligner: str | None, as_json: bool) -> None:
     """Show each tool, its version and where it came from.
 
-    Exits with 1 when the profile cannot run on this machine.
+    Exits with 1 when the profile cannot run on this machine: both pipelines, or the one that is named.
     """
     app: App = ctx.obj
     catalog.check_profile(profile)
     box = locate(app.settings, fresh=True)
-    problems, notes = _judge(box, profile, aligner)
+    problems, notes = _judge(box, profile, part, aligner)
     machine = _machine(app)
     problems += machine.pop("problems")
     if as_json:
@@ -74,8 +87,9 @@ def doctor(ctx: click.Context, profile: str, aligner: str | None, as_json: bool)
             }
             for tool in box.tools.values()
         ]
-        report = {"profile": profile, "aligner": aligner, "ok": not problems, "problems": problems}
-        emit_json({**report, "notes": notes, "tools": tools, "machine": machine})
+        asked = {"part": part, "profile": profile, "aligner": aligner}
+        found = {"ok": not problems, "problems": problems, "notes": notes}
+        emit_json({**asked, **found, "tools": tools, "machine": machine})
     else:
         for tool in box.tools.values():
             click.echo(_line(tool))
@@ -87,13 +101,14 @@ def doctor(ctx: click.Context, profile: str, aligner: str | None, as_json: bool)
             click.echo(f"Note: {text}.")
         for text in problems:
             click.echo(f"Problem: {text}.")
-        click.echo(f"The profile {profile} {'cannot' if problems else 'can'} run here.")
+        what = f"run {part} here" if part else "run here"
+        click.echo(f"The profile {profile} {'cannot' if problems else 'can'} {what}.")
     ctx.exit(1 if problems else 0)
 
 
-def _judge(box: Toolbox, profile: str, aligner: str | None) -> tuple[list[str], list[str]]:
+def _judge(box: Toolbox, profile: str, part: str | None, aligner: str | None) -> tuple[list[str], list[str]]:
     """Return what keeps the profile from running, and what is good to know."""
-    needed = tools_for(profile, aligner or "")
+    needed = _needed(profile, part, aligner or "")
     problems = [_lacking(tool) for tool in box.missing(needed)]
     notes: list[str] = []
     if aligner is None and "gatk" in needed:

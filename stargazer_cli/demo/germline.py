@@ -66,7 +66,9 @@ def choose_aligner(settings: "Settings", profile: str, wanted: "Aligner | None",
     if wanted is not None:
         return wanted
     preferred: Aligner = "bwa-mem2"
-    if preferred in tools_for(profile, preferred) and locate(settings, [preferred]).missing([preferred]):
+    if preferred in tools_for(profile, WORKFLOW, preferred) and locate(settings, [preferred]).missing(
+        [preferred]
+    ):
         tell(f"{preferred} is not on this machine; the demo aligns with bwa.")
         return "bwa"
     return preferred
@@ -90,14 +92,14 @@ def run_demo(
 
     catalog.check_profile(profile)
     chosen = choose_aligner(settings, profile, aligner, tell)
-    needed = tools_for(profile, chosen)
+    needed = tools_for(profile, WORKFLOW, chosen)
     if locate(settings, needed).missing(needed):
         ensure(settings, needed, yes=yes, echo=tell)
     added = bundles.add(bundle, store)
     new = sum(item.status == "added" for item in added)
     tell(f"{len(added)} files of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
     started = time.monotonic()
-    site = find_site(settings, store, profile, chosen)
+    site = find_site(settings, store, profile, WORKFLOW, chosen)
     request = Request(
         workflow=WORKFLOW,
         build=bundle.build,

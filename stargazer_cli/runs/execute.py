@@ -16,7 +16,7 @@ from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import launch, record
 from stargazer_cli.runs.ingest import Made, ingest
-from stargazer_cli.runs.plan import SAMPLESHEET_COLUMNS, Plan
+from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site
 from stargazer_cli.runs.versions import actual, reported
@@ -77,8 +77,9 @@ def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
     files = {}
     if plan.samplesheet:
         parameters["input"] = str(folder.path / "samplesheet.csv")
-        rows = [",".join(SAMPLESHEET_COLUMNS)]
-        rows += [",".join(_cell(row[column]) for column in SAMPLESHEET_COLUMNS) for row in plan.samplesheet]
+        columns = list(plan.samplesheet[0])
+        rows = [",".join(columns)]
+        rows += [",".join(_cell(row[column]) for column in columns) for row in plan.samplesheet]
         files["samplesheet.csv"] = "\n".join(rows) + "\n"
     files["params.json"] = json.dumps(parameters, indent=2) + "\n"
     return files

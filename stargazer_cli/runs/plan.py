@@ -7,19 +7,6 @@ from pydantic import BaseModel
 from stargazer_cli import catalog
 from stargazer_cli.runs.recipe import RecipeSpec
 
-SAMPLESHEET_COLUMNS = (
-    "sample",
-    "lane",
-    "library",
-    "platform",
-    "fastq_1",
-    "fastq_2",
-    "bam",
-    "bai",
-    "gvcf",
-    "tbi",
-)
-
 
 class Step(BaseModel):
     """One line of the plan for a person: what is done for whom, and from what."""
@@ -34,9 +21,8 @@ class Plan(BaseModel):
     """The outcome of resolve and reuse.
 
     inputs       path as the pipeline is given it -> CID of the asset behind it
-    names        CID -> file name that it is staged under
     parameters   params.json without `input` and `outdir`
-    samplesheet  rows of samplesheet.csv; empty where the workflow takes none
+    samplesheet  rows of samplesheet.csv, each with every column; empty where the workflow takes none
     recipes      what each output of this run is made by
     reused       CIDs of earlier outputs that belong to the result -> recipe they were made by
     """

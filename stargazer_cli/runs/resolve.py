@@ -65,18 +65,18 @@ def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> Referen
 
     A FASTA that was decompressed from another candidate is not a second candidate.
     """
-    found = _distinct(Reference, store.find(asset="reference", build=build))
+    found = distinct(Reference, store.find(asset="reference", build=build))
     if cid:
         chosen = [asset for asset in found if asset.cid == cid]
         if not chosen:
             raise UsageError(
-                f"No reference of build {build!r} has the CID {cid}.", _listing("references of it", found)
+                f"No reference of build {build!r} has the CID {cid}.", listing("references of it", found)
             )
         return chosen[0]
     cids = {asset.cid for asset in found}
     roots = [asset for asset in found if not cids.intersection(asset.derived_from)]
     if not roots:
-        known = sorted({asset.build for asset in _distinct(Reference, store.find(asset="reference"))} - {""})
+        known = sorted({asset.build for asset in distinct(Reference, store.find(asset="reference"))} - {""})
         raise UsageError(
             f"No reference of build {build!r} is in the store; "
             + (f"there are: {', '.join(known)}." if known else "it holds no reference."),
@@ -85,7 +85,7 @@ def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> Referen
     if len(roots) > 1:
         raise UsageError(
             f"{len(roots)} references have the build {build!r}.",
-            f"Choose one with --reference CID. {_listing('They are', roots)}",
+            f"Choose one with --reference CID. {listing('They are', roots)}",
         )
     return roots[0]
 
@@ -97,11 +97,19 @@ def resolve_samples(
 
     Reads win over a BAM, a BAM over a GVCF: the source decides, what was made from it is reused by recipe.
     """
+    check_names(names, "--samples")
+    samples = [_resolve_sample(store, name, reference_cids, build) for name in sorted(names)]
+    _refuse_shared_reads(samples)
+    return samples
+
+
+def check_names(names: Sequence[str], option: str) -> None:
+    """Refuse sample ids that are no names, or that a run could not keep apart; `option` takes them."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise UsageError(f"The sample {repeated[0]!r} is named twice.", "Name each sample once.")
     if not names:
-        raise UsageError("No sample is named.", "Name them with --samples ID,ID or --samples @file.")
+        raise UsageError("No sample is named.", f"Name them with {option} ID,ID or {option} @file.")
     for name in names:
         check_name("sample id", name)
     folded: dict[str, str] = {}
@@ -112,9 +120,6 @@ def resolve_samples(
                 f"The samples {other!r} and {name!r} differ by upper and lower case only.",
                 "Their files would collide on some file systems: rename one.",
             )
-    samples = [_resolve_sample(store, name, reference_cids, build) for name in sorted(names)]
-    _refuse_shared_reads(samples)
-    return samples
 
 
 def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], build: str) -> Sample:
@@ -129,7 +134,7 @@ def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], bu
     if len(gvcfs) > 1:
         raise UsageError(
             f"{len(gvcfs)} GVCFs of sample {name!r} have the build {build!r}.",
-            f"Keep one, or add the reads. {_listing('They are', gvcfs)}",
+            f"Keep one, or add the reads. {listing('They are', gvcfs)}",
         )
     if gvcfs:
         index_of = _companion(VariantsIndex, store.find(asset="variants_index", variants_cid=gvcfs[0].cid))
@@ -138,25 +143,26 @@ def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], bu
 
 
 def _no_such_sample(store: "LocalStore", name: str) -> UsageError:
-    known = sorted(
-        {
-            sample
-            for filters in ({"asset": ["r1", "alignment"]}, {"asset": "variants", "variant_type": "gvcf"})
-            for asset in store.find(**filters)
-            if (sample := getattr(asset, "sample_id", ""))
-        }
-    )
-    close = difflib.get_close_matches(name, known, n=3)
-    if close:
-        there = f"Did you mean {' or '.join(close)}?"
-    elif known:
-        there = f"There are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
-    else:
-        there = "The store holds no sample."
+    known = {
+        sample
+        for filters in ({"asset": ["r1", "alignment"]}, {"asset": "variants", "variant_type": "gvcf"})
+        for asset in store.find(**filters)
+        if (sample := getattr(asset, "sample_id", ""))
+    }
     return UsageError(
-        f"No reads, BAM or GVCF of sample {name!r} are in the store. {there}",
+        f"No reads, BAM or GVCF of sample {name!r} are in the store. {who_is_there(name, known)}",
         f"Add reads with: stargazer assets add {name}_R1.fastq.gz {name}_R2.fastq.gz -k sample_id={name}",
     )
+
+
+def who_is_there(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error about a sample that is not there: what it may have been meant for."""
+    known = sorted(known)
+    if close := difflib.get_close_matches(name, known, n=3):
+        return f"Did you mean {' or '.join(close)}?"
+    if known:
+        return f"There are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+    return "The store holds no sample."
 
 
 def _lanes(store: "LocalStore", sample: str) -> tuple[Lane, ...]:
@@ -226,7 +232,7 @@ def _mate(store: "LocalStore", sample: str, r1: R1, seconds: Iterable[R2]) -> R2
     if len(candidates) > 1:
         raise UsageError(
             f"{len(candidates)} files may be the R2 of {r1.name} (sample {sample!r}).",
-            f"Link the mates with -k mate_cid={r1.cid}. {_listing('They are', candidates)}",
+            f"Link the mates with -k mate_cid={r1.cid}. {listing('They are', candidates)}",
         )
     return candidates[0] if candidates else None
 
@@ -262,11 +268,11 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
             "Convert it and add the BAM: samtools view -b -T REFERENCE.fa -o OUT.bam IN.cram",
         )
     # One file may have two records, of which the later says what the first left out.
-    ready = _distinct(Alignment, (asset for asset in found if asset.duplicates_marked))
+    ready = distinct(Alignment, (asset for asset in found if asset.duplicates_marked))
     if len(ready) > 1:
         raise UsageError(
             f"{len(ready)} analysis-ready BAMs of sample {sample!r} are in the store.",
-            f"Keep one, or add the reads. {_listing('They are', ready)}",
+            f"Keep one, or add the reads. {listing('They are', ready)}",
         )
     if found and not ready:
         raise UsageError(
@@ -279,7 +285,7 @@ def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str])
 
 def _entry_gvcfs(store: "LocalStore", sample: str, reference_cids: set[str], build: str) -> list[Variants]:
     """Return the GVCFs of the build, without those that are known to be made with another reference."""
-    found = _distinct(
+    found = distinct(
         Variants, store.find(asset="variants", variant_type="gvcf", sample_id=sample, build=build)
     )
     references = {asset.cid for asset in store.find(asset="reference")} - reference_cids
@@ -306,11 +312,11 @@ def _refuse_shared_reads(samples: Sequence[Sample]) -> None:
 
 
 def _companion(kind: type[_Kind], found: Iterable[Asset]) -> _Kind | None:
-    return next(iter(_distinct(kind, found)), None)
+    return next(iter(distinct(kind, found)), None)
 
 
-def _distinct(kind: type[_Kind], found: Iterable[Asset]) -> list[_Kind]:
-    """One record for each CID, in the order of the CIDs."""
+def distinct(kind: type[_Kind], found: Iterable[Asset]) -> list[_Kind]:
+    """Return one record of a kind for each CID, in the order of the CIDs."""
     by_cid: dict[str, _Kind] = {}
     for asset in found:
         if isinstance(asset, kind):
@@ -318,5 +324,6 @@ def _distinct(kind: type[_Kind], found: Iterable[Asset]) -> list[_Kind]:
     return sorted(by_cid.values(), key=lambda asset: asset.cid)
 
 
-def _listing(what: str, found: Iterable[Asset]) -> str:
+def listing(what: str, found: Iterable[Asset]) -> str:
+    """Return a sentence that lists assets by CID and name."""
     return f"{what}: " + ", ".join(f"{asset.cid} ({asset.name})" for asset in found) + "."

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli import catalog
-from stargazer_cli.errors import UsageError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.versions import planned
+from stargazer_cli.runs.versions import engine_of, planned
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -43,32 +43,45 @@ class Site:
 
     def require_tools(self) -> None:
         """Refuse to go on where a tool that the profile needs is missing."""
-        if [tool.name for tool in self.toolbox.missing(self.needed)] == ["bwa-mem2"]:
+        missing = {tool.name: tool.note for tool in self.toolbox.missing(self.needed)}
+        if set(missing) == {"bwa-mem2"}:
             raise UsageError(
                 "The aligner bwa-mem2 is not on this machine.",
                 "Take the other aligner with --aligner bwa, or run in containers with --profile podman "
+                "(docker, apptainer).",
+            )
+        if set(missing) == {"scanpy"}:
+            raise StargazerError(
+                f"No Python on this machine has scanpy and its libraries: {missing['scanpy']}.",
+                "Get it with `stargazer setup scrna`, or run in containers with --profile podman "
                 "(docker, apptainer).",
             )
         self.toolbox.require(self.needed)
 
 
 def find_site(
-    settings: "Settings", store: "LocalStore", profile: str, aligner: str, *, keep_work: bool = False
+    settings: "Settings",
+    store: "LocalStore",
+    profile: str,
+    workflow: str,
+    aligner: str = "",
+    *,
+    keep_work: bool = False,
 ) -> Site:
-    """Return the site for a profile; tools are looked for, never installed."""
+    """Return the site of a workflow under a profile; tools are looked for, never installed."""
     from stargazer_cli.tools import locate, tools_for
 
     catalog.check_profile(profile)
-    needed = tuple(tools_for(profile, aligner))
-    used = (tool for task in catalog.tasks().values() for tool in task.tools)
-    toolbox = locate(settings, dict.fromkeys((*needed, *used)))
+    needed = tuple(tools_for(profile, workflow, aligner))
+    used = () if engine_of(profile) else catalog.tools_of(workflow)
+    toolbox = locate(settings, (*needed, *used))
     return Site(
         settings=settings,
         store=store,
         toolbox=toolbox,
         profile=profile,
         needed=needed,
-        versions={task: dict(tools) for task, tools in planned(profile, toolbox).items()},
+        versions={task: dict(tools) for task, tools in planned(profile, workflow, toolbox).items()},
         keep_work=keep_work,
     )
 
@@ -78,9 +91,8 @@ def site_of_record(
 ) -> Site:
     """Return the site that an earlier run had; its tools must still have the planned versions."""
     kept = record.find(settings.local / "runs", run_id).load()
-    site = find_site(
-        settings, store, kept.profile, str(kept.plan.parameters.get("aligner", "bwa")), keep_work=keep_work
-    )
+    aligner = str(kept.plan.parameters.get("aligner", ""))
+    site = find_site(settings, store, kept.profile, kept.workflow, aligner, keep_work=keep_work)
     _check_unchanged(kept, site)
     return site
 

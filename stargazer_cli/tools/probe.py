@@ -18,6 +18,8 @@ from stargazer_cli.tools.spec import SPECS
 # that hangs takes its whole time limit.
 _FAILURE_SECONDS = 86_400
 
+Stamp = list[Any] | Callable[[str], list[Any]]
+
 
 def run_quietly(command: list[str], env: Mapping[str, str], timeout: float) -> tuple[int, str] | None:
     """Run a command and return its exit code and all its output; None if it hangs or cannot start."""
@@ -95,17 +97,20 @@ class Probes:
             lambda: (_java_release(real) if tool == "java" else "") or self._ask(tool, path),
         )
 
-    def remember(self, key: str, stamp: list[Any], ask: Callable[[], str]) -> str:
-        """Return the answer to a question, asked again when `stamp` changed or it was empty for a while."""
+    def remember(self, key: str, stamp: Stamp, ask: Callable[[], str]) -> str:
+        """Return the answer to a question, asked again when `stamp` changed or it was empty for a while.
+
+        What a stamp is made of may depend on the answer: then it is a function of it.
+        """
         entry = self._known.get(key)
         if (
             isinstance(entry, dict)
-            and entry.get("stamp") == stamp
+            and entry.get("stamp") == _made(stamp, str(entry.get("answer", "")))
             and (entry.get("answer") or 0 <= time.time() - entry.get("at", 0) < _FAILURE_SECONDS)
         ):
             return str(entry["answer"])
         answer = ask()
-        self._known[key] = {"stamp": stamp, "answer": answer, "at": int(time.time())}
+        self._known[key] = {"stamp": _made(stamp, answer), "answer": answer, "at": int(time.time())}
         self._changed = True
         return answer
 
@@ -130,6 +135,10 @@ class Probes:
         if found is None or (answer[0] != 0 and spec.arguments):
             return ""
         return _package_version(tool, path) or found.group(1)
+
+
+def _made(stamp: Stamp, answer: str) -> list[Any]:
+    return stamp(answer) if callable(stamp) else stamp
 
 
 def _java_release(java: Path) -> str:

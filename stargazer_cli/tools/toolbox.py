@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import java as java_runtime
-from stargazer_cli.tools import system
+from stargazer_cli.tools import scanpy_env, system
 from stargazer_cli.tools.jars import Lock
 from stargazer_cli.tools.jars import missing as missing_jars
 from stargazer_cli.tools.launchers import is_current, launcher
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
 
 # Everything that a local run can use.
-ALL = (*FETCHED, *SYSTEM, *ENGINES, "conda")
+ALL = (*FETCHED, *SYSTEM, "scanpy", *ENGINES, "conda")
 
 # Stargazer's own secrets: no task needs them.
 _SECRET = re.compile(r"(PINATA|STARGAZER)_.*(JWT|TOKEN|SECRET|KEY|PASSWORD|MAVEN_REPOSITORY)$")
@@ -79,13 +79,13 @@ class Toolbox:
     def environment(self) -> dict[str, str]:
         """Return the environment for Nextflow and its tasks: the tools found here come first on PATH."""
         env = {name: value for name, value in self._env.items() if not _SECRET.match(name)}
-        there = [(tool.name, tool.origin, tool.path) for tool in self.tools.values() if tool.path is not None]
-        own = [path.parent for _, origin, path in there if origin != "PATH"]
+        there = [(tool.origin, tool.path) for tool in self.tools.values() if tool.path is not None]
+        own = list(dict.fromkeys(path.parent for origin, path in there if origin != "PATH"))
         # What was fetched earlier must not hide the tool on PATH that was found to be good enough since.
         hidden = [
             path.parent
-            for name, origin, path in there
-            if origin == "PATH" and any((folder / name).exists() for folder in own)
+            for origin, path in there
+            if origin == "PATH" and any((folder / path.name).exists() for folder in own)
         ]
         path = env.get("PATH", os.defpath).split(os.pathsep)
         env["PATH"] = os.pathsep.join(dict.fromkeys([*map(str, hidden), *map(str, own), *path]))
@@ -130,6 +130,9 @@ class _Search:
                 tools[name] = self.jvm_tool(name)
             elif name in SYSTEM:
                 tools[name] = self.system_tool(name)
+            elif name not in SPECS:
+                # A name that is no executable's is that of a Python library.
+                tools |= self.libraries([name for name in wanted if name not in SPECS])
             else:
                 tools[name] = self.engine(name)
         self.probes.save()
@@ -184,6 +187,14 @@ class _Search:
             return Tool(name, folder / name, version, "conda", note=found.note)
         command = system.command_to_get(name, self.env, self.probes)
         return Tool(name, command_to_get=command, note=found.note)
+
+    def libraries(self, names: Iterable[str]) -> dict[str, Tool]:
+        """Find the Python that has scanpy, by one look at each candidate; each library is a tool of it."""
+        # With the user's own PATH: that of a Java home is none to look for a Python on.
+        found, note = scanpy_env.find(self.folder, os.environ, self.probes, names)
+        if found is None:
+            return {name: Tool(name, command_to_get="stargazer setup scrna", note=note) for name in names}
+        return {name: Tool(name, found.path, found.versions[name], found.origin, note=note) for name in names}
 
     def _on_path(self, name: str) -> Tool:
         """Return the tool on PATH if it is good enough, else one without a path that says why not."""

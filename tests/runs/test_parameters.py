@@ -49,7 +49,7 @@ def test_a_profile_that_nobody_defines_is_refused(
 ) -> None:
     monkeypatch.setenv("NXF_HOME", str(settings.local))
     with pytest.raises(UsageError, match="There is no profile") as error:
-        find_site(settings, store, profile, "bwa")
+        find_site(settings, store, profile, "prepare_reference", "bwa")
     assert error.value.hint is not None
     assert "podman" in error.value.hint
 
@@ -62,7 +62,7 @@ def test_a_profile_of_the_user_s_own_configuration_is_taken(
     (settings.local / "config").write_text(
         "profiles {\n  our_cluster {\n    process.executor = 'slurm'\n  }\n}\n"
     )
-    assert find_site(settings, store, "our_cluster", "bwa").profile == "our_cluster"
+    assert find_site(settings, store, "our_cluster", "prepare_reference", "bwa").profile == "our_cluster"
 
 
 def test_the_profiles_are_those_of_the_configuration() -> None:

@@ -14,7 +14,7 @@ from stargazer_cli.store import LocalStore
 @pytest.fixture
 def failed(store: LocalStore, settings: Settings) -> record.RunFolder:
     """A run that was planned by the code of today, and failed."""
-    site = find_site(settings, store, "podman", "bwa")
+    site = find_site(settings, store, "podman", "prepare_reference", "bwa")
     folder = record.create(site.runs, "prepare_reference", "abc1234")
     spec = RecipeSpec(stage="samtools_faidx", subject="", tasks=("samtools_faidx",), sources=())
     kept = record.new_record(

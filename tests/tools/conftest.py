@@ -1,3 +1,4 @@
+import json
 import stat
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import pytest
 from maven_repository import Repository
 
 from stargazer_cli.settings import Settings
-from stargazer_cli.tools import jars
+from stargazer_cli.tools import jars, scanpy_env
+from stargazer_cli.tools.spec import LIBRARIES
 
 
 class Machine:
@@ -21,6 +23,8 @@ class Machine:
         monkeypatch.setenv("LOG", str(self.log))
         for name in ("JAVA_HOME", "NXF_VER", "NXF_OFFLINE", "STARGAZER_MAVEN_REPOSITORY"):
             monkeypatch.delenv(name, raising=False)
+        # The Python of the tests has everything, which would hide what is missing on this machine.
+        monkeypatch.setattr(scanpy_env, "own_python", lambda: None)
         monkeypatch.setenv("STARGAZER_TOOLS", str(self.tools))
         monkeypatch.setenv("STARGAZER_LOCAL", str(root / "local"))
 
@@ -46,6 +50,13 @@ class Machine:
         (home / "lib").mkdir(parents=True)
         (home / "release").write_text(f'IMPLEMENTOR="X"\nJAVA_VERSION="{version}"\n')
         return self.add("java", f"echo 'openjdk version \"{version}\"' >&2", home / "bin")
+
+    def add_python(self, *without: str, folder: Path | None = None, **versions: str) -> Path:
+        """Put a `python3` on PATH that says that it has the libraries, in the oldest or in other versions."""
+        oldest = {name: ".".join(map(str, numbers)) for name, (numbers, _) in LIBRARIES.items()}
+        known = {"python": "3.11.7"} | oldest | {name.replace("_", "-"): v for name, v in versions.items()}
+        answer = {"versions": {n: v for n, v in known.items() if n not in without}, "places": []}
+        return self.add("python3", f"echo 'a warning'\necho '{json.dumps(answer)}'", folder)
 
     def link(self, target: Path) -> Path:
         """Put a link to an executable on PATH."""

@@ -13,6 +13,7 @@ LOCAL_TOOLS = {
     "samtools": "echo 'samtools 1.16.1'",
     "bcftools": "echo 'bcftools 1.16'",
     "tabix": "echo 'tabix (htslib) 1.16'",
+    "gzip": "echo 'gzip 1.12'",
 }
 
 
@@ -22,6 +23,7 @@ def equipped(machine, tmp_path):
     machine.link(machine.add_java("17.0.15", tmp_path / "jdk"))
     for name, body in LOCAL_TOOLS.items():
         machine.add(name, body)
+    machine.add_python()
     return machine
 
 
@@ -119,8 +121,26 @@ def test_setup_fails_when_a_needed_tool_cannot_be_had(equipped, capsys):
 
 
 def test_setup_for_containers_needs_the_engine_and_not_the_tools(equipped, capsys):
-    for name in ("gatk", "bwa", "samtools", "bcftools"):
+    for name in ("gatk", "bwa", "samtools", "bcftools", "python3"):
         (equipped.bin / name).unlink()
     assert stargazer(capsys, "setup", "--yes", "--profile", "podman")[0] == 1
     equipped.add("podman", "echo podman version 4.3.1")
     assert stargazer(capsys, "setup", "--yes", "--profile", "podman")[0] == 0
+
+
+def test_each_pipeline_has_tools_of_its_own(equipped, capsys):
+    (equipped.bin / "python3").unlink()
+    code, out, _ = stargazer(capsys, "doctor")
+    assert (code, "Problem: scanpy is missing; get it with: stargazer setup scrna." in out) == (1, True)
+    assert stargazer(capsys, "doctor", "germline")[0] == 0
+    code, _, err = stargazer(capsys, "setup", "germline", "--yes")
+    assert (code, err.splitlines()[-1]) == (0, "Ready. Try: stargazer demo germline")
+    equipped.add_python(scanpy="1.11.9")
+    for name in ("gatk", "bwa", "samtools", "bcftools", "gzip", "tabix"):
+        (equipped.bin / name).unlink()
+    assert stargazer(capsys, "doctor")[0] == 1
+    code, out, _ = stargazer(capsys, "doctor", "scrna")
+    assert code == 0
+    assert ["scanpy", "1.11.9", "PATH", str(equipped.bin / "python3")] in map(str.split, out.splitlines())
+    code, _, err = stargazer(capsys, "setup", "scrna", "--yes")
+    assert (code, err.splitlines()[-1]) == (0, "Ready. Try: stargazer demo scrna")

