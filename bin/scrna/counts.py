@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
+from anndata.utils import make_index_unique
 from scipy import sparse
 
 from scrna.errors import InputError
@@ -116,11 +117,8 @@ def gene_names(var: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             symbols = [symbol or name for symbol, name in zip(found, index, strict=True)]
     if ids is None:
         ids = [name if is_ensembl_id(name) else "" for name in index]
-    unique = AnnData(var=pd.DataFrame(index=pd.Index(symbols, dtype=object)))
-    repeated = len(symbols) - unique.var_names.nunique()
-    if repeated:
-        unique.var_names_make_unique()
-    table = pd.DataFrame(index=pd.Index(unique.var_names, dtype=object))
+    repeated = len(symbols) - len(set(symbols))
+    table = pd.DataFrame(index=make_index_unique(pd.Index(symbols, dtype=object)))
     if any(ids):
         table["gene_id"] = np.array(ids, dtype=object)
     notes = [f"{repeated:,} gene names occurred before and got a suffix (-1, -2, …)"] if repeated else []
@@ -187,6 +185,9 @@ def _find(adata: AnnData) -> tuple[sparse.csr_matrix, pd.DataFrame, list[str]]:
 def _csr(matrix: Any) -> sparse.csr_matrix:
     """Return a matrix as CSR float32 with sorted indices and no stored zeros."""
     result = sparse.csr_matrix(matrix, dtype=np.float32)
+    if result.has_canonical_format and np.count_nonzero(result.data) == result.nnz:
+        return result
+    result = result.copy()  # the caller's matrix stays as it is
     result.sum_duplicates()
     result.eliminate_zeros()
     return result

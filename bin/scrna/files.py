@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,10 @@ def read_h5ad(path: Path) -> AnnData:
         with h5py.File(path) as file:
             _check_layout(file)
         return anndata.read_h5ad(path)
-    except anndata.io.IORegistryError as error:
-        raise InputError(
-            f"written in a newer format than anndata {anndata.__version__} reads"
-            f" ({first_line(error)}); write it with an older anndata, or update this one"
-        ) from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = f"{error} {error.__cause__ or ''}"
-        if "truncated" in reason:
-            raise InputError("is cut off: the download or copy did not end; get it again") from error
-        raise InputError(
-            f"cannot be read as AnnData ({first_line(error)}); the file may be damaged: get it again,"
-            " or write it anew with anndata"
-        ) from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can fail anywhere in HDF5, numpy or pandas
+        raise InputError(_reason(error)) from error
 
 
 def write_h5ad(adata: AnnData, path: Path) -> None:
@@ -110,8 +102,8 @@ def _check_kind(path: Path) -> None:
     if not h5py.is_hdf5(path):
         with path.open("rb") as file:
             start = file.read(32)
-        kind = "text" if start.isascii() and b"\0" not in start else "another kind of"
-        raise InputError(f"is not an .h5ad (HDF5) file but a {kind} file; give the AnnData itself")
+        kind = "a text file" if start.isascii() and b"\0" not in start else "another kind of file"
+        raise InputError(f"is not an .h5ad (HDF5) file but {kind}; give the AnnData itself")
 
 
 def _check_layout(file: h5py.File) -> None:
@@ -123,6 +115,21 @@ def _check_layout(file: h5py.File) -> None:
             "is a 10x .h5 file, not an AnnData; give it as `counts`, or run import_counts.py on it"
         )
     raise InputError("is an HDF5 file but not an AnnData: it has no obs and var")
+
+
+def _reason(error: Exception) -> str:
+    """Say why a file could not be read."""
+    if "truncated" in str(error):
+        return "is cut off: the download or copy did not end; get it again"
+    if type(error).__name__ == "IORegistryError":
+        return (
+            f"written in a newer format than anndata {version('anndata')} reads ({first_line(error)});"
+            " write it with an older anndata, or update this one"
+        )
+    return (
+        f"cannot be read as AnnData ({first_line(error)}); the file may be damaged:"
+        " get it again, or write it anew with anndata"
+    )
 
 
 def first_line(error: BaseException) -> str:
