@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from measure import (
@@ -26,6 +25,7 @@ from measure import (
     fetched_gatk_jars,
     first_on_path,
     machine,
+    read_trace,
     table,
     timed,
     wall,
@@ -51,7 +51,7 @@ class Job:
 def jobs(data: Path | None, scratch: Path) -> list[Job]:
     """Return what to measure: the real sets where they are, else the bundled trio."""
     if data is None:
-        trio = bundle.load("trio")
+        trio = bundle.load(bundle.GermlineBundle, "trio")
         samples: dict[str, list[tuple[Path, Path]]] = {}
         for lane in trio.reads:
             samples.setdefault(lane.sample, []).append((trio.path(lane.r1.name), trio.path(lane.r2.name)))
@@ -128,7 +128,10 @@ class Workflow:
     def _parts(self, number: int, timing: Timing) -> dict[str, float]:
         run = self._run(number)
         timings = json.loads((run / "run.json").read_text())["timings"]
-        first, last, busy = task_times(run)
+        tasks = read_trace(max(run.glob("trace*.txt")))
+        first = min(task.submitted for task in tasks)
+        last = max(task.ended for task in tasks)
+        busy = sum(task.realtime for task in tasks)
         parts = {name: timings.get(name, 0.0) for name in PARTS if name != "nextflow"}
         parts["Nextflow around the tasks"] = timings["nextflow"] - (last - first)
         parts["first task to last"] = last - first
@@ -139,32 +142,6 @@ class Workflow:
     def calls(self) -> summary.Calls:
         (vcf,) = (self._run(0) / "results/variants").glob("*.vcf.gz")
         return summary.read_vcf(vcf)
-
-
-def task_times(run: Path) -> tuple[float, float, float]:
-    """Return when the first task was submitted, when the last ended, and the sum of what tasks took."""
-    lines = max(run.glob("trace*.txt")).read_text().splitlines()
-    header = lines[0].split("\t")
-    rows = [dict(zip(header, line.split("\t"), strict=False)) for line in lines[1:]]
-    submitted = [_moment(row["submit"]) for row in rows]
-    ended = [start + _seconds(row["duration"]) for start, row in zip(submitted, rows, strict=True)]
-    return min(submitted), max(ended), sum(_seconds(row["realtime"]) for row in rows)
-
-
-def _moment(text: str) -> float:
-    return float(text) / 1000 if text.isdigit() else datetime.fromisoformat(text).timestamp()
-
-
-def _seconds(text: str) -> float:
-    """Read a duration of Nextflow's trace: `1m 3.2s`, `870ms`, or plain milliseconds."""
-    if text.isdigit():
-        return float(text) / 1000
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-    total = 0.0
-    for word in text.replace("-", "").split():
-        number = word.rstrip("dhms")
-        total += float(number) * units[word[len(number) :]]
-    return total
 
 
 def simple(calls: summary.Calls) -> dict[tuple[str, int, str, tuple[str, ...]], dict[str, summary.Genotype]]:

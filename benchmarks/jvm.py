@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit("There is no GATK here yet: run `stargazer setup`.")
     print(f"{machine()}\nJava {tools['java'].version}, launcher {launcher} ({tools['gatk'].origin})")
 
-    trio = bundle.load("trio")
+    trio = bundle.load(bundle.GermlineBundle, "trio")
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         plain = write_plain_gatk(scratch / "bin", options.gatk_jars or fetched_gatk_jars(), str(java))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 MAIN_CLASS = "org.broadinstitute.hellbender.Main"
@@ -57,6 +58,59 @@ def wall(timings: Sequence[Timing]) -> float:
 def cpu(timings: Sequence[Timing]) -> float:
     """Return the median CPU time."""
     return statistics.median(timing.cpu for timing in timings)
+
+
+@dataclass(frozen=True)
+class TaskTime:
+    """What Nextflow's trace says of one task; seconds since the epoch, seconds, and GB at most."""
+
+    name: str
+    submitted: float
+    ended: float
+    realtime: float
+    peak_gb: float
+
+
+def read_trace(file: Path) -> list[TaskTime]:
+    """Read the tasks of a trace that ran to their end, in its order."""
+    lines = file.read_text().splitlines()
+    header = lines[0].split("\t")
+    rows = [dict(zip(header, line.split("\t"), strict=False)) for line in lines[1:]]
+    return [
+        TaskTime(
+            name=row["process"].rpartition(":")[2].lower(),
+            submitted=_moment(row["submit"]),
+            ended=_moment(row["submit"]) + _seconds(row["duration"]),
+            realtime=_seconds(row["realtime"]),
+            peak_gb=_gigabytes(row.get("peak_rss", "-")),
+        )
+        for row in rows
+        if row["status"] == "COMPLETED"
+    ]
+
+
+def _moment(text: str) -> float:
+    return float(text) / 1000 if text.isdigit() else datetime.fromisoformat(text).timestamp()
+
+
+def _seconds(text: str) -> float:
+    """Read a duration of Nextflow's trace: `1m 3.2s`, `870ms`, or plain milliseconds."""
+    if text.isdigit():
+        return float(text) / 1000
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+    total = 0.0
+    for word in text.replace("-", "").split():
+        number = word.rstrip("dhms")
+        total += float(number) * units[word[len(number) :]]
+    return total
+
+
+def _gigabytes(text: str) -> float:
+    """Read a size of Nextflow's trace, `388.5 MB`; a task too short to be looked at has none."""
+    if text in ("-", ""):
+        return float("nan")
+    number, _, unit = text.partition(" ")
+    return float(number) * {"B": 1e-9, "KB": 1e-6, "MB": 1e-3, "GB": 1.0, "": 1e-9}[unit]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

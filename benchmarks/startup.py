@@ -21,7 +21,7 @@ from stargazer_cli.store import NewFile
 def fill(records: int, scratch: Path) -> None:
     """Put the bundled trio into the store of the environment, and more records up to a number."""
     store = App().store
-    added = bundle.add(bundle.load("trio"), store)
+    added = bundle.add(bundle.load(bundle.GermlineBundle, "trio"), store)
     files = []
     for number in range(records - len(added)):
         file = scratch / f"{number}.txt"

@@ -1,6 +1,7 @@
 """`stargazer demo`: a pipeline on data whose result is known."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,27 +18,45 @@ def demo() -> None:
     """Run a pipeline on data whose result is known."""
 
 
+def _common(kind: type[bundle.Bundle], default: str, data_help: str) -> Callable[..., Any]:
+    """Add the options that every demo has; `kind` tells which bundles it can run on."""
+    options = [
+        click.option(
+            "--data",
+            type=click.Choice(bundle.names(kind)),
+            default=default,
+            show_default=True,
+            help=data_help,
+        ),
+        click.option(
+            "--profile",
+            default="local",
+            show_default=True,
+            help="Nextflow profiles, such as podman or slurm,apptainer.",
+        ),
+        click.option("-y", "--yes", is_flag=True, help="Install missing tools without asking."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 @demo.command()
-@click.option(
-    "--data",
-    type=click.Choice(bundle.names()),
-    default="trio",
-    show_default=True,
-    help="trio: bundled, simulated, with planted variants. tp53: real reads, fetched by CID.",
-)
-@click.option(
-    "--profile",
-    default="local",
-    show_default=True,
-    help="Nextflow profiles, such as podman or slurm,apptainer.",
+@_common(
+    bundle.GermlineBundle,
+    "trio",
+    "trio: bundled, simulated, with planted variants. tp53: real reads, fetched by CID.",
 )
 @click.option(
     "--aligner",
     type=click.Choice(["bwa-mem2", "bwa"]),
     help="Aligner; by default bwa-mem2 where the profile has it, else bwa.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Install missing tools without asking.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.pass_obj
 def germline(
     app: App, /, *, data: str, profile: str, aligner: "Aligner | None", yes: bool, as_json: bool
@@ -52,14 +71,43 @@ def germline(
     outcome = run_demo(
         app.settings,
         app.store,
-        bundle.load(data),
+        bundle.load(bundle.GermlineBundle, data),
         profile=profile,
         aligner=aligner,
         yes=yes,
         tell=note,
     )
-    if as_json:
-        emit_json(as_document(outcome))
+    return _show(as_document(outcome) if as_json else as_text(outcome), outcome.passed)
+
+
+@demo.command()
+@_common(bundle.ScrnaBundle, "simulated", "simulated: bundled, with planted cell types, markers and flaws.")
+@click.option("--fuse", is_flag=True, help="Run the steps of the sample in one process: quicker, same files.")
+@click.pass_obj
+def scrna(app: App, /, *, data: str, profile: str, fuse: bool, yes: bool, as_json: bool) -> int:
+    """Cluster single cells, and check clusters and markers against what was planted.
+
+    Missing tools are fetched first. The exit code is 1 when the clusters agree with the planted types, or
+    markers and flawed droplets are found, less than the planted truth makes sure.
+    """
+    from stargazer_cli.demo.scrna import as_document, as_text, run_demo
+
+    outcome = run_demo(
+        app.settings,
+        app.store,
+        bundle.load(bundle.ScrnaBundle, data),
+        profile=profile,
+        fuse=fuse,
+        yes=yes,
+        tell=note,
+    )
+    return _show(as_document(outcome) if as_json else as_text(outcome), outcome.passed)
+
+
+def _show(result: dict[str, Any] | str, passed: bool) -> int:
+    """Print a text or a document, and return the exit code."""
+    if isinstance(result, str):
+        click.echo(result)
     else:
-        click.echo(as_text(outcome))
-    return 0 if outcome.passed else 1
+        emit_json(result)
+    return 0 if passed else 1

@@ -1,16 +1,15 @@
 """The germline demo: reads of a bundle to a joint VCF, and what a biologist wants to know about it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
-from stargazer_cli.demo import bundle as bundles
 from stargazer_cli.demo import summary
-from stargazer_cli.demo.bundle import Bundle
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.demo.bundle import GermlineBundle
+from stargazer_cli.demo.common import Tell, add_data, file_of, get_tools, object_of, only, run_line, table
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.execute import RunResult
@@ -30,8 +29,6 @@ _COLUMNS = {
 _PLURALS = _COLUMNS | {"multi-allelic": "multi-allelic sites", "other": "others"}
 _SHOWN_AT_MOST = 10
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class SampleSummary:
@@ -46,7 +43,7 @@ class SampleSummary:
 class Outcome:
     """What a demo run gave, and how it compares with what was planted."""
 
-    bundle: Bundle
+    bundle: GermlineBundle
     run: "RunResult"
     vcf: "MadeAsset"
     vcf_path: Path
@@ -77,7 +74,7 @@ def choose_aligner(settings: "Settings", profile: str, wanted: "Aligner | None",
 def run_demo(
     settings: "Settings",
     store: "LocalStore",
-    bundle: Bundle,
+    bundle: GermlineBundle,
     *,
     profile: str,
     aligner: "Aligner | None",
@@ -88,16 +85,12 @@ def run_demo(
     from stargazer_cli.runs.execute import execute
     from stargazer_cli.runs.germline import Request, plan
     from stargazer_cli.runs.site import find_site
-    from stargazer_cli.tools import ensure, locate, tools_for
+    from stargazer_cli.tools import tools_for
 
     catalog.check_profile(profile)
     chosen = choose_aligner(settings, profile, aligner, tell)
-    needed = tools_for(profile, WORKFLOW, chosen)
-    if locate(settings, needed).missing(needed):
-        ensure(settings, needed, yes=yes, echo=tell)
-    added = bundles.add(bundle, store)
-    new = sum(item.status == "added" for item in added)
-    tell(f"{len(added)} files of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
+    get_tools(settings, tools_for(profile, WORKFLOW, chosen), yes=yes, tell=tell)
+    added = add_data(bundle, store, tell)
     started = time.monotonic()
     site = find_site(settings, store, profile, WORKFLOW, chosen)
     request = Request(
@@ -116,25 +109,24 @@ def run_demo(
     return examine(store, bundle, result)
 
 
-def examine(store: "LocalStore", bundle: Bundle, result: "RunResult") -> Outcome:
+def examine(store: "LocalStore", bundle: GermlineBundle, result: "RunResult") -> Outcome:
     """Read the metrics and the VCF of a finished run, and compare its calls with the truth."""
-    vcf = _only(result.assets, asset="variants", variant_type="vcf")
-    calls = summary.read_vcf(_object(store, vcf))
+    vcf = only(result.assets, "joint VCFs", asset="variants", variant_type="vcf")
+    calls = summary.read_vcf(object_of(store, vcf))
     variants = summary.count_variants(calls)
     metrics = {
-        made.keyvalues.get("sample_id", ""): summary.read_duplicate_metrics(_object(store, made))
+        made.keyvalues.get("sample_id", ""): summary.read_duplicate_metrics(object_of(store, made))
         for made in result.assets
         if made.keyvalues.get("asset") == "duplicate_metrics"
     }
     samples = tuple(
         SampleSummary(sample, metrics.get(sample), variants[sample]) for sample in sorted(calls.samples)
     )
-    published = result.outdir / "variants" / vcf.name if result.outdir else None
-    where = published if published is not None and published.exists() else _object(store, vcf)
+    where = file_of(store, result, vcf, "variants")
     return Outcome(bundle, result, vcf, where, samples, _compare(bundle, calls))
 
 
-def _compare(bundle: Bundle, calls: summary.Calls) -> summary.Comparison | None:
+def _compare(bundle: GermlineBundle, calls: summary.Calls) -> summary.Comparison | None:
     if bundle.truth is None:
         return None
     truth = renamed(summary.read_vcf(bundle.path(bundle.truth.name)), bundle.truth.samples)
@@ -150,22 +142,6 @@ def renamed(calls: summary.Calls, names: Mapping[str, str]) -> summary.Calls:
             for record in calls.records
         ),
     )
-
-
-def _only(assets: "Sequence[MadeAsset]", **wanted: str) -> "MadeAsset":
-    found = [made for made in assets if wanted.items() <= made.keyvalues.items()]
-    if len(found) != 1:
-        raise StargazerError(f"The run made {len(found)} joint VCFs; the demo expects one.")
-    return found[0]
-
-
-def _object(store: "LocalStore", made: "MadeAsset") -> Path:
-    path = store.object(made.cid)
-    if path is None:
-        raise StargazerError(
-            f"The store has no bytes of {made.name} ({made.cid}).", "Check it with: stargazer assets verify"
-        )
-    return path
 
 
 def as_text(outcome: Outcome) -> str:
@@ -195,13 +171,7 @@ def _table(samples: Sequence[SampleSummary]) -> list[str]:
             else ["-", "-", "-"]
         )
         rows.append([sample.sample, *shown, *(str(sample.variants[kind]) for kind in columns)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
+    return table(rows)
 
 
 def _check(outcome: Outcome) -> list[str]:
@@ -239,7 +209,7 @@ def _where(outcome: Outcome) -> list[str]:
     return [
         f"VCF   {outcome.vcf_path}",
         f"CID   {cid}",
-        f"Run   {run.run_id}" + ("" if run.computed else " (made earlier; nothing had to be computed)"),
+        run_line(run),
         "",
         f"Next: stargazer assets get {cid} -o {outcome.bundle.name}.vcf.gz",
         f"      stargazer assets query asset=variants build={outcome.bundle.build}",

@@ -10,13 +10,14 @@ from stargazer_cli.app import App
 from stargazer_cli.commands.demo import demo
 from stargazer_cli.demo import bundle as bundles
 from stargazer_cli.demo import germline
+from stargazer_cli.demo.bundle import GermlineBundle, ScrnaBundle
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.execute import RunResult
 from stargazer_cli.runs.record import MadeAsset
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile, cid_of
 
-TRIO = bundles.load("trio")
+TRIO = bundles.load(GermlineBundle, "trio")
 METRICS = (
     "LIBRARY\tUNPAIRED_READS_EXAMINED\tREAD_PAIRS_EXAMINED\tUNMAPPED_READS\tUNPAIRED_READ_DUPLICATES\t"
     "READ_PAIR_DUPLICATES\n{sample}\t0\t2595\t104\t0\t649\n"
@@ -73,7 +74,10 @@ def test_the_bundle_is_told_apart_from_a_users_own_child(store: LocalStore) -> N
     bundles.add(TRIO, store)
     assert store.find(sample_id="child") == []
     assert all(
-        sample.startswith("demo_") for name in bundles.names() for sample in bundles.load(name).samples
+        sample.startswith("demo_")
+        for kind in (GermlineBundle, ScrnaBundle)
+        for name in bundles.names(kind)
+        for sample in bundles.load(kind, name).samples
     )
 
 
@@ -81,7 +85,7 @@ def test_published_files_have_the_cids_of_their_bytes(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pull is asked for the CID that the bundle names; what comes back is added under its own."""
-    tp53 = bundles.load("tp53")
+    tp53 = bundles.load(GermlineBundle, "tp53")
     asked: list[tuple[str, str]] = []
 
     def pull(cid: str, name: str) -> Path:
@@ -100,7 +104,7 @@ def test_published_files_have_the_cids_of_their_bytes(
 
 def test_an_unknown_bundle_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UsageError) as refused:
-        bundles.load("../trio")
+        bundles.load(GermlineBundle, "../trio")
     assert refused.value.hint == "There are: tp53, trio."
 
 

@@ -1,0 +1,75 @@
+"""What the demos share: before a run its tools and data, after it the files that it made."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargazer_cli.demo import bundle as bundles
+from stargazer_cli.errors import StargazerError
+
+if TYPE_CHECKING:
+    from stargazer_cli.demo.bundle import Bundle
+    from stargazer_cli.runs.execute import RunResult
+    from stargazer_cli.runs.record import MadeAsset
+    from stargazer_cli.settings import Settings
+    from stargazer_cli.store import Added, LocalStore
+
+Tell = Callable[[str], None]
+
+
+def get_tools(settings: "Settings", needed: Sequence[str], *, yes: bool, tell: Tell) -> None:
+    """Fetch what is missing of the needed tools."""
+    from stargazer_cli.tools import ensure, locate
+
+    if locate(settings, needed).missing(needed):
+        ensure(settings, needed, yes=yes, echo=tell)
+
+
+def add_data(bundle: "Bundle", store: "LocalStore", tell: Tell) -> "list[Added]":
+    """Put the files of a bundle into the store and say how many were new."""
+    added = bundles.add(bundle, store)
+    new = sum(item.status == "added" for item in added)
+    files = "1 file" if len(added) == 1 else f"{len(added)} files"
+    tell(f"{files} of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
+    return added
+
+
+def only(assets: "Sequence[MadeAsset]", what: str, **wanted: str) -> "MadeAsset":
+    """Return the one asset with these keys; `what` is how a message calls several of them."""
+    found = [made for made in assets if wanted.items() <= made.keyvalues.items()]
+    if len(found) != 1:
+        raise StargazerError(f"The run made {len(found)} {what}; the demo expects one.")
+    return found[0]
+
+
+def object_of(store: "LocalStore", made: "MadeAsset") -> Path:
+    """Return the file of an asset in the store."""
+    path = store.object(made.cid)
+    if path is None:
+        raise StargazerError(
+            f"The store has no bytes of {made.name} ({made.cid}).", "Check it with: stargazer assets verify"
+        )
+    return path
+
+
+def file_of(store: "LocalStore", run: "RunResult", made: "MadeAsset", folder: str) -> Path:
+    """Return where a person finds an asset: in the run's results, else in the store."""
+    published = run.outdir / folder / made.name if run.outdir else None
+    return published if published is not None and published.exists() else object_of(store, made)
+
+
+def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Line columns up, the first `left` of them on the left, numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def run_line(run: "RunResult") -> str:
+    """Name the run, and whether it made the result now."""
+    return f"Run   {run.run_id}" + ("" if run.computed else " (made earlier; nothing had to be computed)")
