@@ -103,11 +103,9 @@ def nextflow(source: Path, profile: str, *, fuse: bool) -> Subject:
     def run(subject: Subject, folder: Path) -> Timing:
         folder.mkdir(parents=True)
         (folder / "samplesheet.csv").write_text(f"sample,h5ad\n{SAMPLE},{source}\n")
-        command = [
-            *toolbox.nextflow, "run", str(catalog.pipeline_dir()), "-profile", profile,
-            "-with-trace", "trace.txt", "-ansi-log", "false", "--workflow", WORKFLOW, "--input", "samplesheet.csv", "--outdir", "results",
-            "--fuse", str(fuse).lower(),
-        ]  # fmt: skip
+        files = ["--input", "samplesheet.csv", "--outdir", "results", "-with-trace", "trace.txt"]
+        choices = ["-profile", profile, "--workflow", WORKFLOW, "--fuse", str(fuse).lower()]
+        command = [*toolbox.nextflow, "run", str(catalog.pipeline_dir()), *choices, *files]
         timing = timed(command, env=env, cwd=folder)
         subject.take(folder / "trace.txt")
         subject.results = folder / f"results/anndata/{SAMPLE}.annotated.h5ad"
