@@ -1,6 +1,7 @@
 """Placement of cells: principal components, batch integration, neighbours, and a map for the eye."""
 
 import numpy as np
+import numpy.typing as npt
 import scanpy as sc
 from anndata import AnnData
 
@@ -30,6 +31,7 @@ def reduce_dimensions(adata: AnnData, options: ReduceDimensions) -> AnnData:
         raise InputError(
             f"{adata.n_obs} cells x {n_selected} selected genes have no components; at least 3 of each"
         )
+    batches = _batches(adata, options)
     notes = []
     n_pcs = min(options.n_pcs, adata.n_obs - 1, n_selected - 1)
     if n_pcs < options.n_pcs:
@@ -46,42 +48,47 @@ def reduce_dimensions(adata: AnnData, options: ReduceDimensions) -> AnnData:
     sc.pp.pca(adata, n_comps=n_pcs, mask_var="highly_variable", random_state=options.seed)
     basis = "X_pca"
     packages = ["scikit-learn", "umap-learn", "pynndescent", "numba"]
-    if options.integrate == "harmony":
+    if options.integrate == "harmony" and batches is not None:
         basis = "X_pca_harmony"
         packages.append("harmonypy")
-        integrate(adata, options.batch_key, options.seed)
-    elif options.batch_key is not None:
-        batches_of(adata.obs, options.batch_key)
+        integrate(adata, batches, options.seed)
     import_umap()
     sc.pp.neighbors(adata, n_neighbors=n_neighbors, use_rep=basis, random_state=options.seed)
-    sc.tl.umap(adata, random_state=options.seed)
+    # The spectral start asks for three eigenvectors of a matrix of the size of the cells.
+    sc.tl.umap(adata, init_pos="spectral" if adata.n_obs > 3 else "random", random_state=options.seed)
     record(adata, "reduce_dimensions", options, notes, packages)
     return adata
 
 
-def integrate(adata: AnnData, batch_key: str | None, seed: int) -> None:
-    """Add `obsm['X_pca_harmony']`: the components with the differences between batches taken out.
+def _batches(adata: AnnData, options: ReduceDimensions) -> npt.NDArray[np.str_] | None:
+    """Return the batch of each cell, None where no batch is named; check that Harmony has what it needs."""
+    if options.batch_key is None:
+        if options.integrate == "harmony":
+            raise InputError("--integrate harmony needs --batch-key, the obs column that tells batches")
+        return None
+    batches = batches_of(adata.obs, options.batch_key)
+    if options.integrate == "harmony" and len(set(batches)) < 2:
+        raise InputError(
+            f"the batch column {options.batch_key!r} has one value, {str(batches[0])!r}:"
+            " there is nothing to integrate; leave out --integrate"
+        )
+    return batches
+
+
+def integrate(adata: AnnData, batches: npt.NDArray[np.str_], seed: int) -> None:
+    """Add `obsm['X_pca_harmony']`: the components with the differences between `batches` taken out.
 
     Harmony (Korsunsky et al. 2019, doi:10.1038/s41592-019-0619-0) moves cells of each soft cluster together
     until every cluster mixes the batches. Called directly: scanpy's wrapper transposes what harmonypy 2
     returns, cells x components already.
     """
-    if batch_key is None:
-        raise InputError("--integrate harmony needs --batch-key, the obs column that tells batches")
-    batches = batches_of(adata.obs, batch_key)
-    names = np.unique(batches)
-    if len(names) < 2:
-        raise InputError(
-            f"the batch column {batch_key!r} has one value, {names[0]!r}: there is nothing to integrate;"
-            " leave out --integrate"
-        )
     import harmonypy
 
     components = adata.obsm["X_pca"]
     result = harmonypy.run_harmony(
         components.astype(np.float64),
-        {batch_key: batches},
-        batch_key,
+        {"batch": batches},
+        "batch",
         # harmonypy takes a cluster for each 30 cells, and would take none for 14.
         nclust=int(np.clip(round(adata.n_obs / 30), 2, 100)),
         random_state=seed,
