@@ -13,7 +13,7 @@ def scrnaEntries() {
 
 // How far an AnnData may be already.
 def scrnaStages() {
-    return ['raw', 'qc_filtered', 'normalized', 'featured', 'reduced', 'clustered']
+    return ['raw', 'qc_filtered', 'normalized', 'featured', 'reduced', 'clustered', 'annotated']
 }
 
 // One row by itself: its sample, its entry and the stage of it.

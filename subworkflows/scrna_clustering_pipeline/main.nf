@@ -47,7 +47,7 @@ workflow SCRNA_CLUSTERING_PIPELINE {
     versions = IMPORT_COUNTS.out.versions
 
     if (settings.fuse) {
-        entered = rows.filter { meta, _file -> meta.stage != 'counts' }.map { meta, h5ad -> [meta, h5ad, meta.stage] }
+        entered = rows.filter { meta, _file -> !(meta.stage in ['counts', 'annotated']) }.map { meta, h5ad -> [meta, h5ad, meta.stage] }
         SCRNA_CHAIN(
             entered.mix(made.map { meta, h5ad, _summary -> [meta, h5ad, 'raw'] }),
             options.values().sum(),
@@ -82,7 +82,8 @@ workflow SCRNA_CLUSTERING_PIPELINE {
             CLUSTER.out.versions, FIND_MARKERS.out.versions,
         )
     }
-    SCRNA_REPORT(annotated.map { meta, h5ad, _summary -> [meta, h5ad] }, files.labels)
+    // A sample that enters with its markers wants another report: other labels, or a newer page.
+    SCRNA_REPORT(atStage('annotated', rows, annotated), files.labels)
 
     assets = channel.empty().mix(
         made.map { meta, h5ad, summary -> cells(meta, h5ad, summary, settings) },
@@ -117,8 +118,9 @@ def stageOf(Map meta, h5ad) {
 }
 
 // The file that an AnnData of this stage was made from: the step's before, or the one that was given.
+// A report is made from the last.
 def sourceOf(Map meta, String stage) {
-    def stages = ['counts'] + tasks().keySet()
+    def stages = ['counts'] + tasks().keySet() + ['report']
     def before = stages[stages.indexOf(stage) - 1]
     return meta.stage == before ? meta.inputs[0] : "anndata/${meta.sample}.${before}.h5ad".toString()
 }
@@ -153,7 +155,7 @@ def markerTable(Map meta, summary, table) {
 def reported(Map meta, report, summary, Map settings) {
     def made = [
         folder: 'reports', task: 'scrna_report',
-        derived_from: ["anndata/${meta.sample}.annotated.h5ad".toString()] + [settings.labels].findAll(),
+        derived_from: [sourceOf(meta, 'report')] + [settings.labels].findAll(),
     ]
     return [
         made + [
