@@ -212,6 +212,10 @@ def _problem(value: Any, rule: Mapping[str, Any]) -> str:
         ("enum" in rule and value not in rule["enum"], f"must be one of {', '.join(rule.get('enum', ()))}"),
         ("pattern" in rule and not re.fullmatch(rule["pattern"], str(value)), rule.get("errorMessage", "")),
         (number and value < rule.get("minimum", value), f"must be at least {rule.get('minimum')}"),
+        (
+            number and value <= rule.get("exclusiveMinimum", -math.inf),
+            f"must be above {rule.get('exclusiveMinimum')}",
+        ),
         (number and value > rule.get("maximum", value), f"must be at most {rule.get('maximum')}"),
     )
     return next((problem for wrong, problem in judged if wrong), "")

@@ -258,10 +258,7 @@ def _given(store: "LocalStore", cid: str) -> Asset:
     """Return the record of a file that was given by its CID."""
     for asset in store.by_cid(cid):
         return asset
-    raise UsageError(
-        f"There is no file {cid[:100]!r}, and no asset with this CID.",
-        "Give the path of a file, or a CID that `stargazer assets query` lists.",
-    )
+    raise UsageError(f"No asset has the CID {cid[:100]!r}.", "Find it with: stargazer assets query")
 
 
 def _name(asset: AnnData | Counts) -> str:

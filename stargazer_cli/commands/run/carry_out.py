@@ -1,0 +1,118 @@
+"""From a request to its result: plan it, carry it out, and show how it goes and what it gave."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.output import emit_json, note
+from stargazer_cli.runs.execute import RunResult, command_of, execute, files_of, shown
+from stargazer_cli.runs.record import RunFolder
+from stargazer_cli.runs.site import Site, find_site
+
+if TYPE_CHECKING:
+    from stargazer_cli.runs.plan import Plan
+    from stargazer_cli.runs.recipe import Versions
+
+
+def carry_out(
+    app: App,
+    workflow: str,
+    options: dict[str, Any],
+    make_plan: "Callable[[Versions], Plan]",
+    aligner: str = "",
+) -> None:
+    """Run a workflow as the options of `running` say; `make_plan` decides what there is to do."""
+    started = time.monotonic()
+    site = find_site(
+        app.settings, app.store, options["profile"], workflow, aligner, keep_work=options["keep_work"]
+    )
+    planned = make_plan(site.versions)
+    if not planned.complete:
+        site.require_tools()
+    if options["dry_run"]:
+        _show_plan(site, planned, options["as_json"])
+        return
+    site = site.after(time.monotonic() - started)
+    for step in planned.steps:
+        if step.reused:
+            note(f"reused {step.stage} for {step.subject}")
+    with progress() as tell:
+        result = execute(site, planned, tell)
+    show_result(result, options["as_json"])
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Give a function that takes one line of progress: a live line on a terminal, else plain lines."""
+    if not sys.stderr.isatty():
+        yield note
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("starting Nextflow …") as status:
+        tasks = 0
+
+        def tell(line: str) -> None:
+            nonlocal tasks
+            console.print(line, highlight=False, markup=False, style="dim")
+            if line.startswith(("started", "kept")):
+                tasks += 1
+                status.update(f"{tasks} tasks so far; last {line}")
+
+        yield tell
+
+
+def _show_plan(site: Site, planned: "Plan", as_json: bool) -> None:
+    folder = RunFolder(site.runs / "RUN_ID")
+    arguments = [] if planned.complete else command_of(site, folder, 1)
+    files = {} if planned.complete else files_of(planned, folder)
+    if as_json:
+        emit_json(
+            {
+                "run_id": None,
+                "status": "planned",
+                "outdir": None,
+                "steps": [step.model_dump() for step in planned.steps],
+                "command": arguments,
+                "files": files,
+                "assets": [],
+            }
+        )
+        return
+    for step in planned.steps:
+        word = "reuse  " if step.reused else "compute"
+        click.echo(f"{word}  {step.stage}  {step.subject}  {' '.join(step.cids)}".rstrip())
+    if planned.complete:
+        click.echo("Nothing to compute.")
+        return
+    for name, content in files.items():
+        click.echo(f"\n{name}\n{content.rstrip()}")
+    click.echo(f"\n{shown(arguments)}")
+
+
+def show_result(result: RunResult, as_json: bool) -> None:
+    """Print the assets of a result, made now or reused."""
+    if as_json:
+        emit_json(
+            {
+                "run_id": result.run_id,
+                "status": result.status,
+                "outdir": str(result.outdir) if result.outdir else None,
+                "assets": [made.model_dump(exclude={"id"}) for made in result.assets],
+            }
+        )
+        return
+    if not result.computed:
+        click.echo(f"Nothing to compute: every output is in the store already, made by {result.run_id}.")
+    width = max((len(made.name) for made in result.assets), default=0)
+    for made in result.assets:
+        origin = "reused" if made.reused else "made"
+        click.echo(f"{origin:<6}  {made.keyvalues['asset']:<18} {made.name:<{width}}  {made.cid}")
+    if result.computed:
+        click.echo(f"\nRun {result.run_id}\nFiles: {result.outdir}")

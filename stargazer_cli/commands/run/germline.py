@@ -1,0 +1,96 @@
+"""The germline workflows of `stargazer run`: a reference, analysis-ready BAMs, a joint call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.run.carry_out import carry_out
+from stargazer_cli.commands.run.options import (
+    chosen_parameters,
+    chosen_running,
+    parameters,
+    read_samples,
+    running,
+)
+from stargazer_cli.runs.germline import ALIGNERS, Request, plan
+
+
+def _reference(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which reference and aligner."""
+    options = [
+        click.option("--build", required=True, help="Genome build label of the reference, such as GRCh38."),
+        click.option(
+            "--reference", default="", metavar="CID", help="The reference, where a build has several."
+        ),
+        click.option(
+            "--aligner", type=click.Choice(ALIGNERS), default="bwa-mem2", show_default=True, help="Aligner."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_samples = click.option(
+    "--samples",
+    multiple=True,
+    required=True,
+    metavar="ID[,ID…]",
+    help="Samples: a comma list, repeated, or @FILE with one a line.",
+)
+_intermediates = click.option(
+    "--save-intermediates", is_flag=True, help="Also store the sorted BAM of each lane."
+)
+
+
+@click.command("prepare-reference")
+@_reference
+@running
+@click.pass_obj
+def prepare_reference(app: App, /, **options: Any) -> None:
+    """Index a reference: .fai, .dict and the aligner's index."""
+    _run(app, "prepare_reference", options)
+
+
+@click.command()
+@_reference
+@running
+@_samples
+@_intermediates
+@parameters("preprocess_sample")
+@click.pass_obj
+def preprocess(app: App, /, **options: Any) -> None:
+    """Align reads and mark duplicates: one analysis-ready BAM a sample."""
+    _run(app, "preprocess_sample", options)
+
+
+@click.command()
+@_reference
+@running
+@_samples
+@click.option("--cohort-id", default="cohort", show_default=True, help="Name of the joint call set.")
+@_intermediates
+@parameters("germline_short_variant_discovery")
+@click.pass_obj
+def germline(app: App, /, **options: Any) -> None:
+    """Call SNPs and indels of samples jointly: reads to one VCF."""
+    _run(app, "germline_short_variant_discovery", options)
+
+
+def _run(app: App, workflow: str, options: dict[str, Any]) -> None:
+    request = Request(
+        workflow=workflow,
+        build=options["build"],
+        samples=read_samples(options.get("samples", ())),
+        cohort_id=options.get("cohort_id", "cohort"),
+        aligner=options["aligner"],
+        reference=options["reference"],
+        parameters=chosen_parameters(workflow, options),
+        options=chosen_running(options, "save_intermediates"),
+        reuse=not options["no_reuse"],
+    )
+    carry_out(
+        app, workflow, options, lambda versions: plan(app.store, request, versions), aligner=request.aligner
+    )

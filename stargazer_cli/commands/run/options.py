@@ -1,0 +1,90 @@
+"""Options that several workflows have, and those that are made from the pipeline's own files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stargazer_cli import catalog
+from stargazer_cli.errors import UsageError
+
+Command = Callable[..., Any]
+
+_TYPES: dict[str, click.ParamType[Any]] = {
+    "integer": click.INT,
+    "number": click.FLOAT,
+    "boolean": click.BOOL,
+    "string": click.STRING,
+}
+# What the pipeline is told as it is given, where it is given.
+_RUNNING = ("max_cpus", "max_memory")
+
+
+def running(command: Command) -> Command:
+    """Add the options of every workflow: where and how it runs, and what is printed."""
+    options = [
+        click.option(
+            "--profile", default="local", show_default=True, help="Nextflow profiles, such as slurm,podman."
+        ),
+        click.option("--no-reuse", is_flag=True, help="Compute all anew."),
+        click.option("--dry-run", is_flag=True, help="Show what would be reused and computed, and stop."),
+        click.option("--max-cpus", type=click.IntRange(min=1), help="Most CPUs that one task may take."),
+        click.option(
+            "--max-memory", metavar="SIZE", help="Most memory that one task may take, such as '8 GB'."
+        ),
+        click.option("--keep-work", is_flag=True, help="Keep Nextflow's work folder after a success."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parameters(workflow: str, *, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
+    """Add an option for each result-affecting parameter of the workflow's tasks, in their order."""
+
+    def decorate(command: Command) -> Command:
+        known = [each for each in catalog.parameters_of(workflow).values() if each.name not in without]
+        for parameter in reversed(known):
+            unit = f" [{parameter.unit}]" if parameter.unit else ""
+            command = click.option(
+                f"--{parameter.name.replace('_', '-')}",
+                parameter.name,
+                type=click.Choice(parameter.choices) if parameter.choices else _TYPES[parameter.type],
+                default=parameter.default,
+                show_default=True,
+                help=parameter.description + unit,
+            )(command)
+        return command
+
+    return decorate
+
+
+def chosen_parameters(
+    workflow: str, options: dict[str, Any], *, without: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return those of the options that `parameters` made."""
+    known = catalog.parameters_of(workflow).keys() - set(without)
+    return {name: value for name, value in options.items() if name in known}
+
+
+def chosen_running(options: dict[str, Any], *more: str) -> dict[str, Any]:
+    """Return those of the options that say how the pipeline runs, as far as they are given."""
+    return {name: options[name] for name in (*_RUNNING, *more) if options.get(name)}
+
+
+def read_samples(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return sample ids from comma lists, repeats, and `@file` with one id a line."""
+    names: list[str] = []
+    for value in values:
+        if value.startswith("@"):
+            file = Path(value[1:])
+            try:
+                lines = file.read_text(encoding="utf-8-sig").splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                raise UsageError(f"The sample list {file} cannot be read: {error}.") from None
+            names += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        else:
+            names += [name.strip() for name in value.split(",") if name.strip()]
+    return tuple(names)
