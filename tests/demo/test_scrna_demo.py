@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from e2e.user import make_user
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.demo import demo
@@ -196,3 +197,20 @@ def test_the_command_ends_with_1_when_the_clusters_disagree(
         assert document["agreement"]["ari"] == summary["agreement"]["ari"]
         assert document["clusters"][5]["planted_type"] == "flint"
         assert {"cid", "name", "keyvalues", "reused"} == set(document["assets"][0])
+
+
+@pytest.mark.pipeline
+def test_the_demo_finds_what_was_planted_and_the_second_one_computes_nothing(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "a user")
+    first = user.succeeds("demo", "scrna", "--yes", "--json").json
+    assert first["passed"]
+    assert first["computed"]
+    assert first["agreement"]["ari"] > 0.95
+    assert {cluster["planted_type"] for cluster in first["clusters"]} == set(TRUTH["cells"])
+    assert all(cluster["hint"] == cluster["planted_type"] for cluster in first["clusters"])
+    assert Path(first["report"]["path"]).read_text().count("<html") == 1
+    again = user.succeeds("demo", "scrna", "--json").json
+    assert not again["computed"]
+    assert again["run_id"] == first["run_id"]
+    assert {made["cid"] for made in again["assets"]} == {made["cid"] for made in first["assets"]}
+    assert again["clusters"] == first["clusters"]
