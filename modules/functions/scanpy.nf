@@ -25,6 +25,8 @@ def optionsOf(Map values) {
 
 // What Python and its libraries need, and so many times the size of the file, which is compressed.
 def memoryFor(file, times) {
-    def files = file.isDirectory() ? file.listFiles().toList() : [file]
+    // A staged folder cannot be listed, what it stands for can.
+    def given = file.toRealPath()
+    def files = given.isDirectory() ? given.listFiles().toList() : [given]
     return 2.GB + 1.B * times * files.collect { item -> item.size() }.sum()
 }
