@@ -62,7 +62,7 @@ def _uses(file: Path, folder: Path, _changed: int) -> frozenset[str]:
     texts = _texts(nodes)
     for name in {PurePath(text).name for text in texts}:
         used |= {name, "/".join((*package, name))}
-    if any("importlib" in module for module in modules):
+    if modules & {("importlib",), ("importlib", "import_module")}:
         # Modules that are imported by a name that is put together: any string may be one.
         used |= {"/".join((*package, f"{text}.py")) for text in texts}
     return frozenset(used)

@@ -1,6 +1,7 @@
 """Cheap looks at a file before it is stored, to see that it is what it is said to be.
 
-Only the beginning is read (and the end of a BAM or .vcf.gz), so the cost does not grow with the file.
+Only the beginning is read (and the end of a BAM or .vcf.gz, and the names in a tar), so the cost does not
+grow with the file.
 """
 
 import re
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from stargazer_cli.assets.matrix import check_archive
 from stargazer_cli.errors import UsageError
 
 _HEAD = 1 << 20
 _GZIP = b"\x1f\x8b"
 # The empty block that ends a whole file of bgzip (SAM specification, 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+# The least that precedes the data of an HDF5 file: signature, versions and addresses.
+_HDF5_SUPERBLOCK = 48
 _CASAVA = re.compile(r"([12]):[YN]:\d+(:|$)")
 _MATE_SUFFIX = re.compile(r"/([12])$")
 
@@ -195,9 +199,48 @@ def _dictionary(head: Head) -> None:
         head.refuse("is not a sequence dictionary.", "Make one: samtools dict -o FILE.dict FILE.fa")
 
 
-def _hdf5(head: Head) -> None:
-    if not head.raw.startswith(b"\x89HDF\r\n\x1a\n"):
+def _h5ad(head: Head) -> None:
+    if not _is_hdf5(head):
         head.refuse("is not HDF5, which an .h5ad is.", "Check which file this is.")
+    _check_hdf5_end(head)
+
+
+def _counts(head: Head) -> None:
+    if _is_hdf5(head):
+        _check_hdf5_end(head)
+    elif not is_tar(head):
+        head.refuse(
+            "is neither a .h5 file of 10x nor a tar of a matrix-market folder.",
+            "Give the .h5 file, or the folder itself.",
+        )
+    elif head.raw == head.text:
+        check_archive(head.path)
+
+
+def is_tar(head: Head) -> bool:
+    """Whether a file is a tar, compressed with gzip or not."""
+    return head.text[257:262] == b"ustar"
+
+
+def _is_hdf5(head: Head) -> bool:
+    return head.raw.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+def _check_hdf5_end(head: Head) -> None:
+    """Refuse an HDF5 file that ends before the end that its superblock tells (format specification, II.A)."""
+    raw, size = head.raw, head.path.stat().st_size
+    if len(raw) < _HDF5_SUPERBLOCK:
+        head.refuse("is cut off in its first bytes.", "Copy it again.")
+    version = raw[8]
+    if version > 3:
+        return  # a later format: nothing is known of it
+    # Where the size of an address is told, and where the addresses begin; the third is the end of the file.
+    width_at, addresses_at = {0: (13, 24), 1: (13, 28)}.get(version, (9, 12))
+    width = raw[width_at]
+    start = addresses_at + 2 * width
+    end = int.from_bytes(raw[start : start + width], "little")
+    if size < end:
+        head.refuse(f"is cut off: it says that it has {end:,} bytes, and has {size:,}.", "Copy it again.")
 
 
 _CHECKS: dict[str, Callable[[Head], None]] = {
@@ -212,5 +255,6 @@ _CHECKS: dict[str, Callable[[Head], None]] = {
     "variants_index": _vcf_index,
     "known_sites": _vcf,
     "known_sites_index": _vcf_index,
-    "anndata": _hdf5,
+    "anndata": _h5ad,
+    "counts": _counts,
 }

@@ -20,6 +20,7 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     (r"[._]duplicate[._]metrics(\.txt)?", "duplicate_metrics"),
     (r"\.(bed|interval_list)", "intervals"),
     (r"\.h5ad", "anndata"),
+    (r"\.h5", "counts"),
     (r"\.html", "report"),
 )
 
@@ -36,7 +37,7 @@ def infer_kind(filename: str) -> str | None:
 
 
 def infer_fields(kind: str, filename: str) -> dict[str, str]:
-    """Return the fields of `kind` that a file name shows."""
+    """Return the fields of `kind` that a file name shows, or that go without saying."""
     name = PurePath(filename).name
     lowered = name.lower()
     if kind in ("r1", "r2"):
@@ -46,6 +47,9 @@ def infer_fields(kind: str, filename: str) -> dict[str, str]:
         return {"format": lowered.rpartition(".")[2]}
     if kind == "variants" and infer_kind(name) == "variants":
         return {"variant_type": "gvcf" if ".g.vcf" in lowered else "vcf"}
+    if kind == "anndata":
+        # What people bring is where an analysis begins; what runs make of it says so itself.
+        return {"stage": "raw"}
     return {}
 
 

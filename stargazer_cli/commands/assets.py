@@ -31,22 +31,27 @@ def add(app: App, files: tuple[Path, ...], pairs: tuple[str, ...], kind: str | N
     r"""Add files to the store.
 
     R1 and R2 of one sample that are added together become mates; an index that is added together with its
-    file is linked to it. All files are stored, or none.
+    file is linked to it. A folder with a count matrix (matrix.mtx, barcodes.tsv, features.tsv) becomes one
+    file. All files are stored, or none.
 
     \b
     stargazer assets add NA1_R1.fq.gz NA1_R2.fq.gz -k sample_id=NA1
     stargazer assets add GRCh38.fa.gz -k build=GRCh38
+    stargazer assets add filtered_feature_bc_matrix -k sample_id=S1 -k organism=human
     """
+    from tempfile import TemporaryDirectory
+
     from stargazer_cli.store.intake import take_in
 
     keyvalues: dict[str, str] = {}
     for key, value in _parse(pairs):
         if keyvalues.setdefault(key, value) != value:
             raise UsageError(f"The key {key!r} is given twice.", "Give each key one value.")
-    intake = take_in(files, keyvalues, kind)
-    for line in intake.notes:
-        note(line)
-    added = app.store.add(intake.files)
+    with TemporaryDirectory(prefix="stargazer-") as scratch:
+        intake = take_in(files, keyvalues, kind, scratch=Path(scratch))
+        for line in intake.notes:
+            note(line)
+        added = app.store.add(intake.files)
     if as_json:
         emit_json([_document(each.asset) | {"status": each.status} for each in added])
         return

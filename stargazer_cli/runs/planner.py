@@ -125,9 +125,9 @@ class Planner:
             Step(stage=spec.stage, subject=spec.subject or shown_as, reused=bool(cids), cids=cids)
         )
 
-    def input(self, asset: "Asset", name: str = "") -> str:
-        """Return the path by which the pipeline is given an asset, under its own name or another."""
-        path = str(self.store.stage(asset.cid, name or asset.name))
+    def input(self, asset: "Asset") -> str:
+        """Return the path by which the pipeline is given an asset."""
+        path = str(self.store.stage(asset.cid, asset.name))
         self.draft.inputs[path] = asset.cid
         return path
 

@@ -6,7 +6,6 @@ is at; the steps after it are computed.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from stargazer_cli import catalog
@@ -128,9 +127,9 @@ class _SingleCell(Planner):
         if furthest:
             row |= {"stage": STAGES[furthest], "h5ad": self.input(found[furthest][0])}
         elif isinstance(sample.entry, AnnData):
-            row |= {"stage": sample.stage, "h5ad": self.input(sample.entry, _name(sample.entry))}
+            row |= {"stage": sample.stage, "h5ad": self.input(sample.entry)}
         else:
-            row |= {"counts": self.input(sample.entry, _name(sample.entry))}
+            row |= {"counts": self.input(sample.entry)}
         return [row]
 
     def _specs(self, sample: Sample) -> dict[str, RecipeSpec]:
@@ -259,9 +258,3 @@ def _given(store: "LocalStore", cid: str) -> Asset:
     for asset in store.by_cid(cid):
         return asset
     raise UsageError(f"No asset has the CID {cid[:100]!r}.", "Find it with: stargazer assets query")
-
-
-def _name(asset: AnnData | Counts) -> str:
-    """Return the name that a file is staged under: with the ending by which the pipeline knows what it is."""
-    ending = ".h5ad" if isinstance(asset, AnnData) else ".tar" if asset.format == "mtx" else ".h5"
-    return asset.name if PurePath(asset.name).suffix.lower() == ending else f"{asset.name}{ending}"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stargazer_cli.assets import Asset, infer_kind, kind_class
-from stargazer_cli.assets.checks import Head, check_content, check_pair
+from stargazer_cli.assets.checks import Head, check_content, check_pair, is_tar, read_head
 from stargazer_cli.assets.infer import infer_fields, split_mate
+from stargazer_cli.assets.matrix import is_matrix, pack, parts_of
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.local import NewFile
 
@@ -39,12 +40,23 @@ class _Candidate:
     concluded: list[str] = field(default_factory=list)
 
 
-def take_in(paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | None = None) -> Intake:
-    """Look at the files and say what each is; the first that is not sound refuses all of them."""
+def take_in(
+    paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | None = None, *, scratch: Path
+) -> Intake:
+    """Look at the files and say what each is; the first that is not sound refuses all of them.
+
+    A folder of a count matrix becomes one file in the folder `scratch`, which must last until it is stored.
+    """
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
-    files = list({path.resolve(): path for path in paths}.values())
-    kinds = [chosen or infer_kind(path.name) or "" for path in files]
+    distinct = list({path.resolve(): path for path in paths}.values())
+    kinds = [chosen or infer_kind(path.name) or ("counts" if is_matrix(path) else "") for path in distinct]
+    packed = {
+        path: _packed(path, scratch / str(number))
+        for number, (path, kind) in enumerate(zip(distinct, kinds, strict=True))
+        if kind == "counts" and path.is_dir()
+    }
+    files = [packed.get(path, path) for path in distinct]
     known = {key for kind in kinds for key in kind_class(kind).fields()}
     candidates = [
         _candidate(path, kind, _meant_for(kind, given, known), inferred=not chosen)
@@ -59,6 +71,18 @@ def take_in(paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | Non
         [NewFile(each.path, each.asset, links=each.links) for each in candidates],
         [f"{each.path.name}: {', '.join(each.concluded)}" for each in candidates if each.concluded],
     )
+
+
+def _packed(folder: Path, scratch: Path) -> Path:
+    """Return a matrix-market folder as one file."""
+    parts = parts_of(folder, (path.name for path in folder.iterdir()))
+    matrix, *_ = [read_head(folder / name) for name in parts]
+    if not matrix.text.startswith(b"%%MatrixMarket"):
+        matrix.refuse("is not matrix-market: it does not begin with '%%MatrixMarket'.", "Copy it again.")
+    scratch.mkdir()
+    target = scratch / f"{folder.resolve().name}.tar"
+    pack(folder, parts, target)
+    return target
 
 
 def _chosen_kind(keyvalues: Mapping[str, str], kind: str | None) -> str | None:
@@ -79,12 +103,16 @@ def _meant_for(kind: str, given: Mapping[str, str], known: set[str]) -> dict[str
 
 def _candidate(path: Path, kind: str, given: Mapping[str, str], *, inferred: bool) -> _Candidate:
     cls = kind_class(kind)
-    shown = {key: value for key, value in infer_fields(kind, path.name).items() if key not in given}
+    head = check_content(kind, path)
+    seen = infer_fields(kind, path.name)
+    if kind == "counts":
+        seen["format"] = "mtx" if is_tar(head) else "10x_h5"
+    shown = {key: value for key, value in seen.items() if key not in given}
     try:
         asset = cls.from_keyvalues({**shown, **given}, name=path.name)
     except UsageError as error:
         raise UsageError(f"{path.name}: {error.message}", error.hint) from None
-    candidate = _Candidate(path, kind, asset, check_content(kind, path))
+    candidate = _Candidate(path, kind, asset, head)
     if inferred:
         candidate.concluded.append(
             f"asset={kind}" if kind else "no kind known by its name (--kind gives one)"
@@ -92,6 +120,10 @@ def _candidate(path: Path, kind: str, given: Mapping[str, str], *, inferred: boo
     candidate.concluded += [f"{key}={value}" for key, value in shown.items()]
     if "sample_id" in cls.model_fields and not getattr(asset, "sample_id", ""):
         candidate.concluded.append("no sample_id: a run finds it by one (-k sample_id=…)")
+    if kind == "anndata" and "stage" in shown:
+        candidate.concluded.append("taken for raw counts (-k stage=… where it is further)")
+    if kind in ("anndata", "counts") and not getattr(asset, "organism", ""):
+        candidate.concluded.append("no organism: a run takes it for human (-k organism=…)")
     if kind == "reference" and not getattr(asset, "build", ""):
         candidate.concluded.append("no build: a run finds it by one (-k build=…)")
     return candidate

@@ -35,6 +35,7 @@ from stargazer_cli.assets.infer import infer_fields, split_mate
         ("x.vcf.gz.tbi", "variants_index"),
         ("x.duplicate_metrics.txt", "duplicate_metrics"),
         ("x.h5ad", "anndata"),
+        ("filtered_feature_bc_matrix.h5", "counts"),
         ("x.bed", "intervals"),
         ("/a/folder_R2/x.bam", "alignment"),
         ("notes.txt", None),

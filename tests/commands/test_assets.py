@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from stargazer_cli.store import LocalStore, cid_of
 
 FASTA = ">chr1 test\nACGTACGT\n"
 VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+MATRIX = {"matrix.mtx": "%%MatrixMarket matrix\n", "barcodes.tsv": "AAA-1\n", "genes.tsv": "ENSG1\tA\n"}
 BAM_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -237,6 +240,8 @@ BROKEN: dict[str, tuple[str, str | bytes, str]] = {
     "not fai": ("x.fa.fai", FASTA, "is not a FASTA index"),
     "not dict": ("x.dict", FASTA, "is not a sequence dictionary"),
     "not h5ad": ("x.h5ad", "HDF", "is not HDF5"),
+    "not 10x": ("x.h5", "HDF", "is neither a .h5 file of 10x nor a tar"),
+    "h5ad of nothing but its signature": ("x.h5ad", b"\x89HDF\r\n\x1a\n", "is cut off in its first bytes"),
 }
 
 
@@ -271,7 +276,6 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_and_nothing_stored(
         ("x.cram", b"CRAM\x03"),
         ("x.bam", bgzf(b"BAM\x01" + bytes(range(256)) * 20)),
         ("x.vcf.gz", VCF),
-        ("x.h5ad", b"\x89HDF\r\n\x1a\nrest"),
         ("x.bed", "chr1\t0\t1\n"),
         ("empty.txt", ""),
     ],
@@ -467,3 +471,109 @@ def test_the_real_sets_are_taken(run: Shell, real_data: Path) -> None:
     [vcf, tbi] = run("assets", "add", *truth, "-k", "sample_id=HG001", "--json").json
     assert tbi["keyvalues"]["variants_cid"] == vcf["cid"]
     assert run("assets", "add", ceu / "ref" / "chr20w.fa.gz", "-k", "build=GRCh37").code == 0
+
+
+# Single cells
+
+
+def hdf5(path: Path, **options: Any) -> Path:
+    import h5py
+
+    with h5py.File(path, "w", **options) as file:
+        file["X"] = [[1.0, 0.0]] * 100
+    return path
+
+
+def folder(path: Path, **files: str | None) -> Path:
+    """A matrix-market folder with some files more, other or less."""
+    for name, content in (MATRIX | files).items():
+        if content is not None:
+            write(path / name, content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.h5ad", "x.h5"])
+@pytest.mark.parametrize("libver", ["earliest", "v108", "latest"])
+def test_hdf5_of_any_age_is_taken_and_refused_when_it_is_cut_off(
+    run: Shell, store: LocalStore, tmp_path: Path, name: str, libver: str
+) -> None:
+    path = hdf5(tmp_path / name, libver=libver)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert f"has {len(whole):,} bytes, and has {len(whole) - 1:,}" in run.refuses("assets", "add", path)
+    assert store.find() == []
+    path.write_bytes(whole)
+    assert run("assets", "add", path).code == 0
+
+
+def test_an_h5ad_counts_as_raw_unless_it_is_said_to_be_further(run: Shell, tmp_path: Path) -> None:
+    path = hdf5(tmp_path / "x.h5ad")
+    added = run("assets", "add", path, "-k", "sample_id=s1", "--json")
+    assert added.json[0]["keyvalues"] == {"asset": "anndata", "sample_id": "s1", "stage": "raw"}
+    assert "taken for raw counts (-k stage=… where it is further)" in added.err
+    assert "no organism: a run takes it for human" in added.err
+    further = run("assets", "add", path, "-k", "stage=normalized", "-k", "organism=mouse", "--json")
+    assert further.json[0]["keyvalues"] == {"asset": "anndata", "organism": "mouse", "stage": "normalized"}
+    assert "taken for" not in further.err
+
+
+def test_a_matrix_market_folder_becomes_one_file_of_its_three_files(
+    run: Shell, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = folder(tmp_path / "one" / "my matrix", **{"web_summary.html": "<html>", ".barcodes.tsv": "hidden"})
+    (added,) = run("assets", "add", one, "-k", "sample_id=s1", "--json").json
+    assert added["keyvalues"] == {"asset": "counts", "sample_id": "s1", "format": "mtx"}
+    assert added["name"] == "my matrix.tar"
+    with tarfile.open(added["path"]) as archive:
+        assert archive.getnames() == sorted(MATRIX)
+        assert [archive.extractfile(name).read().decode() for name in MATRIX] == list(MATRIX.values())
+        assert {(member.mtime, member.uid, member.uname, member.mode) for member in archive} == {
+            (0, 0, "", 0o644)
+        }
+    # The same files are the same asset, wherever, whenever and by whomever they were written.
+    two = folder(tmp_path / "two" / "my matrix")
+    os.utime(two / "matrix.mtx", (1, 1))
+    (two / "genes.tsv").chmod(0o600)
+    monkeypatch.chdir(two)
+    (again,) = run("assets", "add", ".", "-k", "sample_id=s1", "--json").json
+    assert (again["cid"], again["name"], again["status"]) == (added["cid"], "my matrix.tar", "notneeded")
+    # And so is the tar itself.
+    packed = tmp_path / "my matrix.tar"
+    run("assets", "get", added["cid"], "-o", packed)
+    (tar,) = run("assets", "add", packed, "-k", "sample_id=s1", "--json").json
+    assert (tar["cid"], tar["status"]) == (added["cid"], "notneeded")
+
+
+def test_gzipped_parts_with_a_prefix_and_their_compressed_tar_are_counts(run: Shell, tmp_path: Path) -> None:
+    parts = {f"GSM1_{name}.gz": text for name, text in MATRIX.items()}
+    for name, text in parts.items():
+        write(tmp_path / "m" / name, text)
+    (added,) = run("assets", "add", tmp_path / "m", "--json").json
+    assert added["keyvalues"]["format"] == "mtx"
+    write(tmp_path / "m.tar.gz", Path(added["path"]).read_bytes())
+    (tar,) = run("assets", "add", tmp_path / "m.tar.gz", "--kind", "counts", "--json").json
+    assert tar["keyvalues"] == {"asset": "counts", "format": "mtx"}
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"barcodes.tsv": None}, "has no barcodes.tsv, plain or .gz."),
+        ({"features.tsv.gz": "ENSG1"}, "has features.tsv.gz and genes.tsv: which one?"),
+        ({"matrix.mtx": "1 1 1\n"}, "is not matrix-market"),
+        ({"barcodes.tsv": ""}, "barcodes.tsv is empty"),
+    ],
+)
+def test_a_folder_that_is_no_count_matrix_is_refused(
+    run: Shell, store: LocalStore, tmp_path: Path, files: dict[str, str | None], problem: str
+) -> None:
+    assert problem in run.refuses("assets", "add", folder(tmp_path / "m", **files))
+    assert store.find() == []
+
+
+def test_a_tar_of_something_else_is_no_count_matrix(run: Shell, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(write(tmp_path / "notes.txt", "notes"), "notes.txt")
+    assert run("assets", "add", tmp_path / "x.tar", "--json").json[0]["keyvalues"] == {}
+    error = run.refuses("assets", "add", tmp_path / "x.tar", "--kind", "counts")
+    assert "x.tar has no matrix.mtx" in error
