@@ -200,7 +200,7 @@ def simulated(options: argparse.Namespace, scratch: Path) -> Path:
         script = Path(__file__).resolve().parents[1] / "scripts/simulate_cells.py"
         size = ["--cells", options.cells, "--genes", options.genes, "--depth", options.depth]
         subprocess.run([sys.executable, script, *map(str, size), "--out", folder], check=True)
-    return folder / "cells.h5ad"
+    return (folder / "cells.h5ad").resolve()
 
 
 def main() -> None:
