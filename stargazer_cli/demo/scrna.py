@@ -167,14 +167,14 @@ def as_text(outcome: Outcome) -> str:
 
 def _removed_lines(found: cells.Findings) -> list[str]:
     """Say why droplets were removed, beside what was planted for that filter to find."""
-    rows = []
+    lines = []
     for reason, count in found.summary.quality.removed.items():
         kind = cells.AIMED_AT.get(reason, "")
         planted = found.truth.kinds.get(kind, 0)
         if count or planted:
-            aim = f"(planted: {planted} {_FLAWS[kind]})" if kind else ""
-            rows.append([f"  {_FILTERS.get(reason, reason)}", str(count), aim])
-    return [f"{what.ljust(33)} {count.rjust(5)}  {aim}".rstrip() for what, count, aim in rows]
+            aim = f"  (planted: {planted} {_FLAWS[kind]})" if kind else ""
+            lines.append(f"  {_FILTERS.get(reason, reason):<31}{count:>5}{aim}")
+    return lines
 
 
 def _cluster_lines(matches: Sequence[cells.Match]) -> list[str]:
