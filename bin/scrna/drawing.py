@@ -141,23 +141,32 @@ def finish(figure: Figure, alt: str, kind: Kind) -> Picture:
     figure.set_dpi(_DPI)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-        file, format="png", optimize=True
-    )
+    picture = pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    colours = np.array(picture.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    colours[np.asarray(picture)[0, 0]] = 255  # the corner is paper, which the palette renders almost white
+    picture.putpalette(colours.tobytes())
+    picture.save(file, format="png", optimize=True)
     return Picture(kind, file.getvalue(), alt, width, height)
 
 
 def round_values(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 times powers of ten between `low` and `high`; only the powers where that is wide."""
+    """Return round numbers between `low` and `high` for a logarithmic axis: more of them in a narrow span."""
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 300 else (1,)
+    span = high / low
+    steps = (1, 1.5, 2, 3, 4, 5, 6, 8) if span < 8 else (1, 2, 5) if span < 300 else (1,)
     values = [float(step * power) for power in powers for step in steps]
-    return [value for value in values if low <= value <= high]
+    inside = [value for value in values if low <= value <= high]
+    return inside if len(inside) > 1 else [float(f"{value:.3g}") for value in np.linspace(low, high, 4)[1:-1]]
 
 
 def compact(value: float) -> str:
     """Return a number as an axis shows it: 1k for thousands, no needless digits."""
     return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k" if value >= 1e3 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent; one that is small but not zero never reads as zero."""
+    return "< 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
 def log_axis(axis: Any) -> None:

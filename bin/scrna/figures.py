@@ -36,6 +36,7 @@ from scrna.drawing import (
     log_axis,
     map_axes,
     new_figure,
+    percent,
     round_values,
     short,
     slanted,
@@ -274,7 +275,7 @@ def umap_by_group(
 ) -> Picture:
     """Draw the map of the cells in the colours of their groups.
 
-    `named` writes each group's name at the median of its cells; without it there is a legend.
+    `named` writes each group's name at its middle cell; without it there is a legend.
     """
     figure, axes = new_figure(size, size * 0.94 + (0 if named else 0.3))
     names = values.astype(str).to_numpy()
@@ -294,11 +295,12 @@ def umap_by_group(
         for group in colours:
             here = umap[names == group]
             if len(here):
+                middle = here[np.linalg.norm(here - np.median(here, axis=0), axis=1).argmin()]
                 # beside a group of few cells, not on them
                 lift = font * 0.9 if len(here) < len(names) / 100 else 0
                 axes.annotate(
                     short(group, 24),
-                    (float(np.median(here[:, 0])), float(np.median(here[:, 1]))),
+                    (float(middle[0]), float(middle[1])),
                     xytext=(0, lift),
                     textcoords="offset points",
                     ha="center",
@@ -346,7 +348,7 @@ def cluster_sizes(sizes: Mapping[str, int], colours: Mapping[str, str]) -> Pictu
     axes.barh(places, cells, color=[colours[name] for name in sizes], height=0.76)
     for place, count in zip(places, cells, strict=True):
         axes.annotate(
-            f"{count:,}  ({count / cells.sum():.1%})",
+            f"{count:,}  ({percent(count / cells.sum())})",
             (count, place),
             xytext=(4, 0),
             textcoords="offset points",
@@ -442,9 +444,8 @@ def dot_plot(
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_color(RULE)
     _owner_strip(axes, owners, colours, -1.05, 0.22)
-    colour_bar(
-        figure, axes, ScalarMappable(Normalize(0, 1), _EXPRESSION), "mean expression,\nscaled for each gene"
-    )
+    shrink = float(np.clip(5 / len(groups), 0.15, 1))
+    colour_bar(figure, axes, ScalarMappable(Normalize(0, 1), _EXPRESSION), "scaled mean", shrink=shrink)
     shares = (0.25, 0.5, 0.75, 1.0)
     handles = [axes.scatter([], [], s=share * largest, color="#8a8f98", linewidths=0) for share in shares]
     figure.legend(

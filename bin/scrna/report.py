@@ -14,7 +14,7 @@ from scipy import sparse
 
 from scrna import figures, files
 from scrna.agreement import Agreement, compare, read_labels
-from scrna.drawing import BATCH_PALETTE, THIRD, Picture, colours_of, matching_colours
+from scrna.drawing import BATCH_PALETTE, THIRD, Picture, colours_of, matching_colours, percent
 from scrna.summary import (
     METRICS,
     Quality,
@@ -25,6 +25,7 @@ from scrna.summary import (
     groups_of,
     marker_table,
     removed_cells,
+    require_finished,
     resolution_columns,
     summarize,
     to_document,
@@ -49,6 +50,13 @@ _REASONS = {
     "mad_mt": "mitochondrial share far above that of the other cells",
     "doublet": "predicted doublet: two cells in one droplet",
 }
+_METRIC_OF_REASON = {
+    "mad_total_counts": "total_counts",
+    "mad_n_genes": "n_genes_by_counts",
+    "mad_top_20": "pct_counts_in_top_20_genes",
+    "mad_mt": "pct_counts_mt",
+    "doublet": "doublet_score",
+}
 _SPREADS = {"variances_norm": "standardised variance", "dispersions_norm": "normalised dispersion"}
 _STEPS = {
     "import_counts": "Import",
@@ -72,10 +80,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Removal:
-    """One reason for which cells were removed."""
+    """One reason for which cells were removed, and the limit that stands behind it."""
 
     reason: str
     meaning: str
+    limit: str
     cells: int
     share: float
 
@@ -94,6 +103,7 @@ def report_files(
     `labels` is a CSV of known labels, `labels_name` what messages call it.
     """
     adata = files.read_h5ad(source)
+    require_finished(adata)
     agreement = None
     if labels:
         known = read_labels(labels, sample, labels_name)
@@ -118,7 +128,13 @@ def render(adata: AnnData, summary: Summary) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(count=_count, percent=_percent, sig=_significant, pvalue=_p_value)
+    templates.filters.update(
+        count=_count,
+        percent=percent,
+        sig=_significant,
+        pvalue=_p_value,
+        metric_label=figures.metric_label,
+    )
     keys = {summary.cluster_key, summary.groupby}
     colours = {key: colours_of(groups_of(adata.obs[key])) for key in keys}
     batches = colours_of(list(summary.batches), BATCH_PALETTE)
@@ -153,7 +169,7 @@ def lead_sentences(summary: Summary) -> list[str]:
     if summary.quality:
         share = summary.cells_after / max(summary.cells_before, 1)
         kept, before = f"{summary.cells_after:,}", f"{summary.cells_before:,}"
-        said.append(f"{kept} of {before} cells ({_percent(share)}) passed quality control.")
+        said.append(f"{kept} of {before} cells ({percent(share)}) passed quality control.")
         said += _typical_cell(summary.quality)
     said.append(_clusters_in_words(summary))
     found = sum(summary.markers.values())
@@ -192,7 +208,7 @@ def removals(summary: Summary) -> list[Removal]:
         return []
     before = max(summary.cells_before, 1)
     rows = [
-        Removal(reason, _REASONS.get(reason, reason), cells, cells / before)
+        Removal(reason, _REASONS.get(reason, reason), _limit_in_words(reason, summary), cells, cells / before)
         for reason, cells in summary.quality.removed.items()
     ]
     return sorted(rows, key=lambda row: -row.cells)
@@ -232,6 +248,25 @@ def all_versions(summary: Summary) -> dict[str, str]:
         for name, value in versions.items():
             found.setdefault(name, set()).add(value)
     return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
+
+
+def _limit_in_words(reason: str, summary: Summary) -> str:
+    """Return the limit of a reason: as asked where it is a parameter, else as found; '' where unknown."""
+    asked = summary.parameters.get("qc_filter", {}).get(reason)
+    if asked is not None:
+        return f"at least {asked:,}" if reason.startswith("min") else f"at most {asked:g}%"
+    quality, metric = summary.quality, _METRIC_OF_REASON.get(reason, "")
+    limits = quality.thresholds.get(metric, {}) if quality else {}
+    if reason.startswith("mad") and quality and quality.batch_thresholds:
+        return "by batch"
+    if not limits:
+        return ""
+    upper = _limit(metric, limits["upper"])
+    return f"{_limit(metric, limits['lower'])} to {upper}" if "lower" in limits else f"at most {upper}"
+
+
+def _limit(metric: str, value: float) -> str:
+    return f"{value:.3g}%" if metric.startswith("pct_") else f"{value:,.4g}"
 
 
 def _grouping(adata: AnnData, key: str) -> pd.Series:
@@ -311,7 +346,10 @@ def _doublet_panel(
     simulated = [run["doublet_scores_sim"] for run in runs if "doublet_scores_sim" in run]
     return Panel(
         figures.doublet_histogram(
-            scores, np.concatenate(simulated) if simulated else None, doublet_thresholds(adata), batches
+            scores,
+            np.concatenate(simulated) if simulated else None,
+            doublet_thresholds(adata),
+            {batch.replace("/", "_"): colour for batch, colour in batches.items()},  # as h5ad names them
         )
     )
 
@@ -340,7 +378,7 @@ def _feature_panels(adata: AnnData) -> list[Panel]:
         panels.append(
             Panel(
                 figures.component_variance(np.asarray(ratios, dtype=float)),
-                f"The {len(ratios)} components together hold {_percent(float(np.sum(ratios)))} of the "
+                f"The {len(ratios)} components together hold {percent(float(np.sum(ratios)))} of the "
                 "variance of the selected genes.",
             )
         )
@@ -435,8 +473,8 @@ def _marker_panels(
     return [
         Panel(
             figures.dot_plot(mean, fraction, owners, colours),
-            "The best markers of each group (colour strip). A large dark dot: most cells of the group "
-            "express the gene, and more than the others do.",
+            "The best markers of each group (colour strip). The size of a dot is the share of cells that "
+            "express the gene, its colour their mean, scaled for each gene from 0 (lowest) to 1 (highest).",
         ),
         Panel(
             figures.heat_map(scores.T, genes, owners, widths, colours),
@@ -466,11 +504,6 @@ def _agreement_panel(agreement: Agreement | None) -> Panel | None:
 
 def _count(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def _percent(value: float) -> str:
-    """Return a share as per cent; one that is small but not zero never reads as zero."""
-    return "< 0.1%" if 0 < value < 0.001 else f"{value:.1%}"
 
 
 def _significant(value: float) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from scrna.agreement import Agreement
+from scrna.errors import InputError
 from scrna.provenance import notes_of, parameter_of
 from scrna.steps import CHAIN
 
@@ -25,18 +26,6 @@ METRICS = (
 TOP_MARKERS = 5
 _BATCH_COLUMNS = ("batch", "sample", "donor")
 _MOST_BATCHES = 50
-_MARKER_COLUMNS = (
-    "group",
-    "gene",
-    "gene_id",
-    "rank",
-    "score",
-    "log2_fold_change",
-    "pval",
-    "pval_adj",
-    "fraction_in",
-    "fraction_out",
-)
 
 
 @dataclass(frozen=True)
@@ -66,12 +55,14 @@ class Quality:
     """What quality control saw and did.
 
     `removed` counts cells by reason; a cell with several reasons counts in each. `thresholds` are limits by
-    metric (`lower`, `upper`), counts not in logarithms. `medians` are by metric, before and after.
+    metric (`lower`, `upper`), counts not in logarithms; `batch_thresholds` those that each batch has of its
+    own. `medians` are by metric, before and after.
     """
 
     mode: str
     removed: dict[str, int]
     thresholds: dict[str, dict[str, float]]
+    batch_thresholds: dict[str, dict[str, dict[str, float]]]
     medians: dict[str, dict[str, float]]
 
 
@@ -132,7 +123,11 @@ class Summary:
 
 
 def summarize(adata: AnnData, sample: str, agreement: Agreement | None = None) -> Summary:
-    """Collect the numbers of an annotated AnnData; `agreement` is its comparison with known labels."""
+    """Collect the numbers of an annotated AnnData; `agreement` is its comparison with known labels.
+
+    Raises `InputError` where the AnnData is not a finished sample.
+    """
+    require_finished(adata)
     cells = cell_table(adata)
     qc = adata.uns.get("qc", {})
     key, groupby = cluster_key(adata), marker_key(adata)
@@ -185,6 +180,18 @@ def to_document(summary: Summary) -> dict[str, Any]:
     return result
 
 
+def require_finished(adata: AnnData) -> None:
+    """Raise `InputError` where the AnnData has no markers or lacks the groups that they are for."""
+    if "markers" not in adata.uns:
+        raise InputError(
+            "has no table of markers: it is not a finished sample; give the annotated AnnData of find_markers"
+        )
+    key = marker_key(adata)
+    if key not in adata.obs:
+        there = ", ".join(map(str, adata.obs.columns))
+        raise InputError(f"no obs column is named {key!r}, which has the groups; the columns are: {there}")
+
+
 def cluster_key(adata: AnnData) -> str:
     """Return the obs column of the main clustering: that of the cluster step, else what markers were for."""
     key = parameter_of(adata, "cluster", "key_added")
@@ -234,9 +241,7 @@ def groups_of(values: pd.Series) -> list[str]:
 
 
 def marker_table(adata: AnnData) -> pd.DataFrame:
-    """Return the table of markers, best first in each group; empty where there are none."""
-    if "markers" not in adata.uns:
-        return pd.DataFrame({column: [] for column in _MARKER_COLUMNS})
+    """Return the table of markers, group after group, best first."""
     table = adata.uns["markers"].reset_index(drop=True)
     for column in ("group", "gene", "gene_id"):
         if column in table:
@@ -279,25 +284,13 @@ def doublet_thresholds(adata: AnnData) -> dict[str, float | None]:
     return {str(batch): _number(run.get("threshold")) for batch, run in runs.items()}
 
 
-def thresholds_of(qc: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the limits by metric; limits on log1p of a metric as limits on the metric itself."""
-    result: dict[str, dict[str, float]] = {}
-    for metric, limits in qc.get("thresholds", {}).items():
-        logged = metric.startswith("log1p_")
-        for side, value in limits.items():
-            number = _number(value)
-            if number is not None:
-                number = math.expm1(number) if logged else number
-                result.setdefault(metric.removeprefix("log1p_"), {})[side] = number
-    return result
-
-
 def _quality(cells: pd.DataFrame, qc: Mapping[str, Any]) -> Quality:
     metrics = [metric for metric in METRICS if metric in cells]
     return Quality(
         mode=str(qc.get("mode", "fixed")),
         removed={str(reason): int(count) for reason, count in qc.get("removed_counts", {}).items()},
-        thresholds=thresholds_of(qc),
+        thresholds=_limits(qc.get("thresholds", {})),
+        batch_thresholds=_batch_limits(qc.get("thresholds_by_batch")),
         medians={
             metric: {
                 "before": float(cells[metric].median()),
@@ -306,6 +299,32 @@ def _quality(cells: pd.DataFrame, qc: Mapping[str, Any]) -> Quality:
             for metric in metrics
         },
     )
+
+
+def _limits(thresholds: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return limits by metric; those on log1p of a metric become limits on the metric, narrower ones win."""
+    result: dict[str, dict[str, float]] = {}
+    for metric, limits in thresholds.items():
+        plain = result.setdefault(metric.removeprefix("log1p_"), {})
+        for side, value in limits.items():
+            number = _number(value)
+            if number is not None:
+                number = math.expm1(number) if metric.startswith("log1p_") else number
+                narrower = max if side == "lower" else min
+                plain[side] = narrower(number, plain.get(side, number))
+    return result
+
+
+def _batch_limits(table: pd.DataFrame | None) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the limits of each batch out of a table of batch, metric, lower and upper."""
+    if table is None:
+        return {}
+    return {
+        str(batch): _limits(
+            {row.metric: {"lower": row.lower, "upper": row.upper} for row in rows.itertuples()}
+        )
+        for batch, rows in table.groupby("batch", sort=False, observed=True)
+    }
 
 
 def _doublets(adata: AnnData, cells: pd.DataFrame) -> Doublets | None:
