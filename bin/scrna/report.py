@@ -89,6 +89,16 @@ class Removal:
     share: float
 
 
+@dataclass(frozen=True)
+class KnownLabel:
+    """The cells of a known label, the cluster that holds most of them, and its share of them."""
+
+    label: str
+    cells: int
+    cluster: str
+    share: float
+
+
 def report_files(
     source: Path,
     sample: str,
@@ -158,6 +168,7 @@ def render(adata: AnnData, summary: Summary) -> str:
         marker_rows=table_rows(markers, TABLE_MARKERS),
         table_markers=TABLE_MARKERS,
         agreement=_agreement_panel(summary.agreement),
+        known=label_rows(summary.agreement),
         versions=all_versions(summary),
     )
     return page
@@ -212,6 +223,17 @@ def removals(summary: Summary) -> list[Removal]:
         for reason, cells in summary.quality.removed.items()
     ]
     return sorted(rows, key=lambda row: -row.cells)
+
+
+def label_rows(agreement: Agreement | None) -> list[KnownLabel]:
+    """Return where the cells of each known label went, the most frequent label first."""
+    if not agreement:
+        return []
+    table = agreement.contingency
+    return [
+        KnownLabel(label, int(cells.sum()), str(cells.idxmax()), float(cells.max() / cells.sum()))
+        for label, cells in table.items()
+    ]
 
 
 def table_rows(markers: pd.DataFrame, most: int) -> list[dict[str, Any]]:

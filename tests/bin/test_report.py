@@ -148,6 +148,7 @@ def test_the_words_tell_the_numbers() -> None:
     assert "3 of 124 scored cells (2.4%) were predicted to be doublets, where 5.0% were expected" in text
     assert "Hints, not findings" in text
     assert "10 kept cells have no label" in text
+    assert "<u>T 60 T <script>alert(1)</script> 100.0% B 50" in text
     assert "too many mitochondrial counts: a damaged cell, most often at most 20% 2 1.6%" in text
 
 
