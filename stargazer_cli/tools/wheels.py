@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from stargazer_cli.tools.jars import Echo
 
 _ATTEMPTS = 2
 _SECONDS_BETWEEN_LINES = 10
+# What pip says of each package, and before it writes them.
+_STEP = re.compile(r"\s*(Collecting|Downloading|Using cached) \S+|Installing collected packages")
 
 
 def installer(what: str, instead: str) -> list[str]:
@@ -60,11 +63,14 @@ def install(
         errors = [line for line in output if "error" in line.lower()]
         reason = (errors or output or ["it ended without a word"])[-1].strip()
     shutil.rmtree(place, ignore_errors=True)
-    raise StargazerError(f"Could not fetch {what}: {reason}", instead)
+    raise StargazerError(
+        f"Could not fetch {what}: {reason}",
+        f"Check the network (HTTPS_PROXY, PIP_INDEX_URL) and try again. {instead}",
+    )
 
 
 def _run(command: list[str], env: Mapping[str, str], advance: Callable[[str], None]) -> tuple[int, list[str]]:
-    """Run the installer, telling each package that it turns to; returns its exit status and its output."""
+    """Run the installer, telling each step of it; returns its exit status and its output."""
     output: list[str] = []
     with subprocess.Popen(
         command,
@@ -79,8 +85,8 @@ def _run(command: list[str], env: Mapping[str, str], advance: Callable[[str], No
             assert process.stdout is not None  # noqa: S101 - PIPE was asked for
             for line in process.stdout:
                 output.append(line.rstrip())
-                if line.startswith("Collecting "):
-                    advance(line.split()[1])
+                if match := _STEP.match(line):
+                    advance(match[0].strip().lower())
         except BaseException:
             process.terminate()
             raise
@@ -89,27 +95,20 @@ def _run(command: list[str], env: Mapping[str, str], advance: Callable[[str], No
 
 @contextlib.contextmanager
 def _progress(echo: Echo) -> Iterator[Callable[[str], None]]:
-    """Give what to call with each package: a live line on a terminal, else a line every ten seconds."""
-    count = 0
+    """Give what to call with each step: a live line on a terminal, else a line every ten seconds."""
     if sys.stderr.isatty():
         from rich.console import Console
 
         with Console(stderr=True).status("asking the package index …") as status:
-
-            def show(package: str) -> None:
-                nonlocal count
-                count += 1
-                status.update(f"{count} packages; now {package}")
-
-            yield show
+            yield status.update
         return
     told = time.monotonic()
 
-    def tell(package: str) -> None:
-        nonlocal count, told
-        count += 1
-        if time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
+    def tell(step: str) -> None:
+        nonlocal told
+        # The last step takes longest.
+        if step.startswith("installing") or time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
             told = time.monotonic()
-            echo(f"  {count} packages; now {package}")
+            echo(f"  {step}")
 
     yield tell
