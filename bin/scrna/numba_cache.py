@@ -15,12 +15,12 @@ import numba
 
 def import_umap() -> None:
     """Import `umap` and `pynndescent` with cached compilation; call it before scanpy does."""
-    with _cached_compilation():
+    with cached_compilation():
         import umap  # noqa: F401
 
 
 @contextlib.contextmanager
-def _cached_compilation() -> Iterator[None]:
+def cached_compilation() -> Iterator[None]:
     """Let `numba.njit` cache what it compiles; without a folder for the cache it compiles as ever."""
     plain = numba.njit
 
