@@ -147,7 +147,7 @@ def markerTable(Map meta, summary, table) {
     def source = sourceOf(meta, 'annotated')
     return [
         asset: 'markers', folder: 'markers', file: table, task: 'find_markers', sample_id: meta.sample,
-        groupby: numbers.groupby, method: numbers.method, source_cid: source, derived_from: [source],
+        groupby: numbers.parameters?.groupby, method: numbers.parameters?.method, source_cid: source, derived_from: [source],
     ]
 }
 
