@@ -9,6 +9,7 @@ from stargazer_cli import catalog
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.plan import Plan, Step
 from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
+from stargazer_cli.runs.record import started
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
@@ -97,17 +98,14 @@ class Planner:
         recipe = spec.digest(self.versions)
         if recipe not in self._found:
             self.look_up([spec])
-        made: list[Asset] = []
-        for kind in kinds:
-            candidates = {
-                asset.cid: asset
-                for asset in self._found.get(recipe, [])
-                if asset.kind == kind and asset.path is not None and self.fits(asset)
-            }
-            if len(candidates) != _files_of(spec.stage, kind):
-                return []
-            made += sorted(candidates.values(), key=lambda asset: asset.name)
-        return made
+        usable = [
+            asset for asset in self._found.get(recipe, []) if asset.path is not None and self.fits(asset)
+        ]
+        runs = {run_id for asset in usable for run_id in asset.run_ids}
+        last_first = sorted(runs, key=started, reverse=True)
+        # Where runs gave other bytes, as they may of a report, the last that made all of it gives all of it.
+        groups = (usable, *([asset for asset in usable if run in asset.run_ids] for run in last_first))
+        return next((made for group in groups if (made := _complete(spec.stage, group, kinds))), [])
 
     def fits(self, asset: "Asset") -> bool:  # noqa: ARG002 - for those that have a say
         """Whether an asset of an equal recipe may be used for this request."""
@@ -130,6 +128,18 @@ class Planner:
         path = str(self.store.stage(asset.cid, asset.name))
         self.draft.inputs[path] = asset.cid
         return path
+
+
+def _complete(stage: str, assets: Iterable["Asset"], kinds: Sequence[str]) -> list["Asset"]:
+    """Return the assets in the order of their kinds; nothing unless it is exactly what a task makes."""
+    by_cid = {asset.cid: asset for asset in assets}
+    made: list[Asset] = []
+    for kind in kinds:
+        of_kind = [asset for asset in by_cid.values() if asset.kind == kind]
+        if len(of_kind) != _files_of(stage, kind):
+            return []
+        made += sorted(of_kind, key=lambda asset: asset.name)
+    return made
 
 
 def _files_of(stage: str, kind: str) -> int:

@@ -87,7 +87,7 @@ def fetch(tools: Path, echo: Echo) -> None:
         raise StargazerError(
             f"scanpy {SCANPY_VERSION} and its libraries cannot be fetched: they run on Python "
             f"{_dotted(PYTHON_OLDEST)} to {newest}, and this is {_dotted(sys.version_info[:2])}.",
-            INSTEAD,
+            f"{INSTEAD} `stargazer setup germline` does without.",
         )
     place = _place(tools)
     echo(f"Fetching scanpy {SCANPY_VERSION} and its libraries: 300 MB, on disk 900 MB.")

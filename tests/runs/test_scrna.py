@@ -259,6 +259,24 @@ def test_only_what_is_missed_is_made_again(store: LocalStore, done: Plan, gone: 
     assert computed(plan(store, request(), VERSIONS)) == anew
 
 
+def test_of_reports_that_differ_the_last_whole_one_is_taken(store: LocalStore, put: Put, done: Plan) -> None:
+    spec = done.recipe_of("scrna_report", "s")
+    assert spec is not None
+    recipe = spec.digest(VERSIONS)
+    made = {}
+    for run, kinds in (
+        ("w-c-20260102T000000Z", ("report", "qc_metrics")),
+        ("w-c-20260103T000000Z", ("report",)),
+    ):
+        for kind in kinds:
+            made[run, kind] = put(kind, f"{kind} of {run}", recipe=recipe, run_ids=[run])
+    planned = plan(store, request(), VERSIONS)
+    assert planned.complete
+    assert planned.steps[-1].cids == tuple(
+        made["w-c-20260102T000000Z", kind] for kind in ("report", "qc_metrics")
+    )
+
+
 def test_a_sample_that_is_added_is_computed_alone(store: LocalStore, put: Put, done: Plan) -> None:
     put("anndata", "more cells", sample_id="t", stage="raw")
     planned = plan(store, request("t", "s"), VERSIONS)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from stargazer_cli import catalog
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.plan import Plan
@@ -9,6 +10,7 @@ from stargazer_cli.runs.recipe import RecipeSpec
 from stargazer_cli.runs.site import find_site, site_of_record
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
+from stargazer_cli.tools import scanpy_env
 
 
 @pytest.fixture
@@ -57,3 +59,34 @@ def test_a_run_of_other_images_does_not_go_on(
     _edit(failed.path / "run.json", image, "stargazer/samtools:1.0")
     with pytest.raises(UsageError, match="tools of samtools_faidx changed"):
         site_of_record(settings, store, failed.run_id)
+
+
+SCRNA = "scrna_clustering_pipeline"
+
+
+def test_a_workflow_plans_with_the_versions_of_its_own_tools(
+    store: LocalStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def find(*arguments: object) -> tuple[scanpy_env.Python, str]:
+        asked.append("python3")
+        libraries = catalog.tools_of(SCRNA)
+        return scanpy_env.Python(Path("/x/python3"), "own", dict.fromkeys(libraries, "1.0")), ""
+
+    monkeypatch.setattr(scanpy_env, "find", find)
+    germline = find_site(settings, store, "local", "prepare_reference", "bwa")
+    assert (asked, "scanpy" in germline.toolbox.tools) == ([], False)
+    assert set(germline.versions) == set(catalog.workflows()["prepare_reference"].tasks)
+    cells = find_site(settings, store, "local", SCRNA)
+    assert asked == ["python3"]
+    assert cells.needed == ("java", "nextflow", "scanpy")
+    assert not {"gatk", "samtools", "bwa"} & set(cells.toolbox.tools)
+    assert cells.versions["cluster"] == dict.fromkeys(catalog.tasks()["cluster"].tools, "1.0")
+
+
+def test_in_containers_the_image_is_the_version(store: LocalStore, settings: Settings) -> None:
+    site = find_site(settings, store, "slurm,podman", SCRNA)
+    assert site.needed == ("java", "nextflow", "podman")
+    assert site.versions["cluster"] == {"image": "stargazer/scanpy:1.11.5"}
+    assert "scanpy" not in site.toolbox.tools
