@@ -23,6 +23,11 @@ def optionsOf(Map values) {
         .join(' ')
 }
 
+// The shell line that keeps compiled code to the cpus that a task asked for. More or fewer change no result.
+def threads(cpus) {
+    return "export NUMBA_NUM_THREADS=${cpus} OMP_NUM_THREADS=${cpus}"
+}
+
 // What Python and its libraries need, and so many times the size of the file, which is compressed.
 def memoryFor(file, times) {
     // A staged folder cannot be listed, what it stands for can.

@@ -2,14 +2,13 @@
 
 import gzip
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from e2e.user import Nextflow, manifest
 
 from stargazer_cli import catalog
 from stargazer_cli.demo import summary
@@ -17,34 +16,7 @@ from stargazer_cli.tools import Toolbox
 
 pytestmark = pytest.mark.pipeline
 
-Nextflow = Callable[..., "subprocess.CompletedProcess[str]"]
 HEADER = "sample,lane,library,platform,fastq_1,fastq_2,bam,bai,gvcf,tbi"
-
-
-@pytest.fixture
-def nextflow(tmp_path: Path, toolbox: Toolbox) -> Nextflow:
-    """Type `nextflow run` in a folder of one's own."""
-
-    def run(*arguments: str | Path, first: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        """`first`: a folder that comes first on PATH."""
-        environment = toolbox.environment()
-        if first is not None:
-            environment["PATH"] = f"{first}{os.pathsep}{environment['PATH']}"
-        return subprocess.run(
-            [*toolbox.nextflow, "run", catalog.pipeline_dir(), "-ansi-log", "false", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-
-    return run
-
-
-def _manifest(outdir: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (outdir / "assets.jsonl").read_text().splitlines()]
 
 
 def test_one_samplesheet_may_hold_reads_a_bam_and_a_gvcf(
@@ -63,7 +35,7 @@ def test_one_samplesheet_may_hold_reads_a_bam_and_a_gvcf(
     options = ("--aligner", "bwa", "--fasta", tmp_path / "my ref.fa")
     first = nextflow("--input", "reads.csv", *options, "--outdir", "first")
     assert first.returncode == 0, first.stdout
-    entries = _manifest(tmp_path / "first")
+    entries = manifest(tmp_path / "first")
     for entry in entries:
         assert (tmp_path / "first" / entry["path"]).is_file(), entry
         assert not (tmp_path / "first" / entry["path"]).is_symlink()

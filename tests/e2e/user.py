@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stargazer_cli import catalog
+from stargazer_cli.tools import Toolbox
+
 STARGAZER = Path(sys.executable).with_name("stargazer")
 
 
@@ -59,6 +62,36 @@ class User:
         """Return (stage, subject) -> whether it would be reused."""
         plan = self.succeeds("run", *arguments, "--dry-run", "--json", **more).json
         return {(step["stage"], step["subject"]): step["reused"] for step in plan["steps"]}
+
+
+@dataclass(frozen=True)
+class Nextflow:
+    """Somebody without Stargazer, who types `nextflow run` in a folder."""
+
+    folder: Path
+    toolbox: Toolbox
+
+    def __call__(
+        self, *arguments: str | Path, first: Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the pipeline; `first`: a folder that comes first on PATH."""
+        environment = self.toolbox.environment()
+        if first is not None:
+            environment["PATH"] = f"{first}{os.pathsep}{environment['PATH']}"
+        return subprocess.run(
+            [*self.toolbox.nextflow, "run", catalog.pipeline_dir(), "-ansi-log", "false", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def manifest(outdir: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's manifest."""
+    return [json.loads(line) for line in (outdir / "assets.jsonl").read_text().splitlines()]
 
 
 def make_user(folder: Path) -> User:

@@ -1,5 +1,5 @@
 // Groups of cells that are neighbours of each other.
-include { inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process CLUSTER {
     tag "${meta.sample}"
@@ -18,6 +18,7 @@ process CLUSTER {
 
     script:
     """
+    ${threads(task.cpus)}
     cluster.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.clustered.h5ad' \\
         --summary '${meta.sample}.clustered.summary.json' \\

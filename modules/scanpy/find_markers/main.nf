@@ -1,5 +1,5 @@
 // The genes that tell each group of cells from the rest, as a table and in the AnnData.
-include { fileOption; inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { fileOption; inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process FIND_MARKERS {
     tag "${meta.sample}"
@@ -20,6 +20,7 @@ process FIND_MARKERS {
 
     script:
     """
+    ${threads(task.cpus)}
     find_markers.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.annotated.h5ad' \\
         --summary '${meta.sample}.annotated.summary.json' \\

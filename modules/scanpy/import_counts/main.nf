@@ -1,5 +1,5 @@
 // Counts of one sample, as cell callers write them, as a raw AnnData.
-include { inputOptions; memoryFor } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; threads } from '../../functions/scanpy.nf'
 
 process IMPORT_COUNTS {
     tag "${meta.sample}"
@@ -17,6 +17,7 @@ process IMPORT_COUNTS {
 
     script:
     """
+    ${threads(task.cpus)}
     import_counts.py ${inputOptions(counts)} \\
         --output '${meta.sample}.raw.h5ad' \\
         --summary '${meta.sample}.raw.summary.json'

@@ -1,5 +1,5 @@
 // Counts made comparable between cells, on a log scale; the counts themselves stay as a layer.
-include { inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process NORMALIZE {
     tag "${meta.sample}"
@@ -18,6 +18,7 @@ process NORMALIZE {
 
     script:
     """
+    ${threads(task.cpus)}
     normalize.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.normalized.h5ad' \\
         --summary '${meta.sample}.normalized.summary.json' \\

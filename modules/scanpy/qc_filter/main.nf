@@ -1,5 +1,5 @@
 // The cells and genes that are worth keeping, with what was removed and why.
-include { inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process QC_FILTER {
     tag "${meta.sample}"
@@ -18,6 +18,7 @@ process QC_FILTER {
 
     script:
     """
+    ${threads(task.cpus)}
     qc_filter.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.qc_filtered.h5ad' \\
         --summary '${meta.sample}.qc_filtered.summary.json' \\

@@ -1,5 +1,5 @@
 // Principal components, the neighbours of each cell among them, and a map in two dimensions.
-include { inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process REDUCE_DIMENSIONS {
     tag "${meta.sample}"
@@ -18,6 +18,7 @@ process REDUCE_DIMENSIONS {
 
     script:
     """
+    ${threads(task.cpus)}
     reduce_dimensions.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.reduced.h5ad' \\
         --summary '${meta.sample}.reduced.summary.json' \\

@@ -1,6 +1,6 @@
 // All steps that a sample has before it, from qc_filter to find_markers, in one process: the same
 // files as from the steps one by one, without starting Python and reading the cells each time.
-include { fileOption; inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { fileOption; inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process SCRNA_CHAIN {
     tag "${meta.sample}"
@@ -21,6 +21,7 @@ process SCRNA_CHAIN {
 
     script:
     """
+    ${threads(task.cpus)}
     scrna_chain.py ${inputOptions(h5ad)} \\
         --from-stage ${stage} \\
         --sample '${meta.sample}' \\

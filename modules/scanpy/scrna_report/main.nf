@@ -1,5 +1,5 @@
 // What was done with one sample and what came out: a page to look at and the numbers.
-include { fileOption; inputOptions; memoryFor } from '../../functions/scanpy.nf'
+include { fileOption; inputOptions; memoryFor; threads } from '../../functions/scanpy.nf'
 
 process SCRNA_REPORT {
     tag "${meta.sample}"
@@ -19,6 +19,7 @@ process SCRNA_REPORT {
 
     script:
     """
+    ${threads(task.cpus)}
     scrna_report.py ${inputOptions(h5ad)} \\
         --sample '${meta.sample}' \\
         --report '${meta.sample}.report.html' \\

@@ -1,5 +1,5 @@
 // The genes that differ most between cells.
-include { inputOptions; memoryFor; optionsOf } from '../../functions/scanpy.nf'
+include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/scanpy.nf'
 
 process SELECT_FEATURES {
     tag "${meta.sample}"
@@ -18,6 +18,7 @@ process SELECT_FEATURES {
 
     script:
     """
+    ${threads(task.cpus)}
     select_features.py ${inputOptions(h5ad)} \\
         --output '${meta.sample}.featured.h5ad' \\
         --summary '${meta.sample}.featured.summary.json' \\
