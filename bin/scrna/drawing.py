@@ -165,8 +165,8 @@ def compact(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent; one that is small but not zero never reads as zero."""
-    return "< 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
+    """Return a share as per cent; nearly none never reads as none, nearly all never as all."""
+    return "< 0.1%" if 0 < share < 0.001 else "> 99.9%" if 0.999 < share < 1 else f"{share:.1%}"
 
 
 def log_axis(axis: Any) -> None:

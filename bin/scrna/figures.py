@@ -182,6 +182,7 @@ def doublet_histogram(
     everything = np.concatenate([observed, *([] if simulated is None else [simulated]), list(lines.values())])
     edges = np.linspace(0, max(float(everything.max(initial=0.0)), 0.1) * 1.02, 61)
     upper.hist(observed, bins=edges, color=AFTER, log=True)
+    upper.set_ylim(bottom=0.6)  # a bar of one cell is seen
     upper.set_ylabel("cells (log)")
     upper.set_title("Score of the cells")
     log_axis(upper.yaxis)
@@ -515,7 +516,8 @@ def heat_map(
 def contingency(table: pd.DataFrame) -> Picture:
     """Draw which share of each label lies in which cluster; `table` counts cells, clusters by labels."""
     rows, columns = table.shape
-    figure, axes = new_figure(min(FULL, 2.6 + 0.52 * columns), min(14.0, 1.9 + 0.27 * rows))
+    width = HALF if columns <= 10 else min(FULL, 2.6 + 0.52 * columns)
+    figure, axes = new_figure(width, min(14.0, 1.9 + 0.27 * rows))
     shares = (table / table.sum(axis=0)).to_numpy()
     image = axes.imshow(shares, aspect="auto", cmap=_SHARE, vmin=0, vmax=1)
     axes.set_xticks(

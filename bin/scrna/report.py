@@ -288,7 +288,9 @@ def _limit_in_words(reason: str, summary: Summary) -> str:
 
 
 def _limit(metric: str, value: float) -> str:
-    return f"{value:.3g}%" if metric.startswith("pct_") else f"{value:,.4g}"
+    if metric.startswith("pct_"):
+        return f"{value:.3g}%"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _grouping(adata: AnnData, key: str) -> pd.Series:
@@ -328,7 +330,7 @@ def _quality_panels(
     if not summary.quality:
         return {"violins": [], "by_batch": [], "scatter": []}
     kept = cells["kept"].to_numpy()
-    limits = summary.quality.thresholds
+    limits = {metric: _telling(metric, sides) for metric, sides in summary.quality.thresholds.items()}
     shown = [metric for metric in METRICS if metric in cells and _worth_a_violin(metric, cells, limits)]
     panels = [
         Panel(figures.violin(metric, values, values[kept], limits.get(metric, {})))
@@ -350,10 +352,16 @@ def _quality_panels(
     }
 
 
+def _telling(metric: str, limits: Mapping[str, float]) -> dict[str, float]:
+    """Leave out a limit of 100 %, which no cell can pass."""
+    whole = metric.startswith("pct_")
+    return {side: value for side, value in limits.items() if not (whole and side == "upper" and value >= 100)}
+
+
 def _worth_a_violin(metric: str, cells: pd.DataFrame, limits: Mapping[str, Any]) -> bool:
     """Haemoglobin and the top 20 genes are shown only where they say something or a limit is set."""
     if metric == "pct_counts_in_top_20_genes":
-        return metric in limits
+        return bool(limits.get(metric))
     return metric != "pct_counts_hb" or bool((cells[metric] > 1).mean() > 0.01)
 
 

@@ -69,7 +69,7 @@ def finished_sample(sizes: Sequence[int] = (60, 40, 20), names: Sequence[str] = 
             "doublet_scores_sim": rng.beta(3, 8, 2 * n_cells),
             "parameters": {"expected_doublet_rate": 0.05},
         },
-        "pca": {"variance_ratio": np.linspace(0.2, 0.01, 10)},
+        "pca": {"variance_ratio": np.linspace(0.12, 0.01, 10)},
         "rank_genes_groups": {"params": {"groupby": "leiden", "method": "wilcoxon"}},
         "markers": _markers(groups) if len(groups) > 1 else _markers([]),
         "stargazer": {

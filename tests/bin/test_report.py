@@ -18,7 +18,7 @@ from PIL import Image
 from planted import run_script
 from scrna import figures
 from scrna.agreement import compare
-from scrna.drawing import PALETTE, colours_of, matching_colours
+from scrna.drawing import PALETTE, colours_of, matching_colours, percent, round_values
 from scrna.report import marker_choice, removals, render, table_rows
 from scrna.summary import marker_table, summarize
 
@@ -239,6 +239,21 @@ def test_removed_cells_are_listed_with_the_limit_that_removed_them() -> None:
     assert found["max_pct_mt"] == ("at most 20%", 2)
     assert found["min_genes"] == ("at least 3", 2)
     assert found["mad_total_counts"] == ("10 to 2,000", 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0.0%"), (0.0002, "< 0.1%"), (0.5, "50.0%"), (0.9998, "> 99.9%"), (1, "100.0%")]
+)
+def test_nearly_none_and_nearly_all_are_not_rounded_away(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "values"),
+    [(90, 6000, [100, 200, 500, 1000, 2000, 5000]), (0.5, 900, [1, 10, 100]), (100, 110, [103, 107])],
+)
+def test_logarithmic_axes_have_round_values(low: float, high: float, values: list[float]) -> None:
+    assert round_values(low, high) == values
 
 
 def test_a_gene_is_drawn_once_and_gives_way_to_the_next_of_the_group() -> None:

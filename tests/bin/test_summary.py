@@ -62,9 +62,11 @@ def test_a_hand_made_rand_index() -> None:
 
 def test_every_labelled_cell_is_accounted_for(tmp_path: Path) -> None:
     clusters = pd.Series(["0", "0", "1", "1"], index=["a", "b", "c", "d"], dtype="category")
-    labels = read_labels(_labels(tmp_path, "cell,label\na,T\nb,T\nc,B\nd,\ngone,B\nelsewhere,T\n"), "s")
+    labels = read_labels(
+        _labels(tmp_path, "cell,label\na,T\nb,T\nc,B\nd,\ngone,B\nelsewhere,T\nfar,B\n"), "s"
+    )
     found = compare(clusters, labels, pd.Index(["gone", "other"]))
-    assert (found.labelled, found.compared, found.removed, found.missing, found.unlabelled) == (5, 3, 1, 1, 1)
+    assert (found.labelled, found.compared, found.removed, found.missing, found.unlabelled) == (6, 3, 1, 2, 1)
     assert found.contingency.to_dict() == {"T": {"0": 2, "1": 0}, "B": {"0": 0, "1": 1}}
     assert (found.ari, found.nmi) == (1.0, 1.0)
 
