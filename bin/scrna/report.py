@@ -143,6 +143,7 @@ def render(adata: AnnData, summary: Summary) -> str:
         percent=percent,
         sig=_significant,
         pvalue=_p_value,
+        limit=_limit,
         metric_label=figures.metric_label,
     )
     keys = {summary.cluster_key, summary.groupby}
@@ -283,11 +284,11 @@ def _limit_in_words(reason: str, summary: Summary) -> str:
         return "by batch"
     if not limits:
         return ""
-    upper = _limit(metric, limits["upper"])
-    return f"{_limit(metric, limits['lower'])} to {upper}" if "lower" in limits else f"at most {upper}"
+    upper = _limit(limits["upper"], metric)
+    return f"{_limit(limits['lower'], metric)} to {upper}" if "lower" in limits else f"at most {upper}"
 
 
-def _limit(metric: str, value: float) -> str:
+def _limit(value: float, metric: str) -> str:
     if metric.startswith("pct_"):
         return f"{value:.3g}%"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -379,7 +380,7 @@ def _doublet_panel(
             scores,
             np.concatenate(simulated) if simulated else None,
             doublet_thresholds(adata),
-            {batch.replace("/", "_"): colour for batch, colour in batches.items()},  # as h5ad names them
+            batches,
         )
     )
 

@@ -281,7 +281,10 @@ def doublet_thresholds(adata: AnnData) -> dict[str, float | None]:
     if scrublet is None:
         return {}
     runs = scrublet.get("batches", {"": scrublet})
-    return {str(batch): _number(run.get("threshold")) for batch, run in runs.items()}
+    key = batch_key(adata)
+    # In the file a batch's name has no slash.
+    names = {name.replace("/", "_"): name for name in groups_of(adata.obs[key])} if key else {}
+    return {names.get(batch, batch): _number(run.get("threshold")) for batch, run in runs.items()}
 
 
 def _quality(cells: pd.DataFrame, qc: Mapping[str, Any]) -> Quality:

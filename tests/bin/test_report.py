@@ -173,6 +173,19 @@ def test_one_cluster_without_doublets_or_mitochondrial_genes() -> None:
     _check_pictures(page)
 
 
+def test_limits_of_each_batch_are_listed() -> None:
+    adata = add_batches(finished_sample((40, 20)), ["x", "y"])
+    adata.uns["qc"]["mode"] = "mad"
+    adata.uns["qc"]["removed_counts"]["mad_mt"] = 1
+    adata.uns["qc"]["thresholds_by_batch"] = pd.DataFrame(
+        {"batch": ["x", "y"], "metric": ["log1p_total_counts", "pct_counts_mt"]}
+    ).assign(lower=[np.log1p(1234), np.nan], upper=[np.log1p(9000), 7.5])
+    text = _page(adata).text
+    assert "x Counts per cell 1,234 9,000 y Mitochondrial counts (%) \N{EN DASH} 7.5%" in text
+    assert "some of them set from the sample itself" in text
+    assert "far above that of the other cells by batch 1" in text
+
+
 def test_clusters_of_one_cell_and_no_threshold_for_doublets() -> None:
     adata = finished_sample((50, 1, 1))
     del adata.uns["scrublet"]["threshold"]
