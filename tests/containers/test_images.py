@@ -31,6 +31,10 @@ VERSIONS = {
     ),
     "samtools": ("samtools --version | sed -n 1p", "samtools {VERSION}\n"),
     "gatk": ("gatk --version", "(GATK) v{VERSION}\n"),
+    "scanpy": (
+        "python3 -c 'from importlib.metadata import version as v; print(v(\"scanpy\"))'",
+        "{VERSION}\n",
+    ),
 }
 
 
@@ -42,6 +46,12 @@ def arguments(name: str) -> dict[str, str]:
 
 def image(name: str) -> str:
     return f"stargazer/{name}:{arguments(name)['VERSION']}"
+
+
+def locked() -> set[tuple[str, str]]:
+    """The libraries that the image of the single-cell steps gets, each with its version."""
+    lock = ROOT / "stargazer_cli" / "tools" / "locks" / f"scanpy-{arguments('scanpy')['VERSION']}.txt"
+    return set(re.findall(r"^([\w-]+)==(\S+)", lock.read_text(), re.M))
 
 
 def build(
@@ -80,12 +90,16 @@ def test_every_image_that_a_module_names_is_built_here_in_that_version() -> None
 def test_conda_gets_the_versions_that_are_in_the_image(task: catalog.Task) -> None:
     name = task.image.removeprefix("stargazer/").partition(":")[0]
     given = arguments(name)
+    environment = (task.folder / "environment.yml").read_text()
+    if name == "scanpy":
+        pins = set(re.findall(r"^ +- ([\w-]+)==(\S+)$", environment, re.M))
+        assert pins <= locked() and set(task.tools) <= {package for package, _ in pins}
+        return
     packages = {"bwa": "bwa", "bwamem2": "bwa-mem2", "samtools": "samtools", "gatk": "gatk4"}
     wanted = {packages[name]: given["VERSION"]}
     if "SAMTOOLS_VERSION" in given:
         wanted["samtools"] = given["SAMTOOLS_VERSION"]
-    pins = re.findall(r"bioconda::([\w-]+)=(\S+)", (task.folder / "environment.yml").read_text())
-    assert dict(pins) == wanted
+    assert dict(re.findall(r"bioconda::([\w-]+)=(\S+)", environment)) == wanted
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,8 +139,11 @@ def test_one_command_builds_all_images(tmp_path: Path) -> None:
     assert made == {image(name) for name in NAMES}
     (gatk,) = [call for call in calls(tmp_path) if "stargazer/gatk" in call]
     assert "--build-context jars=/the/jars" in gatk
-    assert f"--build-context locks={ROOT}/stargazer_cli/tools/locks" in gatk
-    assert "BASE=" not in gatk
+    (scanpy,) = [call for call in calls(tmp_path) if "stargazer/scanpy" in call]
+    assert f"--build-context steps={ROOT}/bin" in scanpy
+    for call in (gatk, scanpy):
+        assert f"--build-context locks={ROOT}/stargazer_cli/tools/locks" in call
+        assert "BASE=" not in call
 
 
 def test_another_base_gets_each_images_release(tmp_path: Path) -> None:
@@ -229,6 +246,57 @@ def test_every_task_of_a_run_runs_in_its_image(tmp_path: Path, bundled: Path, to
     assert ran == {task: [catalog.tasks()[task].image] for task in ran}
     calls = summary.read_vcf(folder / "results" / "variants" / "cohort.vcf.gz")
     assert summary.compare(calls, summary.read_vcf(bundled / "truth.vcf")).perfect
+
+
+@pytest.mark.pipeline
+def test_single_cell_tasks_make_the_same_bytes_in_their_image(tmp_path: Path, toolbox: Toolbox) -> None:
+    """The image and the Python here have the same libraries: those of the lock file."""
+    engine = built("scanpy")
+    cells = ROOT / "stargazer_cli" / "demo" / "data" / "scrna" / "cells.h5ad"
+    (tmp_path / "s.csv").write_text(f"sample,h5ad\ns,{cells}\n")
+    results = {}
+    for profile in ("local", engine):
+        done = subprocess.run(
+            [
+                *toolbox.nextflow, "run", ROOT, "-profile", profile, "-ansi-log", "false", "--fuse",
+                "--workflow", "scrna_clustering_pipeline", "--input", "s.csv", "--outdir", profile,
+            ],
+            cwd=tmp_path,
+            env=toolbox.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+        made = [*(tmp_path / profile).glob("anndata/*"), *(tmp_path / profile).glob("markers/*")]
+        results[profile] = {file.name: file.read_bytes() for file in made}
+    versions = [(tmp_path / profile / "versions.json").read_text() for profile in results]
+    if versions[0] != versions[1]:
+        pytest.skip("the libraries of this Python are not those of the lock file")
+    ours, theirs = results.values()
+    assert len(ours) == 7
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+@pytest.mark.pipeline
+def test_compiled_code_of_the_image_is_used_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """Apptainer mounts images read-only; numba cannot use a cache that it could not write, too."""
+    engine = built("scanpy")
+    look = "import os; folder = os.environ['NUMBA_CACHE_DIR']; print(folder, len(os.listdir(folder)))"
+    done = subprocess.run(
+        [
+            engine, "run", "--rm", "--network=none", "--user=54321:54321", "--read-only", "--tmpfs=/tmp",
+            "--env=HOME=/nowhere", image("scanpy"), "bash", "-c",
+            f'python3 -c "{look}" && python3 -c "import scanpy" && ls /tmp',
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder, libraries = done.stdout.split()
+    assert folder.startswith("/tmp/cache-")
+    assert int(libraries) > 3
 
 
 def built(name: str) -> str:
