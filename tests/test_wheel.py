@@ -39,10 +39,12 @@ def test_every_pipeline_file_is_in_the_wheel(unpacked: Path) -> None:
     for part in ("main.nf", "nextflow.config", "nextflow_schema.json"):
         assert (packed / part).read_bytes() == (CHECKOUT / part).read_bytes()
     for folder in ("conf", "modules", "subworkflows", "bin"):
-        wanted = {file.relative_to(CHECKOUT) for file in (CHECKOUT / folder).rglob("*") if file.is_file()}
+        files = (file for file in (CHECKOUT / folder).rglob("*") if file.is_file() and file.suffix != ".pyc")
+        wanted = {file.relative_to(CHECKOUT) for file in files}
         missing = {file for file in wanted if not (packed / file).is_file()}
         assert wanted
         assert not missing
+    assert not list(unpacked.rglob("*.pyc"))
 
 
 def test_an_installed_copy_uses_its_own_pipeline_and_data(unpacked: Path, tmp_path: Path) -> None:
