@@ -159,13 +159,12 @@ def _versions(path: Path, wanted: Sequence[str], env: Mapping[str, str], probes:
     def stamp(answer: str) -> list[Any]:
         places = json.loads(answer)["places"] if answer else []
         return [
-            list(wanted),
             [env.get(name, "") for name in _VARIABLES],
             [[str(place), _changed(Path(place))] for place in (path.resolve(), *places)],
         ]
 
     # A script that forwards to some Python (pyenv) may forward to another one tomorrow.
-    answer = ask() if _is_script(path) else probes.remember(f"libraries {path}", stamp, ask)
+    answer = ask() if _is_script(path) else probes.remember(f"{path}: {' '.join(wanted)}", stamp, ask)
     versions: dict[str, str] = json.loads(answer)["versions"] if answer else {}
     return versions
 

@@ -101,6 +101,11 @@ def test_a_real_python_is_asked_again_only_when_its_packages_change(machine, mon
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     assert (scanpy(machine).version, scanpy(machine).path) == ("1.11.5", python)
     assert len(asked) == 2
+    # What `setup` asks for and what a run asks for are remembered side by side.
+    scanpy(machine, "numpy")
+    scanpy(machine)
+    scanpy(machine, "numpy")
+    assert len(asked) == 3
 
 
 def test_a_script_that_forwards_to_some_python_is_asked_each_time(machine):
