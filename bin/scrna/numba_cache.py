@@ -3,10 +3,14 @@
 Importing `umap` and `pynndescent` compiles for 5 to 9 seconds in every process, because their functions do
 not ask numba for its cache; with it, the next process loads them in half a second, with the same results.
 The cache lies where numba puts it: beside the library, or under NUMBA_CACHE_DIR.
+
+Two kinds stay as they are: what the library says must not be cached, and what takes a distance function,
+which is another type in each process, so that each would add to the cache and none would find it.
 """
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +29,8 @@ def cached_compilation() -> Iterator[None]:
     plain = numba.njit
 
     def compiled(function: Callable[..., Any], signature: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if "dist" in inspect.signature(function).parameters:
+            return plain(*signature, **options)(function)
         try:
             return plain(*signature, **{"cache": True, **options})(function)
         except RuntimeError:  # no folder that can be written

@@ -20,6 +20,12 @@ def with_options(x): return x + 2
 
 @numba.njit("i8(i8)")
 def with_signature(x): return x + 3
+
+@numba.njit
+def distance(x): return x + 4
+
+@numba.njit
+def with_function(x, dist): return dist(x)
 """
 USE = """
 from scrna.numba_cache import cached_compilation
@@ -28,6 +34,7 @@ with cached_compilation():
 functions = library.plain, library.with_options, library.with_signature
 print([int(function(1)) for function in functions])
 print([sum(function.stats.cache_hits.values()) for function in functions])
+library.with_function(1, library.distance)
 """
 
 
@@ -45,6 +52,15 @@ def test_the_second_process_takes_from_the_cache_what_the_first_compiled(tmp_pat
 
     assert _use(tmp_path) == ["[2, 3, 4]", "[0, 0, 0]"]
     assert _use(tmp_path) == ["[2, 3, 4]", "[1, 1, 1]"]
+
+
+def test_what_takes_a_function_does_not_add_to_the_cache_in_every_process(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(LIBRARY)
+    _use(tmp_path)
+    cached = sorted((tmp_path / "__pycache__").glob("*.nbc"))
+
+    assert len(cached) == 4
+    assert not [path for path in cached if "with_function" in path.name]
 
 
 def test_without_a_place_for_the_cache_it_compiles_as_ever() -> None:
