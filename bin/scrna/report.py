@@ -440,7 +440,12 @@ def _maps(
         values, title = adata.obs[summary.groupby], f"Groups ({summary.groupby})"
         picture = figures.umap_by_group(umap, values, colours[summary.groupby], title, named=False)
         groups.append(Panel(picture, "The groups that the markers are for."))
-    for column in resolution_columns(adata):
+    further = resolution_columns(adata)
+    if further:
+        title = f"Main clustering: {len(summary.clusters)} clusters"
+        picture = figures.umap_by_group(umap, main, colours[summary.cluster_key], title, size=THIRD)
+        resolutions.append(Panel(picture))
+    for column in further:
         other = adata.obs[column]
         names = groups_of(other)
         matched = matching_colours(main, colours[summary.cluster_key], other, names)

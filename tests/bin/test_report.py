@@ -115,6 +115,14 @@ def test_every_section_is_there_and_every_picture_shows_something() -> None:
     assert {attributes["href"] for tag, attributes in page.tags if tag == "a"} == {f"#{s}" for s in SECTIONS}
     _check_pictures(page)
     assert not page.open
+    alts = [image["alt"] for image in page.images]
+    for shown in (
+        "Main clustering: 3 clusters",
+        "Resolution 2: 4 clusters",
+        "Batches (batch)",
+        "Doublet score",
+    ):
+        assert any(alt.startswith("UMAP of 120 cells") and shown in alt for alt in alts), shown
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
