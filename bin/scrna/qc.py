@@ -68,7 +68,7 @@ def qc_filter(adata: AnnData, options: QcFilter) -> AnnData:
     classes = classify_genes(list(everything.var_names), options.organism, options.mt_prefix)
 
     genes_of_cell = np.diff(everything.X.indptr)
-    measured = genes_of_cell >= max(options.min_genes, 1)
+    measured = genes_of_cell >= options.min_genes
     _require(measured, {"min_genes": ~measured}, options, everything.n_obs)
     kept_genes = np.bincount(everything.X[measured].indices, minlength=everything.n_vars) >= options.min_cells
     if not kept_genes.any():
@@ -127,7 +127,7 @@ def _filters(cells: AnnData, options: QcFilter, batches: npt.NDArray[np.str_] | 
     """Return what removes cells: the fixed limits always, adaptive ones with `--qc mad`, and doublets."""
     obs = cells.obs
     filters = _Filters({}, {"n_genes_by_counts": {"lower": float(options.min_genes)}}, [], [])
-    # A cell whose only genes were too rare to keep has nothing left.
+    # Of a cell without counts, or only of genes that were too rare to keep, nothing can be measured.
     empty = obs["total_counts"].to_numpy() == 0
     if empty.any():
         filters.reasons["min_genes"] = empty
@@ -157,13 +157,14 @@ def _add_adaptive(
     than half of the cells have the same value, and any other value would be an outlier: no limit then.
     """
     labels = np.full(len(obs), "") if batches is None else batches
+    has_counts = obs["total_counts"].to_numpy() > 0
     for reason, metric, low_too in _MAD_METRICS:
         if metric not in obs:
             continue
         values = obs[metric].to_numpy(dtype=float)
         outlier: Mask = np.zeros(len(obs), dtype=bool)
         for batch in np.unique(labels):
-            chosen = labels == batch
+            chosen = (labels == batch) & has_counts
             limits = _mad_limits(values[chosen], options.n_mads if low_too else options.n_mads_mt, low_too)
             where = f" in batch {batch}" if batch else ""
             if limits is None:

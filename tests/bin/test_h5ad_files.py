@@ -96,6 +96,17 @@ def test_the_order_in_which_results_came_does_not_show_in_the_bytes(tmp_path: Pa
     assert read_h5ad(tmp_path / "one").uns["a"] == {"y": 1}
 
 
+def test_results_lie_in_memory_as_they_will_once_read() -> None:
+    adata = planted_counts(30)
+    adata.obsm["X_pca"] = np.ones((30, 2), order="F")
+    adata.obs["text"] = ["a"] * 30
+    canonical = files.canonical(adata)
+
+    assert canonical.obsm["X_pca"].flags.c_contiguous
+    assert canonical.obs["text"].dtype == "category"
+    assert canonical.X is adata.X
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: AnnData, path: Path, **_: object) -> None:
         path.write_bytes(b"half")

@@ -168,10 +168,13 @@ def test_cells_without_counts_always_go() -> None:
     adata = planted_counts(60)
     adata.X = adata.X.toarray()
     adata.X[5] = 0
-    kept = _filtered(adata, min_genes=0)
+    adata.X[7] = 0
+    kept = _filtered(adata, min_genes=0, qc="mad", n_mads=20.0, n_mads_mt=20.0)
 
-    assert kept.n_obs == 59
-    assert kept.uns["qc"]["removed_counts"]["min_genes"] == 1
+    assert kept.n_obs == 58
+    assert kept.uns["qc"]["removed_counts"]["min_genes"] == 2
+    assert kept.uns["qc"]["removed_counts"]["mad_mt"] == 0
+    assert np.isfinite(kept.uns["qc"]["thresholds"]["pct_counts_in_top_20_genes"]["upper"])
 
 
 def test_a_cell_whose_genes_were_all_too_rare_goes() -> None:

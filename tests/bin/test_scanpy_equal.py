@@ -65,8 +65,8 @@ def test_the_same_with_batches(raw: AnnData) -> None:
 def test_the_same_clusters(raw: AnnData, flavor: str) -> None:
     plain = _plain(raw)
     chosen = {"flavor": "igraph", "n_iterations": 2, "directed": False} if flavor == "igraph" else {}
-    sc.tl.leiden(plain, resolution=0.5, **chosen)
-    chain = run_until(raw, "cluster", leiden_flavor=flavor, **OPTIONS)
+    sc.tl.leiden(plain, resolution=3.0, **chosen)
+    chain = run_until(raw, "cluster", leiden_flavor=flavor, resolution=3.0, **OPTIONS)
 
     assert adjusted_rand_score(chain.obs["leiden"], plain.obs["leiden"]) == 1
     sizes = chain.obs["leiden"].value_counts(sort=False)
