@@ -1,14 +1,17 @@
 """Equal input and parameters give equal bytes: on any number of threads, in one process or in six."""
 
+import ast
 import contextlib
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from anndata import read_h5ad
-from planted import planted_counts, run_script
+from planted import BIN, planted_counts, run_script
 from scrna.steps import CHAIN
 
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -111,6 +114,22 @@ def test_counts_of_every_kept_cell_are_unchanged(raw: Path, steps: Path) -> None
     assert after.n_obs > 0.8 * CELLS
     assert (after.layers["counts"] != kept.X).nnz == 0
     assert (after.obs["truth"] == kept.obs["truth"]).all()
+
+
+def test_linear_algebra_has_one_thread_whatever_is_asked_for() -> None:
+    """Threads change the order of sums: on data of real size PCA differs in its last digits, UMAP visibly."""
+    program = "import scrna, numpy, threadpoolctl; print(threadpoolctl.threadpool_info())"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **_environment(2), "PYTHONPATH": str(BIN)},
+        check=True,
+    )
+    libraries = [found for found in ast.literal_eval(result.stdout) if found["user_api"] == "blas"]
+
+    assert libraries
+    assert [found["num_threads"] for found in libraries] == [1] * len(libraries)
 
 
 def test_no_path_and_no_time_is_in_the_files(steps: Path, tmp_path: Path) -> None:
