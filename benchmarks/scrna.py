@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from measure import TaskTime, Timing, alternate, machine, read_trace, table, timed, wall
+from measure import TaskTime, Timing, alternate, cpu, machine, read_trace, table, timed, wall
 
 from stargazer_cli import catalog
 from stargazer_cli.settings import Settings
@@ -161,7 +161,7 @@ def measure(title: str, source: Path, scratch: Path, options: argparse.Namespace
     for name, subject in subjects.items():
         seconds = wall(timings[name])
         spread = f"{min(t.wall for t in timings[name]):.1f} to {max(t.wall for t in timings[name]):.1f}"
-        row = [name, f"{seconds:.1f}", spread, f"{seconds / base:.2f}"]
+        row = [name, f"{seconds:.1f}", spread, f"{cpu(timings[name]):.1f}", f"{seconds / base:.2f}"]
         if subject.report:
             without = statistics.median(
                 timing.wall - report for timing, report in zip(timings[name], subject.report, strict=True)
@@ -170,7 +170,10 @@ def measure(title: str, source: Path, scratch: Path, options: argparse.Namespace
         rows.append(row + ["", ""] * (not subject.report))
     print(
         table(
-            ["", f"median wall of {options.repeats}, s", "range", "ratio", "without the report, s", "ratio"],
+            [
+                *("", f"median wall of {options.repeats}, s", "range", "CPU, s", "ratio of wall"),
+                *("without the report, s", "ratio"),
+            ],
             rows,
         )
     )
