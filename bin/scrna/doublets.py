@@ -22,6 +22,8 @@ _COMPONENTS = 30
 _FEWEST_CELLS = 50
 _FEWEST_GENES = 10
 _SIMULATED_PER_CELL = 2.0
+# More cells than one capture gives: the sample has batches, and random pairs across them are no doublets.
+_LARGEST_CAPTURE = 25_000
 # From here on scanpy searches neighbours with pynndescent, over observed and simulated cells together.
 _APPROXIMATE_FROM = 8192
 
@@ -44,6 +46,11 @@ def score_doublets(
     predicted = np.zeros(cells.n_obs, dtype=bool)
     found: dict[str, Any] = {}
     notes = []
+    if batches is None and cells.n_obs > _LARGEST_CAPTURE:
+        notes.append(
+            f"doublets were looked for in {cells.n_obs:,} cells at once, more than one capture gives:"
+            " --batch-key makes that right, and much faster"
+        )
     for batch in np.unique(labels):
         chosen = labels == batch
         where = f" of batch {batch}" if batch else ""

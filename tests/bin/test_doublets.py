@@ -115,3 +115,14 @@ def test_without_a_threshold_nothing_is_removed_and_it_is_noted(monkeypatch: pyt
     assert "doublet_score" not in kept.uns["qc"]["thresholds"]
     notes = kept.uns["stargazer"]["qc_filter"]["notes"]
     assert any("found no threshold" in note for note in notes)
+
+
+def test_more_cells_than_one_capture_gives_are_noted_without_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scrna.doublets._LARGEST_CAPTURE", 100)
+    adata = planted_counts(120)
+    batched = score_doublets(adata.copy(), 0.05, 0, np.where(np.arange(120) < 60, "a", "b"), "lane")
+
+    assert (
+        "in 120 cells at once, more than one capture gives" in score_doublets(adata, 0.05, 0, None, None)[0]
+    )
+    assert not [note for note in batched if "at once" in note]
