@@ -6,6 +6,7 @@ genes and genes in too few cells go first, the rest is measured, doublets are sc
 are applied together.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,6 +29,11 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 # Fewer cells have no neighbours to speak of: nothing after this step would mean anything.
 _FEWEST_CELLS = 3
+# What this step writes to obs: values that came with the input must not pass for its own.
+_EARLIER = re.compile(
+    r"(log1p_)?(total_counts|n_genes_by_counts)(_(mt|ribo|hb))?|pct_counts_(mt|ribo|hb|in_top_20_genes)"
+    r"|doublet_score|predicted_doublet"
+)
 _TOP_20 = "pct_counts_in_top_20_genes"
 # (reason, metric, whether low values are outliers too) for --qc mad
 _MAD_METRICS = (
@@ -64,6 +70,8 @@ def qc_filter(adata: AnnData, options: QcFilter) -> AnnData:
     """
     counts = raw_counts(adata)
     everything = counts.adata
+    earlier = [name for name in everything.obs if _EARLIER.fullmatch(name)]
+    everything.obs = everything.obs.drop(columns=earlier)
     batches = None if options.batch_key is None else batches_of(everything.obs, options.batch_key)
     classes = classify_genes(list(everything.var_names), options.organism, options.mt_prefix)
 
@@ -78,6 +86,8 @@ def qc_filter(adata: AnnData, options: QcFilter) -> AnnData:
     batches = None if batches is None else batches[measured]
 
     notes = [*counts.notes, *classes.notes]
+    if earlier:
+        notes.append(f"obs columns of an earlier quality control were left out: {', '.join(earlier)}")
     if options.doublets == "scrublet":
         notes += score_doublets(
             cells, options.expected_doublet_rate, options.seed, batches, options.batch_key

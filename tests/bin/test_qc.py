@@ -202,3 +202,20 @@ def test_removed_cells_are_a_table_even_when_there_are_none() -> None:
     assert isinstance(removed, pd.DataFrame)
     assert removed.empty
     assert removed.columns[0] == "reason"
+
+
+def test_an_earlier_quality_control_does_not_pass_for_this_one() -> None:
+    adata = planted_counts(60)
+    adata.obs["predicted_doublet"] = [True] * 30 + [False] * 30
+    adata.obs["pct_counts_hb"] = 99.0
+    adata.obs["pct_counts_of_mine"] = 1.0
+    adata = adata[:, ~adata.var_names.isin(HAEMOGLOBIN)].copy()
+    kept = _filtered(adata)
+
+    assert kept.n_obs == 60
+    assert not {"predicted_doublet", "pct_counts_hb"} & set(kept.obs)
+    assert "pct_counts_of_mine" in kept.obs
+    assert (
+        "obs columns of an earlier quality control were left out: predicted_doublet, pct_counts_hb"
+        in kept.uns["stargazer"]["qc_filter"]["notes"]
+    )
