@@ -66,7 +66,8 @@ workflow {
         inputs = single_cell ? readCellFiles(settings) : readReference(settings)
         rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings)
         // A manifest of an earlier run must not stand beside the files of one that fails.
-        ['assets.jsonl', 'versions.json'].each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
+        documents = ['assets.jsonl': '', 'versions.json': '']
+        documents.keySet().each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
 
         if (single_cell) {
             SCRNA_CLUSTERING_PIPELINE(channel.fromList(rows), settings, inputs)
@@ -79,11 +80,17 @@ workflow {
         made.assets
             .map { asset -> manifestLine(asset) }
             .toSortedList()
-            .map { lines -> lines.collect { line -> line + '\n' }.join('') }
-            .collectFile(name: 'assets.jsonl', storeDir: settings.outdir)
+            .subscribe { lines -> documents['assets.jsonl'] = lines.collect { line -> line + '\n' }.join('') }
         made.versions
             .toList()
-            .map { records -> versionsDocument(records) }
-            .collectFile(name: 'versions.json', storeDir: settings.outdir)
+            .subscribe { records -> documents['versions.json'] = versionsDocument(records) }
+        // After a failure channels end early, with what was done until then: that is no manifest.
+        // (Inside the handler the name `workflow` means nothing.)
+        run = workflow
+        run.onComplete {
+            if (run.success) {
+                documents.each { name, text -> file("${settings.outdir}/${name}", glob: false).text = text }
+            }
+        }
     }
 }

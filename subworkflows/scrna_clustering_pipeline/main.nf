@@ -34,13 +34,17 @@ def parametersOf() {
 
 workflow SCRNA_CLUSTERING_PIPELINE {
     take:
-    rows     // channel: [ meta(sample, organism, batch, stage: 'counts' or an AnnData's, inputs), file ]
+    entries  // channel: [ meta(sample, organism, batch, stage: 'counts' or an AnnData's, inputs), file ]
     settings // map: the parameters of the tasks; fuse: whether one process runs all steps of a sample
     files    // map: marker_sets and labels, a file or [] each
 
     main:
     // Only its own parameters, so that changing one of another task does not run a task again.
     options = parametersOf().collectEntries { name, names -> [name, settings.subMap(names)] }
+
+    // With -resume a task runs again when the library of its script is another.
+    library = digestOf(file("${projectDir}/bin/scrna"))
+    rows = entries.map { meta, file -> [meta + [library: library], file] }
 
     IMPORT_COUNTS(rows.filter { meta, _file -> meta.stage == 'counts' })
     made = IMPORT_COUNTS.out.h5ad
@@ -100,6 +104,13 @@ workflow SCRNA_CLUSTERING_PIPELINE {
     annotated // channel: [ meta, h5ad, summary ]
     assets    // channel: one map a file, what the manifest says of it
     versions  // channel: [ process or task, library, version ]
+}
+
+// What Nextflow does for the scripts of bin/ themselves: a value that changes with their content.
+def digestOf(folder) {
+    def digest = java.security.MessageDigest.getInstance('SHA-256')
+    folder.listFiles().findAll { file -> file.isFile() }.sort { file -> file.name }.each { file -> digest.update(file.bytes) }
+    return digest.digest().encodeHex().toString().take(16)
 }
 
 // The samples that are at a stage: those that a task took there, and those that enter there.
