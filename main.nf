@@ -89,6 +89,7 @@ workflow {
         run = workflow
         run.onComplete {
             if (run.success) {
+                file(settings.outdir, glob: false).mkdirs()
                 documents.each { name, text -> file("${settings.outdir}/${name}", glob: false).text = text }
             }
         }
