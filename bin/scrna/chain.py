@@ -23,6 +23,7 @@ def run_chain(
     `options` has the options of each step by the name of its task; `target` is the folder and what the names
     of the files begin with; `tell` gets each result.
     """
+    files.check_folder(target)
     adata = files.read_h5ad(source)
     for step in steps:
         adata = files.canonical(step.load()(adata, options[step.task]))

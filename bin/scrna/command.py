@@ -43,6 +43,7 @@ def run_step(task: str, text: str, arguments: Sequence[str] | None = None) -> in
         from scrna import files
         from scrna.chain import write_outputs
 
+        files.check_folder(given.output)
         # Reading first: a bad file is refused before a second is spent on loading the step.
         source = given.input if step is IMPORT else files.read_h5ad(given.input)
         adata = files.canonical(step.load()(source, chosen))

@@ -95,6 +95,12 @@ def check_file(path: Path) -> None:
         raise InputError("is empty (0 bytes): get it again")
 
 
+def check_folder(output: Path) -> None:
+    """Refuse an output whose folder is missing, before anything is computed for it."""
+    if not output.parent.is_dir():
+        raise InputError("cannot be written: its folder does not exist", file=str(output))
+
+
 def _check_kind(path: Path) -> None:
     """Refuse what is not an HDF5 file, and say what it is."""
     if path.is_dir():

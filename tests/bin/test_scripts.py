@@ -80,8 +80,8 @@ def test_bad_input_is_one_line_and_leaves_no_file(tmp_path: Path, kind: str) -> 
     make, options, message = BAD_INPUT[kind]
     given = make(tmp_path / "in.h5ad")
     result = run_script(
-        "qc_filter", "--input", given, "--output", tmp_path / "out" / "a.h5ad", "--summary",
-        tmp_path / "out" / "a.json", "--name", "donor 1.h5ad", *QC, *options,
+        "qc_filter", "--input", given, "--output", tmp_path / "a.h5ad", "--summary", tmp_path / "a.json",
+        "--name", "donor 1.h5ad", *QC, *options,
     )  # fmt: skip
 
     assert result.returncode == 1
@@ -189,12 +189,15 @@ def test_the_summary_has_what_the_manifest_needs_and_notes_are_told(tmp_path: Pa
     }
 
 
-def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    given = _write(tmp_path / "in.h5ad")
-    result = run_script("qc_filter", "--input", given, "--output", tmp_path / "absent" / "a.h5ad", *QC)
+@pytest.mark.parametrize("name", ["qc_filter", "scrna_chain"])
+def test_a_missing_output_folder_is_named_before_anything_is_computed(tmp_path: Path, name: str) -> None:
+    given = _text(tmp_path / "in.h5ad")
+    folder = tmp_path / "absent"
+    output = ("--output", folder / "s") if name == "qc_filter" else ("--sample", "s", "--outdir", folder)
+    result = run_script(name, "--input", given, *output)
 
     assert result.returncode == 1
-    assert f"error: {tmp_path / 'absent' / 'a.h5ad'}: cannot be written" in result.stderr
+    assert f"error: {folder / 's'}: cannot be written: its folder does not exist" in result.stderr
 
 
 def test_a_bad_marker_file_is_named_itself(tmp_path: Path) -> None:
