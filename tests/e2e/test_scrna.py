@@ -188,7 +188,7 @@ def test_two_samples_at_once_and_a_batch_column_with_a_space(tmp_path: Path) -> 
     ("options", "words"),
     [
         (("--batch-key", "donor"), ("donor", "batch")),
-        (("--organism", "mouse"), ("mouse", "human", "--mt-prefix")),
+        (("--organism", "mouse"), ("mouse", "--organism human")),
         (("--min-genes", "2400"), ("min_genes", "700")),
     ],
     ids=["batch", "organism", "empty"],
