@@ -4,7 +4,8 @@ include { inputOptions; memoryFor; optionsOf; threads } from '../../functions/sc
 process QC_FILTER {
     tag "${meta.sample}"
     label 'scanpy'
-    memory { memoryFor(h5ad, 12) * task.attempt }
+    // Scrublet lays out three cells for each on all variable genes, several times over.
+    memory { memoryFor(h5ad, options.doublets == 'none' ? 12 : 100) * task.attempt }
     container 'stargazer/scanpy:1.11.5'
     conda "${moduleDir}/environment.yml"
 

@@ -5,7 +5,8 @@ include { fileOption; inputOptions; memoryFor; optionsOf; threads } from '../../
 process SCRNA_CHAIN {
     tag "${meta.sample}"
     label 'scanpy'
-    memory { memoryFor(h5ad, 12) * task.attempt }
+    // Scrublet, in the first step, needs most: see QC_FILTER.
+    memory { memoryFor(h5ad, stage == 'raw' && options.doublets != 'none' ? 100 : 20) * task.attempt }
     container 'stargazer/scanpy:1.11.5'
     conda "${moduleDir}/environment.yml"
 
