@@ -85,6 +85,11 @@ class _SingleCell(Planner):
     def __init__(self, store: "LocalStore", request: Request, versions: Versions) -> None:
         self.request = request
         super().__init__(store, request, versions, subject=",".join(request.samples), parameters={})
+        if self.parameters["integrate"] != "none" and not self.parameters["batch_key"]:
+            raise UsageError(
+                f"--integrate {self.parameters['integrate']} brings batches together, and none are named.",
+                "Name the obs column that tells them with --batch-key.",
+            )
         # It is each sample's own, and stands in its row.
         del self.draft.parameters["organism"]
         self.marker_sets = [Source(role="marker_sets", cid=cid) for cid in (request.marker_sets,) if cid]

@@ -29,6 +29,9 @@ def scrnaRow(Map row, Map settings) {
     if (row.stage && !(row.stage in scrnaStages())) {
         refuse(row, 'stage', "'${row.stage}' is none of ${scrnaStages().join(', ')}")
     }
+    if (settings.integrate == 'harmony' && !row.batch && !settings.batch_key && !(row.stage in ['reduced', 'clustered', 'annotated'])) {
+        refuse(row, 'batch', "is empty, and --integrate harmony brings batches together: name the obs column that tells them, here or with --batch_key")
+    }
     def column = given[0]
     def path = file(row[column], glob: false)
     def problem = column == 'h5ad' ? anndataProblem(path) : countsProblem(path)

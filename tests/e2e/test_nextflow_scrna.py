@@ -197,10 +197,11 @@ def test_a_sample_goes_on_from_any_stage(first: Run) -> None:
     [
         ("sample,h5ad\ns,cut.h5ad\n", [], "qc_filter.py: error: cut.h5ad: "),
         ("sample,batch,h5ad\ns,the lane,cells.h5ad\n", [], "'the lane'"),
+        ("sample,h5ad\ns,cells.h5ad\n", ["--integrate", "harmony"], "s.csv, line 2, column batch: is empty"),
         ("sample,h5ad\ns,cells.h5ad\n", ["--min_genes", "100000"], "min_genes"),
         ("sample,stage,h5ad\ns,clustered,cells.h5ad\n", [], "find_markers.py: error: cells.h5ad: "),
     ],
-    ids=["cut off", "no such batch", "no cell left", "not at this stage"],
+    ids=["cut off", "no such batch", "harmony without batches", "no cell left", "not at this stage"],
 )
 def test_bad_cells_fail_with_a_reason_and_publish_nothing(
     nextflow: Nextflow, tmp_path: Path, columns: str, options: list[str], said: str

@@ -214,6 +214,7 @@ def test_what_the_data_cannot_do_is_said_in_one_error_and_stores_nothing(
         (("--sample-id", "../s1"), "sample id"),
         (("--sample-id", "s1", "--resolution", "0"), "resolution"),
         (("--sample-id", "s1", "--more-resolutions", "1,x"), "more-resolutions"),
+        (("--sample-id", "s1", "--integrate", "harmony"), "--batch-key"),
         (("--sample-id", "s1", "--labels", "none.csv"), "none.csv"),
         (("--sample-id", "s1", "--marker-sets", "."), "folder"),
     ],
