@@ -109,13 +109,13 @@ def run_demo(
 
     catalog.check_profile(profile)
     get_tools(settings, tools_for(profile, WORKFLOW), yes=yes, tell=tell)
-    counts, marker_sets, labels = (item.asset.cid for item in add_data(bundle, store, tell))
+    counts, marker_sets, labels = (item.asset for item in add_data(bundle, store, tell))
     started = time.monotonic()
     site = find_site(settings, store, profile, WORKFLOW)
     request = Request(
         samples=bundle.samples,
         # By CID: what else is called demo_cells is none of the demo's business.
-        anndata=(counts,),
+        anndata=(counts.cid,),
         marker_sets=marker_sets,
         labels=labels,
         options={"fuse": True} if fuse else {},

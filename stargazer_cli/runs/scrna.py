@@ -42,16 +42,16 @@ class Request(BaseRequest):
 
     anndata      CIDs that decide where a sample has several candidates
     organism     of all samples, not among the parameters; where empty, what the asset says, else human
-    marker_sets  CID of a GMT file, or empty
-    labels       CID of a CSV file of known labels, or empty
+    marker_sets  a GMT file, which need not be in the store before the plan is carried out
+    labels       a CSV file of known labels, likewise
     """
 
     workflow: str = WORKFLOW
     samples: tuple[str, ...]
     anndata: tuple[str, ...] = ()
     organism: str = ""
-    marker_sets: str = ""
-    labels: str = ""
+    marker_sets: Asset | None = None
+    labels: Asset | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,11 @@ class _SingleCell(Planner):
             )
         # It is each sample's own, and stands in its row.
         del self.draft.parameters["organism"]
-        self.marker_sets = [Source(role="marker_sets", cid=cid) for cid in (request.marker_sets,) if cid]
-        self.labels = [Source(role="labels", cid=cid) for cid in (request.labels,) if cid]
+        self.beside = {
+            name: asset
+            for name, asset in (("marker_sets", request.marker_sets), ("labels", request.labels))
+            if asset is not None
+        }
 
     def plan(self) -> Plan:
         samples = resolve(self.store, self.request)
@@ -103,9 +106,10 @@ class _SingleCell(Planner):
         self.look_up(spec for ours in specs.values() for spec in ours.values())
         rows = [row for sample in samples for row in self._rows(sample, specs[sample.name])]
         if rows:
-            for name, cid in (("marker_sets", self.request.marker_sets), ("labels", self.request.labels)):
-                if cid:
-                    self.draft.parameters[name] = self.input(_given(self.store, cid))
+            for name, asset in self.beside.items():
+                path = str(self.store.staged_path(asset.cid, asset.name))
+                self.draft.inputs[path] = asset.cid
+                self.draft.parameters[name] = path
         self.draft.samplesheet = rows
         return self.finished()
 
@@ -144,10 +148,9 @@ class _SingleCell(Planner):
         tasks = (*sample.tasks, _REPORT)
         specs = {}
         for number, task in enumerate(tasks, start=1):
-            if task == "find_markers":
-                sources = sources + self.marker_sets
-            if task == _REPORT:
-                sources = sources + self.labels
+            read = {"find_markers": "marker_sets", _REPORT: "labels"}.get(task, "")
+            if read in self.beside:
+                sources = [*sources, Source(role=read, cid=self.beside[read].cid)]
             specs[task] = self.spec(task, sample.name, tasks[:number], sources, organism=sample.organism)
         return specs
 
@@ -256,10 +259,3 @@ def _refuse_shared_files(samples: Iterable[Sample]) -> None:
                 f"The samples {other!r} and {sample.name!r} have the same cells: {sample.entry.cid}.",
                 "One of them is labelled wrongly: add the right file for it under a new sample id.",
             )
-
-
-def _given(store: "LocalStore", cid: str) -> Asset:
-    """Return the record of a file that was given by its CID."""
-    for asset in store.by_cid(cid):
-        return asset
-    raise UsageError(f"No asset has the CID {cid[:100]!r}.", "Find it with: stargazer assets query")

@@ -147,7 +147,7 @@ class LocalStore:
         target = self.object(cid)
         if target is None:
             raise self._absent(cid, name)
-        path = self.root / "stage" / cid / _safe_name(name)
+        path = self.staged_path(cid, name)
         # Relative, so that the store may be moved.
         link = f"../../objects/{cid}"
         with self._told():
@@ -158,6 +158,10 @@ class LocalStore:
             partial.symlink_to(link)
             partial.replace(path)
         return path
+
+    def staged_path(self, cid: str, name: str) -> Path:
+        """Return the path that `stage` gives a file, whether it is there yet or not."""
+        return self.root / "stage" / cid / _safe_name(name)
 
     def get(
         self, cid: str, dest: Path, *, overwrite: bool = False, progress: "Progress | None" = None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stargazer_cli import catalog
-from stargazer_cli.assets import new_asset
+from stargazer_cli.assets import Asset, new_asset
 from stargazer_cli.commands.main import cli
 from stargazer_cli.commands.run import carry_out
 from stargazer_cli.commands.run.scrna import scrna
@@ -79,7 +79,7 @@ def test_every_parameter_of_the_tasks_is_an_option_with_its_default() -> None:
         assert option.default == ("" if parameter.name == "organism" else parameter.default)
 
 
-def test_files_beside_the_cells_are_stored_and_named_to_the_pipeline(
+def test_files_beside_the_cells_are_named_to_the_pipeline_and_a_dry_run_stores_nothing(
     types: Type, store: LocalStore, tmp_path: Path
 ) -> None:
     labels, sets = tmp_path / "labels.csv", tmp_path / "sets.gmt"
@@ -88,11 +88,11 @@ def test_files_beside_the_cells_are_stored_and_named_to_the_pipeline(
     command = ("run", "scrna", "--sample-id", "s", "--dry-run", "--json")
     _, out, _ = types(*command, "--labels", labels, "--marker-sets", sets)
     by_path = json.loads(json.loads(out)["files"]["params.json"])
-    assert Path(by_path["labels"]).read_text() == "cell,label\n"
     assert Path(by_path["marker_sets"]).name == "sets.gmt"
-    (asset,) = store.find(name="labels.csv")
-    assert asset.to_keyvalues() == {"format": "csv"}
-    _, out, _ = types(*command, "--labels", asset.cid)
+    assert store.find(name=["labels.csv", "sets.gmt"]) == []
+
+    (added,) = store.add([NewFile(labels, Asset(name="labels.csv", format="csv"))])
+    _, out, _ = types(*command, "--labels", added.asset.cid)
     assert json.loads(json.loads(out)["files"]["params.json"])["labels"] == by_path["labels"]
 
 

@@ -24,9 +24,14 @@ def carry_out(
     workflow: str,
     options: dict[str, Any],
     make_plan: "Callable[[Versions], Plan]",
+    *,
     aligner: str = "",
+    before: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run a workflow as the options of `running` say; `make_plan` decides what there is to do."""
+    """Run a workflow as the options of `running` say; `make_plan` decides what there is to do.
+
+    `before` is called once it is sure that the plan is carried out.
+    """
     started = time.monotonic()
     site = find_site(
         app.settings, app.store, options["profile"], workflow, aligner, keep_work=options["keep_work"]
@@ -37,6 +42,7 @@ def carry_out(
     if options["dry_run"]:
         _show_plan(site, planned, options["as_json"])
         return
+    before()
     site = site.after(time.monotonic() - started)
     for step in planned.steps:
         if step.reused:

@@ -18,6 +18,9 @@ from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.scrna import WORKFLOW, Request, plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stargazer_cli.assets import Asset
     from stargazer_cli.store import LocalStore
 
 # Whose default is not the pipeline's but what the assets say.
@@ -69,31 +72,50 @@ _FORMATS = {"marker_sets": "gmt", "labels": "csv"}
 def scrna(app: App, /, **options: Any) -> None:
     """Cluster single cells and find their markers: raw counts to a report.
 
-    A file that is given by its path is added to the store.
+    A file that is given by its path is added to the store when the run begins.
     """
-    given = {name: _stored(app.store, options[name], what=name, form=form) for name, form in _FORMATS.items()}
+    beside = {
+        name: _beside(app.store, options[name], what=name, form=form) for name, form in _FORMATS.items()
+    }
     request = Request(
         samples=read_samples(options["samples"]),
         anndata=options["anndata"],
         organism=options["organism"],
-        **given,
+        **beside,
         parameters=chosen_parameters(WORKFLOW, options, without=_OWN),
         options=chosen_running(options, "fuse"),
         reuse=not options["no_reuse"],
     )
-    carry_out(app, WORKFLOW, options, lambda versions: plan(app.store, request, versions))
+    carry_out(
+        app,
+        WORKFLOW,
+        options,
+        lambda versions: plan(app.store, request, versions),
+        before=lambda: _store(app.store, beside),
+    )
 
 
-def _stored(store: "LocalStore", given: str, *, what: str, form: str) -> str:
-    """Return the CID of a file that is given by path, which is added to the store, or by CID."""
+def _beside(store: "LocalStore", given: str, *, what: str, form: str) -> "Asset | None":
+    """Return the file that is given by its path, or by the CID of one in the store; None where none is."""
     from stargazer_cli.assets import Asset
     from stargazer_cli.assets.checks import read_head
-    from stargazer_cli.store import NewFile
+    from stargazer_cli.store import cid_of
 
     path = Path(given)
-    if not given or (not path.exists() and store.by_cid(given)):
-        return given
+    if not given:
+        return None
+    if not path.exists() and (known := store.by_cid(given)):
+        return known[0]
     head = read_head(path)
     if b"\0" in head.text:
         raise UsageError(f"--{what.replace('_', '-')} {given}: is not text, which a {form} file is.")
-    return store.add([NewFile(path, Asset(name=path.name, format=form))])[0].asset.cid
+    return Asset(cid=cid_of(path), name=path.name, path=path, format=form)
+
+
+def _store(store: "LocalStore", beside: "Mapping[str, Asset | None]") -> None:
+    """Put the files that were given by their paths into the store, under what they are."""
+    from stargazer_cli.store import NewFile
+
+    store.add(
+        [NewFile(asset.path, asset) for asset in beside.values() if asset and asset.path and not asset.id]
+    )
