@@ -143,20 +143,20 @@ def writable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def batches_of(obs: pd.DataFrame, key: str) -> npt.NDArray[np.str_]:
-    """Return the batch of each cell as text.
+    """Return the batch of each cell as text, whatever the type of its column; the only way to ask for it.
 
-    Raises `InputError` where there is no such column (listing those there are), where cells have no batch,
-    and where nearly every cell has one of its own.
+    Raises `InputError` where there is no such column (listing those there are), where cells have no batch
+    (a missing value, or text without a character), and where nearly every cell has one of its own.
     """
     if key not in obs:
         there = ", ".join(map(str, obs.columns)) or "none"
         raise InputError(f"no obs column is named {key!r}; the columns are: {there}")
-    missing = int(obs[key].isna().sum())
+    batches = obs[key].astype(str).to_numpy(dtype=str)
+    missing = int((obs[key].isna().to_numpy() | (np.char.strip(batches) == "")).sum())
     if missing:
         raise InputError(
             f"{missing:,} cells have no value in the batch column {key!r}; fill it, or leave them out"
         )
-    batches = obs[key].astype(str).to_numpy(dtype=str)
     if len(np.unique(batches)) > max(1, len(batches) // 2):
         raise InputError(
             f"the batch column {key!r} has {len(np.unique(batches)):,} values in {len(batches):,} cells;"

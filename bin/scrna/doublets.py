@@ -38,13 +38,15 @@ def score_doublets(
     """Score the raw counts `cells`; returns notes for people.
 
     Adds `obs['doublet_score']` (NaN where a cell was not scored), `obs['predicted_doublet']` and
-    `uns['scrublet']` as `scanpy.pp.scrublet` leaves it. Without a clear threshold, or with too few cells or
-    variable genes, no cell is called a doublet, and a note says so.
+    `uns['scrublet']` as `scanpy.pp.scrublet` leaves it; with batches, that has `batched_by`, `batches`, the
+    names of those that were scored, and `runs`: scanpy's result of each by its place among these names
+    ('0', '1', ...), because a name may be none that a file can have. Without a clear threshold, or with too
+    few cells or variable genes, no cell is called a doublet, and a note says so.
     """
     labels = np.full(cells.n_obs, "") if batches is None else batches
     scores = np.full(cells.n_obs, np.nan)
     predicted = np.zeros(cells.n_obs, dtype=bool)
-    found: dict[str, Any] = {}
+    found: list[tuple[str, dict[str, Any]]] = []
     notes = []
     if batches is None and cells.n_obs > _LARGEST_CAPTURE:
         notes.append(
@@ -61,8 +63,7 @@ def score_doublets(
         result = scored.obs.reindex(cells.obs_names[chosen])
         scores[chosen] = result["doublet_score"].to_numpy(dtype=float)
         predicted[chosen] = result["predicted_doublet"].eq(True).to_numpy(dtype=bool)
-        # A slash would make a group of its own in the file.
-        found[str(batch).replace("/", "_")] = scored.uns["scrublet"]
+        found.append((str(batch), scored.uns["scrublet"]))
         if "threshold" not in scored.uns["scrublet"]:
             notes.append(
                 f"scrublet found no threshold between single cells and doublets{where}: none was removed;"
@@ -70,8 +71,14 @@ def score_doublets(
             )
     cells.obs["doublet_score"] = scores
     cells.obs["predicted_doublet"] = predicted
-    if found:
-        cells.uns["scrublet"] = found[""] if batches is None else {"batches": found, "batched_by": batch_key}
+    if found and batches is None:
+        cells.uns["scrublet"] = found[0][1]
+    elif found:
+        cells.uns["scrublet"] = {
+            "batched_by": batch_key,
+            "batches": np.array([name for name, _ in found], dtype=object),
+            "runs": {str(place): run for place, (_, run) in enumerate(found)},
+        }
     return notes
 
 
@@ -81,13 +88,15 @@ def _scrublet(cells: AnnData, expected_rate: float, seed: int) -> tuple[AnnData 
     The preparation is that of `scanpy.pp.scrublet`, done here because scanpy always asks for 30 components
     and fails on data with fewer cells or variable genes.
     """
-    if cells.n_obs < _FEWEST_CELLS:
-        return None, f"{cells.n_obs} cells are too few (at least {_FEWEST_CELLS})"
+    if problem := _too_few(cells, ""):
+        return None, problem
     observed = AnnData(
         X=cells.X.copy(), obs=pd.DataFrame(index=cells.obs_names), var=pd.DataFrame(index=cells.var_names)
     )
     sc.pp.filter_genes(observed, min_cells=3)
     sc.pp.filter_cells(observed, min_genes=3)
+    if problem := _too_few(observed, " with counts"):
+        return None, problem
     observed.layers["raw"] = observed.X.copy()
     sc.pp.normalize_total(observed)
     observed.layers["log1p"] = observed.X.copy()
@@ -95,8 +104,8 @@ def _scrublet(cells: AnnData, expected_rate: float, seed: int) -> tuple[AnnData 
     sc.pp.highly_variable_genes(observed, layer="log1p")
     del observed.layers["log1p"]
     observed = observed[:, observed.var["highly_variable"]].copy()
-    if observed.n_vars < _FEWEST_GENES:
-        return None, f"{observed.n_vars} variable genes are too few (at least {_FEWEST_GENES})"
+    if problem := _too_few(observed, " that vary"):
+        return None, problem
     simulated = sc.pp.scrublet_simulate_doublets(
         observed, layer="raw", sim_doublet_ratio=_SIMULATED_PER_CELL, random_seed=seed
     )
@@ -114,3 +123,11 @@ def _scrublet(cells: AnnData, expected_rate: float, seed: int) -> tuple[AnnData 
         verbose=False,
     )
     return observed, ""
+
+
+def _too_few(cells: AnnData, kind: str) -> str:
+    """Say which of the cells and genes, those of a `kind`, are too few to tell doublets; '' if none."""
+    for name, there, least in (("cells", cells.n_obs, _FEWEST_CELLS), ("genes", cells.n_vars, _FEWEST_GENES)):
+        if there < least:
+            return f"{there} {name}{kind} are too few (at least {least})"
+    return ""

@@ -50,7 +50,8 @@ def classify_genes(symbols: Sequence[str], organism: str, mt_prefix: str | None 
     Raises `InputError` for an organism that is unknown (without `mt_prefix`) or that fits no gene: a
     mitochondrial share of 0 % would be a lie.
     """
-    known = _PATTERNS.get(organism.lower(), {})
+    organism = organism_name(organism)
+    known = _PATTERNS.get(organism, {})
     if not known and mt_prefix is None:
         raise InputError(
             f"the organism {organism!r} is not known ({' and '.join(_PATTERNS)} are);"
@@ -73,6 +74,11 @@ def classify_genes(symbols: Sequence[str], organism: str, mt_prefix: str | None 
         if name not in found
     ]
     return GeneClasses(found, notes)
+
+
+def organism_name(text: str) -> str:
+    """Return the name of a known organism in the letters used here, another name as it is."""
+    return text.lower() if text.lower() in _PATTERNS else text
 
 
 def is_ensembl_id(name: str) -> bool:

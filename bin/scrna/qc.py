@@ -6,6 +6,7 @@ genes and genes in too few cells go first, the rest is measured, doublets are sc
 are applied together.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from scrna.counts import batches_of, raw_counts
 from scrna.doublets import score_doublets
 from scrna.errors import InputError
 from scrna.options import QcFilter
-from scrna.organisms import CLASSES, GeneClasses, classify_genes
+from scrna.organisms import CLASSES, GeneClasses, classify_genes, organism_name
 from scrna.provenance import record
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -68,6 +69,7 @@ def qc_filter(adata: AnnData, options: QcFilter) -> AnnData:
     Raises `InputError` where there are no raw counts, the organism fits no gene, the batch column is
     missing, or fewer than three cells are left.
     """
+    options = dataclasses.replace(options, organism=organism_name(options.organism))
     counts = raw_counts(adata)
     everything = counts.adata
     earlier = [name for name in everything.obs if _EARLIER.fullmatch(name)]
@@ -194,7 +196,9 @@ def _add_adaptive(
 
 
 def _mad_limits(values: npt.NDArray[np.float64], n_mads: float, low_too: bool) -> dict[str, float] | None:
-    """Return the limits of one metric in one batch; None where the values have no spread."""
+    """Return the limits of one metric in one batch; None where there is no spread, or no value."""
+    if not len(values):
+        return None
     median, deviation = float(np.median(values)), float(median_abs_deviation(values))
     if deviation == 0:
         return None

@@ -27,6 +27,7 @@ from scrna.summary import (
     removed_cells,
     require_finished,
     resolution_columns,
+    scrublet_runs,
     summarize,
     to_document,
 )
@@ -112,6 +113,8 @@ def report_files(
 
     `labels` is a CSV of known labels, `labels_name` what messages call it.
     """
+    for output in (report, summary):
+        files.check_folder(output)
     adata = files.read_h5ad(source)
     require_finished(adata)
     agreement = None
@@ -372,8 +375,7 @@ def _doublet_panel(
     if not summary.doublets:
         return None
     scores = cells["doublet_score"].dropna().to_numpy()
-    scrublet = adata.uns.get("scrublet", {})
-    runs = scrublet.get("batches", {"": scrublet}).values()
+    runs = scrublet_runs(adata).values()
     simulated = [run["doublet_scores_sim"] for run in runs if "doublet_scores_sim" in run]
     return Panel(
         figures.doublet_histogram(

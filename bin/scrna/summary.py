@@ -277,14 +277,17 @@ def removed_cells(adata: AnnData) -> pd.DataFrame:
 
 def doublet_thresholds(adata: AnnData) -> dict[str, float | None]:
     """Return the doublet threshold of each batch, under '' where all share one; None where not found."""
+    return {batch: _number(run.get("threshold")) for batch, run in scrublet_runs(adata).items()}
+
+
+def scrublet_runs(adata: AnnData) -> dict[str, Mapping[str, Any]]:
+    """Return what scrublet left for each batch that it scored, under '' where all cells are one batch."""
     scrublet = adata.uns.get("scrublet")
     if scrublet is None:
         return {}
-    runs = scrublet.get("batches", {"": scrublet})
-    key = batch_key(adata)
-    # In the file a batch's name has no slash.
-    names = {name.replace("/", "_"): name for name in groups_of(adata.obs[key])} if key else {}
-    return {names.get(batch, batch): _number(run.get("threshold")) for batch, run in runs.items()}
+    if "runs" not in scrublet:
+        return {"": scrublet}
+    return {str(batch): scrublet["runs"][str(place)] for place, batch in enumerate(scrublet["batches"])}
 
 
 def _quality(cells: pd.DataFrame, qc: Mapping[str, Any]) -> Quality:

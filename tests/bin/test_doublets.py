@@ -1,12 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scanpy as sc
-from anndata import AnnData
+from anndata import AnnData, read_h5ad
 from planted import planted_counts
 from scipy import sparse
 from scrna.doublets import score_doublets
 from scrna.options import QcFilter
 from scrna.qc import qc_filter
+from scrna.summary import scrublet_runs
 from sklearn.metrics import roc_auc_score
 
 
@@ -34,7 +37,11 @@ def test_scores_of_batches_are_those_of_scanpy() -> None:
     score_doublets(adata, 0.05, 0, _batches(adata), "batch")
 
     assert np.array_equal(adata.obs["doublet_score"], expected.obs["doublet_score"])
-    assert set(adata.uns["scrublet"]["batches"]) == {"b0", "b1"}
+    assert list(adata.uns["scrublet"]["batches"]) == ["b0", "b1"]
+    for place, batch in enumerate(["b0", "b1"]):
+        run, theirs = adata.uns["scrublet"]["runs"][str(place)], expected.uns["scrublet"]["batches"][batch]
+        assert run.keys() == theirs.keys()
+        assert run["threshold"] == theirs["threshold"]
     assert adata.uns["scrublet"]["batched_by"] == "batch"
 
 
@@ -75,12 +82,36 @@ def test_a_batch_that_is_too_small_is_not_scored() -> None:
     assert list(adata.uns["scrublet"]["batches"]) == ["large"]
 
 
-def test_a_name_with_a_slash_is_no_path_in_the_file(tmp_path) -> None:
-    adata = planted_counts(120)
-    score_doublets(adata, 0.05, 0, np.where(np.arange(120) < 60, "a/1", "a/2"), "lane")
+def test_names_of_batches_are_no_paths_in_the_file_and_none_takes_the_place_of_another(
+    tmp_path: Path,
+) -> None:
+    adata = planted_counts(240)
+    names = np.array([".", "a/b", "a_b", "b"])[np.arange(240) // 60]
+    score_doublets(adata, 0.05, 0, names, "lane")
     adata.write_h5ad(tmp_path / "a.h5ad")
+    runs = scrublet_runs(read_h5ad(tmp_path / "a.h5ad"))
 
-    assert list(adata.uns["scrublet"]["batches"]) == ["a_1", "a_2"]
+    assert list(runs) == [".", "a/b", "a_b", "b"]
+    for name, run in runs.items():
+        alone = planted_counts(240)[names == name].copy()
+        score_doublets(alone, 0.05, 0, None, None)
+        assert np.array_equal(run["doublet_scores_sim"], alone.uns["scrublet"]["doublet_scores_sim"])
+
+
+def test_what_scrublets_own_filters_leave_empty_is_not_scored() -> None:
+    one_gene = planted_counts(200)[:, :1].copy()
+    assert score_doublets(one_gene, 0.05, 0, None, None) == [
+        "doublets were not looked for: 1 genes are too few (at least 10)"
+    ]
+    adata = planted_counts(240)
+    empty = np.arange(240) < 80
+    adata.X = sparse.csr_matrix(adata.X.multiply(~empty[:, None]))
+    notes = score_doublets(adata, 0.05, 0, np.where(empty, "empty", "full"), "lane")
+
+    assert notes == [
+        "doublets of batch empty were not looked for: 0 cells with counts are too few (at least 50)"
+    ]
+    assert adata.obs["doublet_score"].isna().to_numpy().tolist() == empty.tolist()
 
 
 @pytest.mark.parametrize(("cells", "genes"), [(49, 600), (200, 120)])

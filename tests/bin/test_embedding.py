@@ -5,6 +5,7 @@ import scanpy as sc
 from anndata import AnnData
 from chained import run_until
 from planted import planted_counts
+from scipy import sparse
 from scrna.embedding import reduce_dimensions
 from scrna.errors import InputError
 from scrna.features import select_features
@@ -100,6 +101,31 @@ def test_one_batch_is_noted_and_selects_as_without() -> None:
     assert list(batched.uns["stargazer"]["select_features"]["notes"]) == [
         "batch names one batch only: genes were selected over all cells"
     ]
+
+
+@pytest.mark.parametrize("kind", [int, float, bool, "category"])
+@pytest.mark.parametrize("flavor", ["seurat", "cell_ranger", "seurat_v3"])
+def test_a_batch_column_of_any_type_selects_as_one_of_text(kind: type | str, flavor: str) -> None:
+    text = run_until(planted_counts(200, batches=2), "normalize", **QC)
+    number = text.copy()
+    column = (number.obs["batch"] == "b1").astype(int)
+    number.obs["batch"] = column.astype(kind)
+    options = SelectFeatures(n_top_genes=50, hvg_flavor=flavor, batch_key="batch")
+    select_features(text, options)
+    select_features(number, options)
+
+    assert (text.var["highly_variable"] == number.var["highly_variable"]).all()
+    assert number.obs["batch"].dtype == column.astype(kind).dtype
+    assert list(number.obs) == list(text.obs)
+
+
+def test_no_gene_that_varies_is_said() -> None:
+    counts = planted_counts(60)
+    counts.X = sparse.csr_matrix(np.tile(counts.X[0].toarray(), (60, 1)))
+    counts.X[:, :] = 1
+    normalized = run_until(counts, "normalize", **QC)
+    with pytest.raises(InputError, match="no gene varies between the cells"):
+        select_features(normalized, SelectFeatures())
 
 
 def test_too_few_cells_for_seurat_v3_is_said() -> None:

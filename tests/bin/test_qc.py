@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from planted import HAEMOGLOBIN, MITOCHONDRIAL, planted_counts
+from scipy import sparse
 from scrna.errors import InputError
 from scrna.options import QcFilter
 from scrna.qc import qc_filter
@@ -219,3 +220,32 @@ def test_an_earlier_quality_control_does_not_pass_for_this_one() -> None:
         "obs columns of an earlier quality control were left out: predicted_doublet, pct_counts_hb"
         in kept.uns["stargazer"]["qc_filter"]["notes"]
     )
+
+
+@pytest.mark.parametrize("nothing", ["", " ", np.nan])
+def test_a_batch_without_a_name_is_no_batch(nothing: str | float) -> None:
+    adata = planted_counts(60, batches=2)
+    adata.obs["batch"] = adata.obs["batch"].astype(object).where(adata.obs["batch"] != "b1", nothing)
+    missing = int((adata.obs["batch"] != "b0").sum())
+    with pytest.raises(InputError, match=f"^{missing} cells have no value in the batch column 'batch'"):
+        _filtered(adata, batch_key="batch")
+
+
+def test_a_batch_of_empty_cells_has_no_adaptive_limit() -> None:
+    adata = planted_counts(240)
+    empty = np.arange(240) < 80
+    adata.X = sparse.csr_matrix(adata.X.multiply(~empty[:, None]))
+    adata.obs["batch"] = np.where(empty, "empty", "full")
+    kept = _filtered(adata, min_genes=0, qc="mad", batch_key="batch")
+
+    assert set(kept.obs["batch"]) == {"full"}
+    assert set(kept.uns["qc"]["thresholds_by_batch"]["batch"]) == {"full"}
+
+
+def test_an_organism_in_other_letters_is_called_by_its_name() -> None:
+    adata = planted_counts(60)
+    adata = adata[:, ~adata.var_names.str.startswith("HB")].copy()
+    kept = _filtered(adata, organism="HUMAN")
+
+    assert kept.uns["qc"]["organism"] == "human"
+    assert "no haemoglobin gene of human is in the data" in kept.uns["stargazer"]["qc_filter"]["notes"][0]

@@ -76,8 +76,14 @@ def _hostile_sample() -> AnnData:
     adata.obs["leiden_2"] = pd.Categorical(np.where(np.arange(120) < 30, "0", adata.obs["leiden"]))
     adata.uns["stargazer"]["cluster"]["parameters"]["more_resolutions"] = "2"
     scores = adata.uns["scrublet"]["doublet_scores_sim"]
-    runs = {"<b>a": {"threshold": 0.3, "doublet_scores_sim": scores}, "b_c": {"doublet_scores_sim": scores}}
-    adata.uns["scrublet"] = {"batches": runs, "batched_by": "batch"}
+    adata.uns["scrublet"] = {
+        "batched_by": "batch",
+        "batches": np.array(["<b>a", "b/c"], dtype=object),
+        "runs": {
+            "0": {"threshold": 0.3, "doublet_scores_sim": scores},
+            "1": {"doublet_scores_sim": scores},
+        },
+    }
     adata.uns["stargazer"]["qc_filter"]["notes"] = np.array(["<img src=x onerror=alert(1)>"], dtype=object)
     adata.uns["cell_type_hints"] = pd.DataFrame(
         {"group": HOSTILE, "cell_type": ["<i>T", "B", "NK"], "score": [1.0, 0.5, 0.2]}

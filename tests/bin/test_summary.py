@@ -168,7 +168,11 @@ def test_doublets_are_counted_among_the_scored_cells() -> None:
 def test_doublet_thresholds_of_batches_and_ones_not_found() -> None:
     adata = finished_sample()
     add_batches(adata, ["a/1", "b"])
-    adata.uns["scrublet"] = {"batches": {"a_1": {"threshold": 0.3}, "b": {}}, "batched_by": "batch"}
+    adata.uns["scrublet"] = {
+        "batched_by": "batch",
+        "batches": np.array(["a/1", "b"], dtype=object),
+        "runs": {"0": {"threshold": 0.3}, "1": {}},
+    }
     found = summarize(adata, "s").doublets
     assert found is not None
     assert (found.threshold, found.batch_thresholds) == (None, {"a/1": 0.3, "b": None})
