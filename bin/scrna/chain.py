@@ -7,6 +7,7 @@ from typing import Any
 from anndata import AnnData
 
 from scrna import files
+from scrna.hints import read_marker_sets
 from scrna.provenance import notes_of
 from scrna.steps import Step
 
@@ -24,6 +25,9 @@ def run_chain(
     of the files begin with; `tell` gets each result.
     """
     files.check_folder(target)
+    sets = options["find_markers"].marker_sets
+    if sets is not None:
+        read_marker_sets(sets)  # the last step reads it: a bad file is told before the first
     adata = files.read_h5ad(source)
     for step in steps:
         adata = files.canonical(step.load()(adata, options[step.task]))
@@ -40,12 +44,20 @@ def run_chain(
 def write_outputs(
     step: Step, adata: AnnData, output: Path, summary: Path | None, markers: Path | None
 ) -> None:
-    """Write the result of a step: the AnnData, its numbers, and its markers where it has them."""
-    files.write_h5ad(adata, output)
-    if summary:
-        files.write_json(summary_of(step, adata), summary)
-    if markers and "markers" in adata.uns:
-        files.write_text(adata.uns["markers"].to_csv(index=False, float_format="%.6g"), markers)
+    """Write the result of a step: the AnnData, its numbers, and its markers if it has some; all or none."""
+    written = []
+    try:
+        files.write_h5ad(adata, output)
+        written.append(output)
+        if summary:
+            files.write_json(summary_of(step, adata), summary)
+            written.append(summary)
+        if markers and "markers" in adata.uns:
+            files.write_text(adata.uns["markers"].to_csv(index=False, float_format="%.6g"), markers)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def summary_of(step: Step, adata: AnnData) -> dict[str, Any]:

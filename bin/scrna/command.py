@@ -1,18 +1,23 @@
 """What the executables share: their common options, their messages and their exit codes."""
 
 import argparse
+import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scrna.errors import InputError
-from scrna.options import add_arguments, from_arguments
+from scrna.errors import InputError, WriteError
+from scrna.options import ReduceDimensions, add_arguments, from_arguments
 from scrna.steps import IMPORT, Step, step_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+
+_SAMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def parser_of(text: str) -> argparse.ArgumentParser:
@@ -38,19 +43,42 @@ def run_step(task: str, text: str, arguments: Sequence[str] | None = None) -> in
     add_arguments(parser, step.options)
     given = parser.parse_args(arguments)
     chosen = from_arguments(step.options, given)
+    refuse_wrong_use(parser, chosen)
+    markers = getattr(given, "markers", None)
 
     def work() -> None:
         from scrna import files
         from scrna.chain import write_outputs
 
-        files.check_folder(given.output)
+        for output in filter(None, (given.output, given.summary, markers)):
+            files.check_folder(output)
         # Reading first: a bad file is refused before a second is spent on loading the step.
         source = given.input if step is IMPORT else files.read_h5ad(given.input)
         adata = files.canonical(step.load()(source, chosen))
-        write_outputs(step, adata, given.output, given.summary, getattr(given, "markers", None))
+        write_outputs(step, adata, given.output, given.summary, markers)
         tell_notes(step, adata)
 
     return guarded(work, given.name or str(given.input))
+
+
+def sample_name(text: str) -> str:
+    """Check the name of a sample, which becomes part of file names; the pipeline has the same rule."""
+    if not _SAMPLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no sample name: at most 100 of A-Z a-z 0-9 . _ -, the first a letter or digit"
+        )
+    return text
+
+
+def refuse_wrong_use(parser: argparse.ArgumentParser, *chosen: Any) -> None:
+    """Leave with the message for wrong usage where the options of a step do not go together."""
+    for options in chosen:
+        if (
+            isinstance(options, ReduceDimensions)
+            and options.integrate == "harmony"
+            and options.batch_key is None
+        ):
+            parser.error("--integrate harmony needs --batch-key, the obs column that tells batches")
 
 
 def tell_notes(step: Step, adata: "AnnData") -> None:
@@ -72,8 +100,13 @@ def guarded(work: Callable[[], None], name: str) -> int:
     try:
         work()
     except InputError as error:
-        print(f"{program}: error: {error.file or name}: {error}", file=sys.stderr)
+        print(f"{program}: error: {error.file or name}: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, WriteError):
+            os._exit(1)
         return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         print(
             f"{program}: error: this Python has no {error.name}; use a container (-profile docker or podman),"

@@ -10,3 +10,11 @@ class InputError(Exception):
     def __init__(self, message: str, file: str | None = None) -> None:
         super().__init__(message)
         self.file = file
+
+
+class WriteError(InputError):
+    """A result could not be written, as on a full disk.
+
+    HDF5 still has in memory what it could not write. Later it tries again, and a process that ends as usual
+    crashes: after the message it must leave at once.
+    """

@@ -1,8 +1,11 @@
 """Read and write AnnData files: clear words for a bad file, the same bytes for the same content."""
 
 import contextlib
+import errno
 import json
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +17,7 @@ import numpy as np
 from anndata import AnnData
 from scipy import sparse
 
-from scrna.errors import InputError
+from scrna.errors import InputError, WriteError
 
 
 def read_h5ad(path: Path) -> AnnData:
@@ -39,7 +42,7 @@ def write_h5ad(adata: AnnData, path: Path) -> None:
 
     gzip 1 is within 1 % of the size of gzip 4 on counts and a quarter faster.
     """
-    with _whole_or_absent(path) as partial:
+    with _whole_or_absent(path) as partial, _silent_objects():
         adata.write_h5ad(partial, compression="gzip", compression_opts=1)
 
 
@@ -151,7 +154,31 @@ def _whole_or_absent(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", file=str(path)) from error
+    except (OSError, RuntimeError) as error:
+        number = _error_number(error)
+        if number is None and not isinstance(error, OSError):
+            raise
+        reason = first_line(error) if number is None else os.strerror(number)
+        cure = "; free some space" if number in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise WriteError(f"cannot be written: {reason}{cure}", file=str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _silent_objects() -> Iterator[None]:
+    """Keep h5py from printing tracebacks of all objects that it cannot close after a failed write."""
+    hooks = sys.unraisablehook, sys.excepthook
+    sys.unraisablehook, sys.excepthook = lambda _: None, lambda *_: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook, sys.excepthook = hooks
+
+
+def _error_number(error: BaseException) -> int | None:
+    """Return the number of the system's error; HDF5 tells it in the words of its message only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    told = re.search(r"errno = (\d+)", str(error))
+    return int(told[1]) if told else None

@@ -5,6 +5,7 @@ Defaults are those of the catalogue. This module imports nothing heavy, so that 
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ def _number(kind: type, low: float, high: float = float("inf"), above: bool = Fa
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not {'a whole number' if kind is int else 'a number'}"
             ) from None
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
         if not (low < value if above else low <= value) or not value <= high:
             limits = f"{'above' if above else 'at least'} {low:g}" + (
                 f" and at most {high:g}" if high != float("inf") else ""

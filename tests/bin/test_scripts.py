@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -131,6 +133,7 @@ def test_help_tells_every_option_and_needs_no_library(tmp_path: Path, name: str)
     "options",
     [
         ("--min-genes", "-1"), ("--min-genes", "1.5"), ("--max-pct-mt", "101"), ("--max-pct-mt", "nan"),
+        ("--n-mads", "inf"), ("--n-mads-mt", "nan"),
         ("--doublets", "maybe"), ("--expected-doublet-rate", "0"), ("--no-such-option", "1"), ("--min", "5"),
     ],
 )  # fmt: skip
@@ -141,12 +144,100 @@ def test_wrong_usage_is_exit_2(tmp_path: Path, options: tuple[str, str]) -> None
     assert "qc_filter.py: error: " in result.stderr
 
 
-@pytest.mark.parametrize("resolutions", ["", "0.2,", "0", "a"])
+@pytest.mark.parametrize("resolutions", ["", "0.2,", "0", "a", "0.2,inf"])
 def test_wrong_resolutions_are_exit_2(resolutions: str) -> None:
     assert (
         run_script("cluster", "--input", "x", "--output", "y", "--more-resolutions", resolutions).returncode
         == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--integrate", "harmony"), "--integrate harmony needs --batch-key"),
+        (("--sample", "a/b"), "'a/b' is no sample name"),
+        (("--sample", "s 1"), "'s 1' is no sample name"),
+        (("--target-sum", "inf"), "'inf' is not a finite number"),
+        (("--min-log2-fold-change=-inf",), "'-inf' is not a finite number"),
+    ],
+)
+def test_the_chain_refuses_wrong_usage_before_anything_runs(
+    tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = run_script("scrna_chain", "--input", "x", "--sample", "s", "--outdir", tmp_path, *options)
+
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_marker_sets_are_told_before_the_first_step(tmp_path: Path) -> None:
+    given = _write(tmp_path / "in.h5ad")
+    (tmp_path / "sets.gmt").write_text("T cell\n")
+    result = run_script(
+        "scrna_chain", "--input", given, "--sample", "s", "--outdir", tmp_path, "--marker-sets",
+        tmp_path / "sets.gmt", *QC,
+    )  # fmt: skip
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("scrna_chain.py: error: sets.gmt: line 1 is not a marker set")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.h5ad", "sets.gmt"}
+
+
+@pytest.mark.parametrize("option", ["--summary", "--markers"])
+def test_every_output_folder_is_asked_for_before_the_work(tmp_path: Path, option: str) -> None:
+    given = _text(tmp_path / "in.h5ad")
+    absent = tmp_path / "absent" / "x"
+    result = run_script("find_markers", "--input", given, "--output", tmp_path / "o", option, absent)
+
+    assert result.returncode == 1
+    assert f"error: {absent}: cannot be written: its folder does not exist" in result.stderr
+    assert list(tmp_path.iterdir()) == [given]
+
+
+def test_a_summary_that_cannot_be_written_takes_the_result_with_it(tmp_path: Path) -> None:
+    given = _write(tmp_path / "in.h5ad")
+    (tmp_path / "a.json").mkdir()
+    result = run_script(
+        "qc_filter", "--input", given, "--output", tmp_path / "a.h5ad", "--summary", tmp_path / "a.json", *QC
+    )
+
+    assert result.returncode == 1
+    assert f"error: {tmp_path / 'a.json'}: cannot be written: " in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"in.h5ad", "a.json"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with room for 300 KiB; only root can make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = shutil.which("mount") and os.geteuid() == 0 and sys.platform == "linux"
+    if not made or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(folder)]):
+        pytest.skip("needs the right to mount a small disk")
+    yield folder
+    subprocess.check_call(["umount", str(folder)])
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path, small_disk: Path) -> None:
+    planted_counts(1500).write_h5ad(tmp_path / "in.h5ad")
+    result = run_script("qc_filter", "--input", tmp_path / "in.h5ad", "--output", small_disk / "a.h5ad", *QC)
+    where = f"qc_filter.py: error: {small_disk / 'a.h5ad'}"
+
+    assert result.stderr == f"{where}: cannot be written: No space left on device; free some space\n"
+    assert result.returncode == 1
+    assert list(small_disk.iterdir()) == []
+
+
+def test_an_interrupted_step_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "scanpy.py").write_text("raise KeyboardInterrupt")  # as Ctrl-C does, at a known moment
+    given = _write(tmp_path / "in.h5ad")
+    result = run_script(
+        "qc_filter", "--input", given, "--output", tmp_path / "o", environment={"PYTHONPATH": str(tmp_path)}
+    )
+
+    assert (result.returncode, result.stderr) == (130, "qc_filter.py: interrupted\n")
 
 
 def test_a_missing_library_is_one_line(tmp_path: Path) -> None:
@@ -243,11 +334,11 @@ def test_an_own_annotation_travels_through_the_chain(tmp_path: Path) -> None:
     adata.obs["day"] = adata.obs["day"].astype(str)
     adata.write_h5ad(tmp_path / "in.h5ad")
     result = run_script(
-        "scrna_chain", "--input", tmp_path / "in.h5ad", "--sample", "s 1", "--outdir", tmp_path, *QC
+        "scrna_chain", "--input", tmp_path / "in.h5ad", "--sample", "s_1", "--outdir", tmp_path, *QC
     )
 
     assert result.returncode == 0, result.stderr
-    made = read_h5ad(tmp_path / "s 1.annotated.h5ad")
+    made = read_h5ad(tmp_path / "s_1.annotated.h5ad")
     assert (made.obs["age"] == adata.obs.loc[made.obs_names, "age"]).all()
     assert set(made.obs["day"]) == {"2020-01-01"}
     shutil.rmtree(tmp_path)
