@@ -10,7 +10,7 @@ import re
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,8 @@ from scrna.options import ImportCounts
 from scrna.provenance import record
 
 _EXPRESSION = "Gene Expression"
+# Kinds of matrix-market files that cannot hold counts, as a message calls what they have.
+_KINDS = {"pattern": "no values, only places", "complex": "complex numbers"}
 # The files of a folder, as a message calls them, and what their names end with.
 _PARTS = {
     "matrix.mtx": re.compile(r"matrix\.mtx(\.gz)?$"),
@@ -37,8 +39,9 @@ _PARTS = {
     "features.tsv (or genes.tsv)": re.compile(r"(features|genes)\.tsv(\.gz)?$"),
 }
 
-# The files of a folder or an archive: how each is opened.
+# The files of a folder or an archive: how each is opened; a folder has no way.
 _Opener = Callable[[], BinaryIO]
+_Files = Mapping[str, _Opener | None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def import_counts(path: Path, options: ImportCounts) -> AnnData:
     hold counts.
     """
     if path.is_dir():
-        matrix = _from_folder({str(file.relative_to(path)): _opener(file) for file in path.rglob("*")})
+        files = {str(file.relative_to(path)): _opener(file) for file in path.rglob("*")}
+        matrix = _from_folder(files)
     else:
         check_file(path)
         if h5py.is_hdf5(path):
@@ -125,15 +129,7 @@ def _from_h5(path: Path) -> _Matrix:
                 kind = "an AnnData; give it as `h5ad`" if "obs" in file else "another kind of HDF5 file"
                 raise InputError(f"is not a 10x .h5 file but {kind}")
             group = file[genomes[0]]
-            ids, names = _texts(group["genes"]), _texts(group["gene_names"])
-            return _Matrix(
-                _csr(group),
-                _texts(group["barcodes"]),
-                ids,
-                names,
-                [_EXPRESSION] * len(ids),
-                genomes * len(ids),
-            )
+            return _former_h5(group, genomes[0])
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"cannot be read as a 10x .h5 file ({first_line(error)}); get it again") from error
 
@@ -142,8 +138,20 @@ def _current_h5(group: h5py.Group) -> _Matrix:
     features = group["features"]
     ids = _texts(features["id"])
     genomes = _texts(features["genome"]) if "genome" in features else [""] * len(ids)
-    kinds = _texts(features["feature_type"])
-    return _Matrix(_csr(group), _texts(group["barcodes"]), ids, _texts(features["name"]), kinds, genomes)
+    kinds, names = _texts(features["feature_type"]), _texts(features["name"])
+    counts, barcodes = _csr(group), _texts(group["barcodes"])
+    lists = {"id": ids, "name": names, "feature_type": kinds, "genome": genomes}
+    sizes = {f"matrix/features/{part}": len(values) for part, values in lists.items()}
+    _check_sizes("matrix", counts, sizes, {"matrix/barcodes": len(barcodes)})
+    return _Matrix(counts, barcodes, ids, names, kinds, genomes)
+
+
+def _former_h5(group: h5py.Group, genome: str) -> _Matrix:
+    counts, barcodes = _csr(group), _texts(group["barcodes"])
+    ids, names = _texts(group["genes"]), _texts(group["gene_names"])
+    sizes = {f"{genome}/genes": len(ids), f"{genome}/gene_names": len(names)}
+    _check_sizes(genome, counts, sizes, {f"{genome}/barcodes": len(barcodes)})
+    return _Matrix(counts, barcodes, ids, names, [_EXPRESSION] * len(ids), [genome] * len(ids))
 
 
 def _csr(group: h5py.Group) -> sparse.csr_matrix:
@@ -188,43 +196,77 @@ def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
     return io.BytesIO() if opened is None else io.BytesIO(opened.read())
 
 
-def _opener(path: Path) -> _Opener:
-    return lambda: path.open("rb")
+def _opener(path: Path) -> _Opener | None:
+    """Return how a file is opened, None for a folder."""
+    if path.is_dir():
+        return None
+
+    def opened() -> BinaryIO:
+        if path.is_symlink() and not path.exists():
+            raise InputError(f"{path.name} is a link to {path.readlink()}, which is not there")
+        return path.open("rb")
+
+    return opened
 
 
-def _from_folder(files: Mapping[str, _Opener]) -> _Matrix:
+def _from_folder(files: _Files) -> _Matrix:
     """Read `matrix.mtx`, `barcodes.tsv` and `features.tsv` (or `genes.tsv`), each perhaps gzipped.
 
     A prefix of the names and a folder around the files, as archives have, are fine as long as there is one
     of each.
     """
-    found = []
-    for part, pattern in _PARTS.items():
-        visible = (name for name in files if not PurePosixPath(name).name.startswith("."))
-        names = sorted(name for name in visible if pattern.search(name))
-        if len(names) != 1:
-            raise InputError(f"needs one {part}, plain or .gz, but has {', '.join(names) or 'none'}")
-        found += names
-    matrix_file, barcode_file, feature_file = found
+    matrix_file, barcode_file, feature_file = (_only(files, part) for part in _PARTS)
     features = _rows(files, feature_file)
     barcodes = [row[0] for row in _rows(files, barcode_file)]
+    _check_tabs(features, feature_file)
     try:
+        with _open(files, matrix_file) as stream:
+            header = stream.readline(200).decode("latin-1").lower().split()
+        for kind, words in _KINDS.items():
+            if kind in header:
+                raise InputError(f"{matrix_file} holds {words}, but counts are whole numbers")
         with _open(files, matrix_file) as stream:
             counts = sparse.csr_matrix(mmread(stream).T)
     except (ValueError, OSError, EOFError, zlib.error, OverflowError) as error:
         raise InputError(f"{matrix_file} cannot be read ({first_line(error)}); get it again") from error
-    if counts.shape != (len(barcodes), len(features)):
-        raise InputError(
-            f"{matrix_file} has {counts.shape[1]:,} genes x {counts.shape[0]:,} cells, but"
-            f" {feature_file} has {len(features):,} lines and {barcode_file} {len(barcodes):,}"
-        )
+    genes, cells = {feature_file: len(features)}, {barcode_file: len(barcodes)}
+    _check_sizes(matrix_file, counts, genes, cells)
     ids = [row[0] for row in features]
     names = [row[1] if len(row) > 1 else row[0] for row in features]
     kinds = [row[2] if len(row) > 2 else _EXPRESSION for row in features]
     return _Matrix(counts, barcodes, ids, names, kinds, [""] * len(ids))
 
 
-def _rows(files: Mapping[str, _Opener], name: str) -> list[list[str]]:
+def _only(files: _Files, part: str) -> str:
+    """Return the name of the only file that can be `part`, of those that are not hidden."""
+    pattern = _PARTS[part]
+    visible = (name for name in files if not PurePosixPath(name).name.startswith("."))
+    names = sorted(name for name in visible if pattern.search(name))
+    plain = [name for name in names if files[name] is not None]
+    if len(plain) != 1:
+        there = ", ".join(plain) or ", ".join(f"{name}, a folder" for name in names) or "none"
+        raise InputError(f"needs one {part}, plain or .gz, but has {there}")
+    return plain[0]
+
+
+def _check_tabs(rows: Sequence[Sequence[str]], name: str) -> None:
+    """Refuse a table whose fields something else than tabs separates; an id alone has no spaces."""
+    for number, row in enumerate(rows, start=1):
+        if len(row) == 1 and len(row[0].split()) > 1:
+            raise InputError(f"{name} has no tab in line {number}, {row[0][:60]!r}; separate fields by tabs")
+
+
+def _check_sizes(
+    name: str, counts: sparse.csr_matrix, genes: Mapping[str, int], cells: Mapping[str, int]
+) -> None:
+    """Refuse counts (cells x genes) whose size is not that of each list, by name, of genes and of cells."""
+    n_cells, n_genes = counts.shape
+    if set(genes.values()) != {n_genes} or set(cells.values()) != {n_cells}:
+        lists = " and ".join(f"{part} has {size:,}" for part, size in {**genes, **cells}.items())
+        raise InputError(f"{name} has {n_genes:,} genes x {n_cells:,} cells, but {lists}")
+
+
+def _rows(files: _Files, name: str) -> list[list[str]]:
     """Return the fields of each line of a table without a header."""
     try:
         with _open(files, name) as stream:
@@ -234,6 +276,9 @@ def _rows(files: Mapping[str, _Opener], name: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if line]
 
 
-def _open(files: Mapping[str, _Opener], name: str) -> BinaryIO:
-    stream = files[name]()
+def _open(files: _Files, name: str) -> BinaryIO:
+    opener = files[name]
+    if opener is None:
+        raise InputError(f"{name} is a folder, not a file")
+    stream = opener()
     return gzip.GzipFile(fileobj=stream) if name.endswith(".gz") else stream  # type: ignore[return-value]

@@ -228,3 +228,65 @@ def test_fractional_values_are_refused(tmp_path: Path) -> None:
         mmwrite(file, sparse.csr_matrix(_counts().X.T * 0.5))
     with pytest.raises(InputError, match="has no raw counts: X looks log-normalised"):
         _imported(folder)
+
+
+@pytest.mark.parametrize(
+    ("version", "part", "message"),
+    [
+        (3, "matrix/barcodes", "matrix has 120 genes x 30 cells, but .* and matrix/barcodes has 29"),
+        (3, "matrix/features/id", "but matrix/features/id has 119 and matrix/features/name has 120 and"),
+        (3, "matrix/features/name", "matrix/features/name has 119"),
+        (3, "matrix/features/feature_type", "matrix/features/feature_type has 119"),
+        (3, "matrix/features/genome", "matrix/features/genome has 119"),
+        (2, "GRCh38/barcodes", "GRCh38 has 120 genes x 30 cells, but .* GRCh38/barcodes has 29"),
+        (2, "GRCh38/genes", "GRCh38/genes has 119 and GRCh38/gene_names has 120 and GRCh38/barcodes has 30"),
+        (2, "GRCh38/gene_names", "GRCh38/gene_names has 119"),
+    ],
+)
+def test_an_h5_whose_parts_do_not_fit_is_refused(
+    tmp_path: Path, version: int, part: str, message: str
+) -> None:
+    path = _write_h5(tmp_path / "a.h5", version)
+    with h5py.File(path, "r+") as file:
+        values = file[part][:-1]
+        del file[part]
+        file[part] = values
+    with pytest.raises(InputError, match=message):
+        _imported(path)
+
+
+def test_features_separated_by_spaces_are_refused(tmp_path: Path) -> None:
+    folder = _write_folder(tmp_path / "folder", 2)
+    genes = folder / "genes.tsv"
+    genes.write_text(genes.read_text().replace("\t", " "))
+    with pytest.raises(InputError, match=r"genes.tsv has no tab in line 1, 'ENSG0+ MT-ND1'; separate"):
+        _imported(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        ("pattern", "", "matrix.mtx holds no values, only places, but counts are whole numbers"),
+        ("complex", " 1 0", "matrix.mtx holds complex numbers, but counts are whole numbers"),
+    ],
+)
+def test_a_matrix_without_counts_is_refused(tmp_path: Path, kind: str, value: str, message: str) -> None:
+    folder = _write_folder(tmp_path / "folder", 2)
+    header = f"%%MatrixMarket matrix coordinate {kind} general\n{GENES} {CELLS} 1\n"
+    (folder / "matrix.mtx").write_text(f"{header}1 1{value}\n")
+    with pytest.raises(InputError, match=message):
+        _imported(folder)
+
+
+def test_a_link_to_nothing_and_a_folder_of_the_name_are_told(tmp_path: Path) -> None:
+    folder = _write_folder(tmp_path / "folder", 2)
+    matrix = (folder / "matrix.mtx").rename(tmp_path / "elsewhere")
+    (folder / "matrix.mtx").symlink_to("gone.mtx")
+    with pytest.raises(InputError, match=r"matrix.mtx is a link to gone.mtx, which is not there"):
+        _imported(folder)
+    (folder / "matrix.mtx").unlink()
+    (folder / "matrix.mtx").mkdir()
+    with pytest.raises(InputError, match=r"needs one matrix.mtx, plain or .gz, but has matrix.mtx, a folder"):
+        _imported(folder)
+    matrix.rename(folder / "matrix.mtx" / "matrix.mtx")
+    _check(_imported(folder))
