@@ -60,8 +60,9 @@ def group_means(matrix: Any, groups: "pd.Series[Any]") -> GroupMeans:
         (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(len(names), len(codes))
     )
     values = sparse.csr_matrix(matrix)
+    place = (values.indices, values.indptr)
     sums = [
-        np.asarray((member @ values._with_data(data, copy=False)).todense(), dtype=np.float64)
+        (member @ sparse.csr_matrix((data, *place), shape=values.shape)).toarray()
         for data in (
             values.data.astype(np.float64),
             values.data.astype(np.float64) ** 2,

@@ -47,7 +47,8 @@ def cell_type_hints(
     The score is the mean, over the genes of the set, of how many standard deviations the group's mean lies
     above the mean of all cells: a weakly expressed gene counts as much as a strong one. It compares the
     groups of this sample with each other, so the best set of a group can still be wrong: look at the second
-    score. Genes are found by symbol or by Ensembl id.
+    score; where even the best lies below 0, the group expresses no set more than the others do, and none is
+    named. Genes are found by symbol or by Ensembl id.
     """
     mean, deviation = means.mean_and_deviation()
     position = {str(name): at for at, name in enumerate(adata.var_names)}
@@ -57,6 +58,8 @@ def cell_type_hints(
     notes = []
     for name, genes in sets.items():
         found = sorted({position[gene] for gene in genes if gene in position})
+        if found and len(found) < len(genes) / 2:
+            notes.append(f"{len(found)} of {len(genes)} genes of the marker set {name!r} are in the data")
         found = [at for at in found if deviation[at] > 0]
         if found:
             usable[name] = found
@@ -70,6 +73,9 @@ def cell_type_hints(
             name: float(np.mean((inside[at] - mean[at]) / deviation[at])) for name, at in usable.items()
         }
         best, second = [*sorted(scores, key=lambda name: -scores[name]), ""][:2]
-        rows.append((group, best, scores[best], second, scores.get(second, np.nan)))
+        if scores[best] < 0:
+            rows.append((group, "", scores[best], "", np.nan))
+        else:
+            rows.append((group, best, scores[best], second, scores.get(second, np.nan)))
     table = pd.DataFrame(rows, columns=columns)
     return table.set_axis(table.index.astype(str)), notes

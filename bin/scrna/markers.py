@@ -5,6 +5,7 @@ Robinson 2018, doi:10.1038/nmeth.4612; Pullin & McCarthy 2024, doi:10.1186/s1305
 rank genes; they are not evidence that clusters exist, because the same data made the clusters.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 # What scanpy adds to both means before their ratio.
 _PSEUDO = 1e-9
+_EXAMPLES = 5
 
 
 def find_markers(adata: AnnData, options: FindMarkers) -> AnnData:
@@ -44,14 +46,17 @@ def find_markers(adata: AnnData, options: FindMarkers) -> AnnData:
     sets = None if options.marker_sets is None else read_marker_sets(options.marker_sets)
     sizes = groups.value_counts(sort=False)
     tested = [str(name) for name, size in sizes.items() if size > 1]
-    notes = [f"group {name} has a single cell and is not tested" for name, size in sizes.items() if size == 1]
+    notes = _untested([str(name) for name, size in sizes.items() if size == 1])
     means = group_means(adata.X, groups)
+    for earlier in ("rank_genes_groups", "cell_type_hints"):
+        adata.uns.pop(earlier, None)
     if len(sizes) > 1 and tested:
         adata.obs[groupby] = groups
         adata.uns["rank_genes_groups"] = _ranked(adata, str(groupby), tested, means, options.method)
         adata.uns["markers"] = _table(adata, means, options)
     else:
-        notes.append("there is one group only: no test, no markers")
+        reason = "there is one group only" if tested else "no group has more than one cell"
+        notes.append(f"{reason}: no test, no markers")
         adata.uns["markers"] = pd.DataFrame({name: [] for name in COLUMNS})
     if sets is not None:
         adata.uns["cell_type_hints"], missing = cell_type_hints(adata, means, sets)
@@ -59,6 +64,14 @@ def find_markers(adata: AnnData, options: FindMarkers) -> AnnData:
     record(adata, "find_markers", options, notes, ("illico",) if options.method == "wilcoxon" else ())
     adata.uns["stargazer"]["find_markers"]["parameters"]["groupby"] = str(groupby)
     return adata
+
+
+def _untested(names: list[str]) -> list[str]:
+    """Return the note on groups of one cell, the first few by name."""
+    if len(names) < 2:
+        return [f"group {name} has a single cell and is not tested" for name in names]
+    listed = ", ".join(names[:_EXAMPLES]) + (", …" if len(names) > _EXAMPLES else "")
+    return [f"{len(names):,} groups have a single cell and are not tested: {listed}"]
 
 
 def _groups(adata: AnnData, groupby: str | None) -> "pd.Series[Any]":
@@ -85,6 +98,7 @@ def _ranked(
     adata: AnnData, groupby: str, tested: list[str], means: GroupMeans, method: str
 ) -> dict[str, Any]:
     """Return the test of every gene in every tested group, in the layout of `sc.tl.rank_genes_groups`."""
+    base = log_base(adata)
     if method == "t-test":
         sc.tl.rank_genes_groups(adata, groupby, groups=tested, method="t-test")
         result: dict[str, Any] = adata.uns["rank_genes_groups"]
@@ -97,7 +111,7 @@ def _ranked(
         "scores": (scores, np.float32),
         "pvals": (pvals, np.float64),
         "pvals_adj": ({name: false_discovery_control(pvals[name]) for name in tested}, np.float64),
-        "logfoldchanges": ({name: fold_changes(means, name) for name in tested}, np.float32),
+        "logfoldchanges": ({name: fold_changes(means, name, base) for name in tested}, np.float32),
     }
     return {
         "params": {
@@ -144,12 +158,30 @@ def _wilcoxon(
     return scores, pvals
 
 
-def fold_changes(means: GroupMeans, group: str) -> npt.NDArray[np.float64]:
+def log_base(adata: AnnData) -> float:
+    """Return the base of the logarithms in `X`: that of `uns['log1p']`, where scanpy notes it, else e.
+
+    Raises `InputError` where what is noted is no base.
+    """
+    noted = adata.uns.get("log1p", {})
+    base = noted.get("base") if isinstance(noted, Mapping) else noted
+    if base is None:
+        return float(np.e)
+    if not isinstance(base, int | float | np.number) or not 1 < base < np.inf:
+        raise InputError(
+            f"uns['log1p'] has {str(base)[:40]!r} as the base of the logarithms in X;"
+            " give a number above 1, or leave it out for natural ones"
+        )
+    return float(base)
+
+
+def fold_changes(means: GroupMeans, group: str, base: float = np.e) -> npt.NDArray[np.float64]:
     """Return log2 fold changes of a group against the rest as scanpy defines them, from means of log values.
 
-    The means are taken back to counts, each with 1e-9 added: finite also where a gene is not expressed.
+    The means, logarithms to `base`, are taken back to counts, each with 1e-9 added: finite also where a gene
+    is not expressed.
     """
-    inside, outside = means.inside(group), means.outside(group)
+    inside, outside = means.inside(group) * np.log(base), means.outside(group) * np.log(base)
     ratio: npt.NDArray[np.float64] = np.log2((np.expm1(inside) + _PSEUDO) / (np.expm1(outside) + _PSEUDO))
     return ratio
 

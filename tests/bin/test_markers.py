@@ -90,6 +90,47 @@ def test_one_group_ends_well_without_a_test(clustered: AnnData, tmp_path) -> Non
     assert "one group only" in adata.uns["stargazer"]["find_markers"]["notes"][0]
 
 
+def test_clusters_of_single_cells_are_one_note_and_the_reason_is_true(clustered: AnnData) -> None:
+    clustered.obs["leiden"] = pd.Categorical([str(number) for number in range(clustered.n_obs)])
+    clustered.uns["rank_genes_groups"] = {"params": {"groupby": "of an earlier analysis"}}
+    adata = find_markers(clustered, FindMarkers())
+    first = ", ".join(adata.obs["leiden"].cat.categories[:5])
+
+    assert list(adata.uns["stargazer"]["find_markers"]["notes"]) == [
+        f"{adata.n_obs} groups have a single cell and are not tested: {first}, …",
+        "no group has more than one cell: no test, no markers",
+    ]
+    assert "rank_genes_groups" not in adata.uns
+
+
+def test_both_tests_honour_the_base_of_the_logarithms(clustered: AnnData) -> None:
+    natural = find_markers(clustered.copy(), FindMarkers()).uns["markers"].set_index(["group", "gene"])
+    clustered.X = clustered.X / np.float32(np.log(2))
+    clustered.uns["log1p"] = {"base": 2}
+    by_test = {
+        method: find_markers(clustered.copy(), FindMarkers(method=method))
+        .uns["markers"]
+        .set_index(["group", "gene"])["log2_fold_change"]
+        for method in ("wilcoxon", "t-test")
+    }
+
+    assert by_test["wilcoxon"].sort_index().to_numpy() == pytest.approx(
+        natural["log2_fold_change"].sort_index().to_numpy(), rel=1e-4
+    )
+    common = by_test["wilcoxon"].index.intersection(by_test["t-test"].index)
+    assert len(common) > 60
+    assert by_test["wilcoxon"][common].to_numpy() == pytest.approx(
+        by_test["t-test"][common].to_numpy(), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("noted", [{"base": "two"}, {"base": 1}, {"base": np.nan}, "x"])
+def test_what_is_no_base_is_refused(clustered: AnnData, noted: object) -> None:
+    clustered.uns["log1p"] = noted
+    with pytest.raises(InputError, match=r"uns\['log1p'\] has .* as the base of the logarithms"):
+        find_markers(clustered, FindMarkers())
+
+
 def test_limits_that_nothing_passes_leave_an_empty_table(clustered: AnnData) -> None:
     table = find_markers(clustered, FindMarkers(min_log2_fold_change=50.0)).uns["markers"]
 
@@ -163,6 +204,27 @@ def test_sets_without_a_gene_in_the_data_are_noted() -> None:
     assert notes == ["no gene of the marker set 'none' varies in the data: it was not scored"]
     assert table["second"].tolist() == ["", ""]
     assert nothing.empty
+
+
+def test_a_set_of_which_few_genes_are_in_the_data_is_noted() -> None:
+    matrix = np.array([[0.0, 1.0], [2.0, 3.0]])
+    adata = AnnData(X=matrix, var=pd.DataFrame(index=["A", "B"]))
+    means = group_means(matrix, pd.Series(pd.Categorical(["x", "y"])))
+    _, notes = cell_type_hints(adata, means, {"half": ["A", "Q"], "few": ["A", "B", "Q", "R", "S"]})
+
+    assert notes == ["2 of 5 genes of the marker set 'few' are in the data"]
+
+
+def test_no_set_is_named_where_none_is_expressed_more_than_elsewhere() -> None:
+    matrix = np.array([[0.0, 1.0], [2.0, 3.0]])
+    adata = AnnData(X=matrix, var=pd.DataFrame(index=["A", "B"]))
+    means = group_means(matrix, pd.Series(pd.Categorical(["x", "y"])))
+    table, _ = cell_type_hints(adata, means, {"a": ["A"], "b": ["B"]})
+
+    assert table["cell_type"].tolist() == ["", "a"]
+    assert table["second"].tolist() == ["", "b"]
+    assert table["score"].tolist() == [-1.0, 1.0]
+    assert np.isnan(table["second_score"].iloc[0])
 
 
 @pytest.mark.parametrize(
