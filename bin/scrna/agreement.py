@@ -140,13 +140,19 @@ def _rows(path: Path, name: str) -> pd.DataFrame:
             f"{','.join(header)[:80]!r}; give a CSV with the header cell,label or cell,label,sample",
             file=name,
         )
+    twice = [column for column in ("cell", "label", "sample") if header.count(column) > 1]
+    if twice:
+        raise InputError(
+            f"its first line has the column {' and the column '.join(twice)} more than once; leave one",
+            file=name,
+        )
     for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
+        if any(row) and len(row) != len(header):
             raise InputError(
                 f"row {number} after the header has {len(row)} fields, the header has {len(header)}",
                 file=name,
             )
-    return pd.DataFrame(rows, columns=header, dtype=str)
+    return pd.DataFrame([row for row in rows if any(row)], columns=header, dtype=str)
 
 
 def _groups(clusters: pd.Series) -> list[str]:
