@@ -12,14 +12,10 @@ from anndata.utils import make_index_unique
 from scipy import sparse
 
 from scrna.errors import InputError
-from scrna.organisms import is_ensembl_id
+from scrna.organisms import SYMBOL_COLUMNS, are_ensembl_ids, is_ensembl_id
 
 # Whole numbers up to here are exact in float32, the type that scanpy works in.
 _LARGEST = 2**24
-_SYMBOL_COLUMNS = (
-    "gene_symbols", "gene_symbol", "symbol", "symbols", "gene_name", "gene_names", "feature_name",
-    "feature_names", "hgnc_symbol", "mgi_symbol", "name",
-)  # fmt: skip
 _ID_COLUMNS = ("gene_id", "gene_ids", "ensembl_id", "ensembl_ids", "ensembl", "ensembl_gene_id", "feature_id")
 
 
@@ -35,18 +31,17 @@ def raw_counts(adata: AnnData) -> Counts:
     """Return the raw counts of `adata` with its cells and genes, and nothing that was computed from them.
 
     Counts are taken from `X`, else `layers['counts']`, else `.raw`, the first that holds whole numbers of at
-    least 0. The result has `X` in CSR float32 (cells x genes), unique gene symbols as `var_names` and
-    Ensembl ids, where known, in `var['gene_id']`; `obs` stays, in types that an `.h5ad` can hold.
+    least 0, some above 0; one of only 0 and 1 gives way to a later one of the same genes that counts further.
+    The result has `X` in CSR float32 (cells x genes), unique gene symbols as `var_names` and Ensembl ids,
+    where known, in `var['gene_id']`; `obs` stays, in types that an `.h5ad` can hold.
 
     Raises `InputError` where no matrix holds counts (with the reason for each), nothing is in the data, or
     cell names are not unique.
     """
     check_names(adata)
+    if 0 in adata.shape:
+        raise InputError(f"has {adata.n_obs} cells and {adata.n_vars} genes; nothing can be computed")
     matrix, var, notes = _find(adata)
-    if matrix.shape[0] == 0 or matrix.shape[1] == 0:
-        raise InputError(f"has {matrix.shape[0]} cells and {matrix.shape[1]} genes; nothing can be computed")
-    if matrix.nnz == 0:
-        raise InputError("has no count above 0; nothing can be computed")
     names, renamed = gene_names(var)
     obs, changed = writable(adata.obs)
     if changed:
@@ -66,14 +61,18 @@ def raw_counts(adata: AnnData) -> Counts:
     return Counts(result, [*notes, *renamed])
 
 
-def check_names(adata: AnnData) -> None:
-    """Raise `InputError` where two cells have one name."""
-    repeated = adata.obs_names[adata.obs_names.duplicated()].unique()
-    if len(repeated):
-        raise InputError(
-            f"{len(repeated)} cell names occur more than once, as {', '.join(map(str, repeated[:3]))};"
-            " make them unique, such as by adding the name of the batch"
-        )
+def check_names(adata: AnnData, genes: bool = False) -> None:
+    """Raise `InputError` where two cells, or two of the `genes`, have one name."""
+    checked = [("cell", adata.obs_names, "make them unique, such as by adding the name of the batch")]
+    if genes:
+        checked.append(("gene", adata.var_names, "make them unique, or start from raw counts"))
+    for kind, names, cure in checked:
+        repeated = names[names.duplicated()].unique()
+        if len(repeated):
+            raise InputError(
+                f"{len(repeated)} {kind} names occur more than once,"
+                f" as {', '.join(map(str, repeated[:3]))}; {cure}"
+            )
 
 
 def problem_of(matrix: Any) -> str | None:
@@ -109,10 +108,10 @@ def gene_names(var: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     a symbol keeps its id. A repeated symbol gets a suffix, as scanpy's `var_names_make_unique` gives it.
     """
     index = [str(name) for name in var.index]
-    from_ids = sum(map(is_ensembl_id, index)) > len(index) / 2
+    from_ids = are_ensembl_ids(index)
     symbols, ids = index, _column(var, _ID_COLUMNS)
     if from_ids:
-        found = _column(var, _SYMBOL_COLUMNS)
+        found = _column(var, SYMBOL_COLUMNS, symbols=True)
         if found is not None:
             symbols = [symbol or name for symbol, name in zip(found, index, strict=True)]
     if ids is None:
@@ -173,13 +172,52 @@ def _find(adata: AnnData) -> tuple[sparse.csr_matrix, pd.DataFrame, list[str]]:
     if adata.raw is not None:
         places.append((".raw", adata.raw.X, adata.raw.var))
     problems: list[str] = []
+    found: list[_Place] = []
     for place, matrix, var in places:
-        problem = "is empty" if matrix is None else problem_of(matrix)
+        problem = _unusable(matrix)
         if problem is None:
-            notes = [f"counts were taken from {place}: {'; '.join(problems)}"] if problems else []
-            return _csr(matrix), var, notes
-        problems.append(f"{place} {problem}")
-    raise InputError(f"has no raw counts: {'; '.join(problems)}; give whole, non-negative counts in X")
+            found.append(_Place(place, _csr(matrix), var))
+        else:
+            problems.append(f"{place} {problem}")
+    if not found:
+        raise InputError(f"has no raw counts: {'; '.join(problems)}; give whole, non-negative counts in X")
+    first = found[0]
+    others = [other for other in found[1:] if not _same(first, other)]
+    taken = first
+    if first.counts.data.max() == 1:
+        taken = next((other for other in others if other.counts.data.max() > 1), first)
+    reasons = problems if first.name != "X" else []
+    if taken is not first:
+        reasons = [*reasons, f"{first.name} holds only 0 and 1"]
+    elif others:
+        reasons = [*reasons, f"{' and '.join(other.name for other in others)} holds other whole numbers"]
+    notes = [f"counts were taken from {taken.name}: {'; '.join(reasons)}"] if reasons else []
+    return taken.counts, taken.var, notes
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Counts (cells x genes) of an AnnData, the genes, and what messages call the place."""
+
+    name: str
+    counts: sparse.csr_matrix
+    var: pd.DataFrame
+
+
+def _unusable(matrix: Any) -> str | None:
+    """Say why a matrix cannot be taken for raw counts; None where it can."""
+    if matrix is None:
+        return "is empty"
+    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    return problem_of(matrix) or (None if values.any() else "holds no count above 0")
+
+
+def _same(one: _Place, other: _Place) -> bool:
+    """Tell whether two places hold the same counts; where their genes differ, there is nothing to compare."""
+    return not one.var.index.equals(other.var.index) or all(
+        np.array_equal(getattr(one.counts, part), getattr(other.counts, part))
+        for part in ("indptr", "indices", "data")
+    )
 
 
 def _csr(matrix: Any) -> sparse.csr_matrix:
@@ -193,13 +231,17 @@ def _csr(matrix: Any) -> sparse.csr_matrix:
     return result
 
 
-def _column(var: pd.DataFrame, names: Sequence[str]) -> list[str] | None:
-    """Return the first column with one of `names` (in any case) as text, missing values empty."""
+def _column(var: pd.DataFrame, names: Sequence[str], symbols: bool = False) -> list[str] | None:
+    """Return the first column with one of `names` (in any case) as text, missing values empty.
+
+    With `symbols`, a column of Ensembl ids is passed over.
+    """
     by_name = {str(column).lower(): column for column in reversed(var.columns)}
     for name in names:
         if name in by_name:
-            column = var[by_name[name]]
-            return ["" if pd.isna(value) else str(value).strip() for value in column]
+            values = ["" if pd.isna(value) else str(value).strip() for value in var[by_name[name]]]
+            if not (symbols and are_ensembl_ids(values)):
+                return values
     return None
 
 

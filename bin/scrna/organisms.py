@@ -16,6 +16,11 @@ import numpy.typing as npt
 from scrna.errors import InputError
 
 CLASSES = ("mt", "ribo", "hb")
+# Columns of var, in any case, that symbols are looked for where the names of the genes are Ensembl ids.
+SYMBOL_COLUMNS = (
+    "gene_symbols", "gene_symbol", "symbol", "symbols", "gene_name", "gene_names", "feature_name",
+    "feature_names", "hgnc_symbol", "mgi_symbol", "gene", "name",
+)  # fmt: skip
 
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "human": {
@@ -86,6 +91,11 @@ def is_ensembl_id(name: str) -> bool:
     return _ENSEMBL_ID.fullmatch(name) is not None
 
 
+def are_ensembl_ids(names: Sequence[str]) -> bool:
+    """Tell whether most of `names` are Ensembl gene ids."""
+    return sum(map(is_ensembl_id, names)) > len(names) / 2
+
+
 def _matching(symbols: Sequence[str], pattern: str) -> npt.NDArray[np.bool_]:
     search = re.compile(pattern).search
     return np.fromiter((search(symbol) is not None for symbol in symbols), dtype=bool, count=len(symbols))
@@ -98,8 +108,9 @@ def _no_fit(symbols: Sequence[str], organism: str) -> str:
         count = sum(int(_matching(symbols, pattern).sum()) for pattern in patterns.values())
         if count:
             return f"{reason}, but {count} of {other} are; use --organism {other}"
-    if symbols and sum(map(is_ensembl_id, symbols)) > len(symbols) / 2:
-        return f"{reason}: they are Ensembl ids; add a var column gene_symbols with the symbols"
+    if are_ensembl_ids(symbols):
+        columns = ", ".join(SYMBOL_COLUMNS)
+        return f"{reason}: they are Ensembl ids; give symbols in a var column named {columns}"
     return f"{reason} ({_examples(symbols)}); give --mt-prefix, what the mitochondrial ones begin with"
 
 

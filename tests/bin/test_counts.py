@@ -114,6 +114,37 @@ def test_data_without_cells_genes_or_counts_are_refused() -> None:
         raw_counts(AnnData(obs=adata.obs, var=adata.var))
 
 
+@pytest.mark.parametrize("place", ["layer", "raw"])
+def test_counts_that_differ_from_x_are_told(place: str) -> None:
+    adata, other = planted_counts(40), planted_counts(40, seed=1)
+    if place == "layer":
+        adata.layers["counts"] = other.X
+    else:
+        adata.raw = other
+    counts = raw_counts(adata)
+    name = "layers['counts']" if place == "layer" else ".raw"
+
+    assert (counts.adata.X != adata.X).nnz == 0
+    assert counts.notes[0] == f"counts were taken from X: {name} holds other whole numbers"
+    same = planted_counts(40)
+    same.layers["counts"] = same.X.toarray().astype(int)
+    assert "counts were taken" not in raw_counts(same).notes[0]
+
+
+@pytest.mark.parametrize(("factor", "reason"), [(1, "X holds only 0 and 1"), (0, "X holds no count above 0")])
+def test_x_without_counts_gives_way_to_the_layer(factor: int, reason: str) -> None:
+    adata = planted_counts(40)
+    adata.layers["counts"] = adata.X.copy()
+    adata.X = (adata.X > 0).astype(np.float32) * factor
+    counts = raw_counts(adata)
+
+    assert (adata.layers["counts"] != counts.adata.X).nnz == 0
+    assert counts.notes[0] == f"counts were taken from layers['counts']: {reason}"
+    adata.layers["counts"] = adata.X.copy()
+    if factor:
+        assert raw_counts(adata).adata.X.max() == 1
+
+
 def test_repeated_cell_names_are_refused_with_examples() -> None:
     adata = planted_counts(40)
     adata.obs_names = ["AAAC-1", "AAAC-1", "GGGT-1", "GGGT-1", *adata.obs_names[4:]]
@@ -133,7 +164,7 @@ def test_results_of_an_earlier_analysis_do_not_survive() -> None:
     assert counts.notes == ["results of an earlier analysis in the input were left out: layers, obsm, uns"]
 
 
-@pytest.mark.parametrize("column", ["gene_symbols", "gene_name", "feature_name", "Symbol"])
+@pytest.mark.parametrize("column", ["gene_symbols", "gene_name", "feature_name", "Symbol", "gene"])
 def test_symbols_take_the_place_of_ensembl_ids(column: str) -> None:
     ids = ["ENSG00000198888.2", "ENSG00000198763", "ENSG00000000003.15", "ENSG00000000005"]
     var = pd.DataFrame({column: pd.Categorical(["MT-ND1", "MT-ND2", None, "TNMD"])}, index=ids)
@@ -142,6 +173,13 @@ def test_symbols_take_the_place_of_ensembl_ids(column: str) -> None:
     assert list(table.index) == ["MT-ND1", "MT-ND2", "ENSG00000000003.15", "TNMD"]
     assert list(table["gene_id"]) == ids
     assert not notes
+
+
+def test_a_column_of_ids_is_not_taken_for_symbols() -> None:
+    ids = ["ENSG00000198888", "ENSG00000198763"]
+    table, _ = gene_names(pd.DataFrame({"gene_name": ids, "gene": ["MT-ND1", "MT-ND2"]}, index=ids))
+
+    assert list(table.index) == ["MT-ND1", "MT-ND2"]
 
 
 def test_repeated_symbols_get_a_suffix_and_keep_their_ids() -> None:

@@ -58,7 +58,10 @@ def test_an_own_prefix_is_taken_literally_and_must_fit() -> None:
 
 
 def test_ids_without_symbols_are_told_apart_from_a_wrong_organism() -> None:
-    with pytest.raises(InputError, match="they are Ensembl ids; add a var column gene_symbols"):
+    with pytest.raises(
+        InputError,
+        match=r"they are Ensembl ids; give symbols in a var column named gene_symbols, .*, gene, name",
+    ):
         classify_genes(["ENSG00000198888", "ENSG00000198763.3"], "human")
 
 
