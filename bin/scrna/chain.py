@@ -1,6 +1,6 @@
 """All steps in one process: the same files as the single scripts, without reading between them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,12 @@ from anndata import AnnData
 from scrna import files
 from scrna.hints import read_marker_sets
 from scrna.provenance import notes_of
-from scrna.steps import Step
+from scrna.steps import CHAIN, Step
 
 
 def run_chain(
     source: Path,
-    steps: Iterable[Step],
+    steps: Sequence[Step],
     options: Mapping[str, Any],
     target: Path,
     tell: Callable[[Step, AnnData], None],
@@ -28,7 +28,7 @@ def run_chain(
     sets = options["find_markers"].marker_sets
     if sets is not None:
         read_marker_sets(sets)  # the last step reads it: a bad file is told before the first
-    adata = files.read_h5ad(source)
+    adata = files.read_h5ad(source, raw=steps[0] is CHAIN[0])
     for step in steps:
         adata = files.canonical(step.load()(adata, options[step.task]))
         write_outputs(

@@ -3,14 +3,19 @@
 Traag, Waltman & van Eck 2019, doi:10.1038/s41598-019-41695-z.
 """
 
+from collections.abc import Collection, Mapping
+from itertools import chain, count
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 
 from scrna.errors import InputError
-from scrna.options import Cluster
+from scrna.options import Cluster, cluster_columns, name_clash
 from scrna.provenance import parameter_of, record
+from scrna.steps import CHAIN
 
 
 def cluster(adata: AnnData, options: Cluster) -> AnnData:
@@ -24,9 +29,10 @@ def cluster(adata: AnnData, options: Cluster) -> AnnData:
     """
     if "neighbors" not in adata.uns or "connectivities" not in adata.obsp:
         raise InputError("has no neighbour graph (obsp['connectivities']); run reduce_dimensions first")
-    resolutions = _further(options)
-    columns = {options.key_added: options.resolution}
-    columns |= {f"{options.key_added}_{resolution:g}": resolution for resolution in resolutions}
+    problem = name_clash(options.key_added, options.more_resolutions, _batch_keys(adata))
+    if problem:
+        raise InputError(problem)
+    columns = cluster_columns(options.key_added, options.resolution, options.more_resolutions)
     notes = _make_room(adata, list(columns))
     for column, resolution in columns.items():
         _leiden(adata, column, resolution, options)
@@ -43,27 +49,49 @@ def cluster(adata: AnnData, options: Cluster) -> AnnData:
     return adata
 
 
-def _further(options: Cluster) -> list[float]:
-    """Return the resolutions of `more_resolutions`, each once, in their order."""
-    if options.more_resolutions is None:
-        return []
-    return list(dict.fromkeys(float(part) for part in options.more_resolutions.split(",")))
+def _batch_keys(adata: AnnData) -> set[str]:
+    """Return the obs columns that told batches in the steps before."""
+    return {str(key) for step in CHAIN if (key := parameter_of(adata, step.task, "batch_key"))}
 
 
 def _make_room(adata: AnnData, columns: list[str]) -> list[str]:
     """See that `columns` overwrite nothing but earlier clusterings of this step; returns notes.
 
-    A column that came with the input is kept as `<column>_input`.
+    A column that came with the input is kept as `<column>_input`, with a number where that is taken.
     """
     notes = []
-    mine = parameter_of(adata, "cluster", "key_added")
+    mine = _earlier_columns(adata)
     for column in columns:
-        if column in adata.uns and "resolution" not in adata.uns[column].get("params", {}):
+        if column == adata.obs.index.name:
+            raise InputError(f"--key-added {column} is the name of the index of the cells; take another name")
+        if column in adata.uns and not _is_clustering(adata.uns[column]):
             raise InputError(f"--key-added {column} is the name of another result in uns; take another name")
-        if column in adata.obs and not (mine and column.startswith(str(mine))):
-            adata.obs[f"{column}_input"] = adata.obs.pop(column)
-            notes.append(f"the obs column {column} of the input is now {column}_input")
+        if column in adata.obs and column not in mine:
+            kept = _free_name(f"{column}_input", {*adata.obs, *columns})
+            adata.obs[kept] = adata.obs.pop(column)
+            notes.append(f"the obs column {column} of the input is now {kept}")
     return notes
+
+
+def _earlier_columns(adata: AnnData) -> list[str]:
+    """Return the columns that this step made when it ran on the data before."""
+    key = parameter_of(adata, "cluster", "key_added")
+    if key is None:
+        return []
+    more = parameter_of(adata, "cluster", "more_resolutions")
+    return list(cluster_columns(str(key), 0.0, None if more is None else str(more)))
+
+
+def _is_clustering(result: Any) -> bool:
+    """Tell whether something in uns is what a Leiden clustering leaves."""
+    parameters = result.get("params") if isinstance(result, Mapping) else None
+    return isinstance(parameters, Mapping) and "resolution" in parameters
+
+
+def _free_name(wanted: str, taken: Collection[str]) -> str:
+    """Return `wanted`, with the first number from 2 that makes it free where it is taken."""
+    names = chain((wanted,), (f"{wanted}_{number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def _leiden(adata: AnnData, column: str, resolution: float, options: Cluster) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scrna.errors import InputError, WriteError
-from scrna.options import ReduceDimensions, add_arguments, from_arguments
-from scrna.steps import IMPORT, Step, step_of
+from scrna.options import Cluster, ReduceDimensions, add_arguments, from_arguments, name_clash
+from scrna.steps import CHAIN, IMPORT, Step, step_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -53,7 +53,7 @@ def run_step(task: str, text: str, arguments: Sequence[str] | None = None) -> in
         for output in filter(None, (given.output, given.summary, markers)):
             files.check_folder(output)
         # Reading first: a bad file is refused before a second is spent on loading the step.
-        source = given.input if step is IMPORT else files.read_h5ad(given.input)
+        source = given.input if step is IMPORT else files.read_h5ad(given.input, raw=step is CHAIN[0])
         adata = files.canonical(step.load()(source, chosen))
         write_outputs(step, adata, given.output, given.summary, markers)
         tell_notes(step, adata)
@@ -72,7 +72,12 @@ def sample_name(text: str) -> str:
 
 def refuse_wrong_use(parser: argparse.ArgumentParser, *chosen: Any) -> None:
     """Leave with the message for wrong usage where the options of a step do not go together."""
+    batch_keys = {key for options in chosen if (key := getattr(options, "batch_key", None))}
     for options in chosen:
+        if isinstance(options, Cluster):
+            problem = name_clash(options.key_added, options.more_resolutions, batch_keys)
+            if problem:
+                parser.error(problem)
         if (
             isinstance(options, ReduceDimensions)
             and options.integrate == "harmony"

@@ -17,24 +17,32 @@ import numpy as np
 from anndata import AnnData
 from scipy import sparse
 
+from scrna.counts import check_names
 from scrna.errors import InputError, WriteError
+from scrna.provenance import leave_out_foreign_records
 
 
-def read_h5ad(path: Path) -> AnnData:
-    """Read an `.h5ad` into memory.
+def read_h5ad(path: Path, raw: bool = False) -> AnnData:
+    """Read an `.h5ad` into memory, without what others may have left in the places of our own records.
 
-    Raises `InputError` that tells a missing, empty, foreign or cut-off file and one of a newer format apart.
+    Genes of one name are fine in `raw` counts, where they get suffixes, and in nothing later.
+
+    Raises `InputError` that tells a missing, empty, foreign or cut-off file and one of a newer format apart,
+    and where names of cells or genes are not unique.
     """
     check_file(path)
     _check_kind(path)
     try:
         with h5py.File(path) as file:
             _check_layout(file)
-        return anndata.read_h5ad(path)
+        adata = anndata.read_h5ad(path)
     except InputError:
         raise
     except Exception as error:  # a damaged file can fail anywhere in HDF5, numpy or pandas
         raise InputError(_reason(error)) from error
+    check_names(adata, genes=not raw)
+    leave_out_foreign_records(adata)
+    return adata
 
 
 def write_h5ad(adata: AnnData, path: Path) -> None:

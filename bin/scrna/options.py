@@ -6,7 +6,7 @@ Defaults are those of the catalogue. This module imports nothing heavy, so that 
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,62 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is not a name: give some letters, no slash")
     return text
 
+
+# What the steps themselves write into obs and uns, or the report looks for in obs: clusters of such a name
+# would overwrite it, or be overwritten or be shown as something that they are not.
+_OWN_NAMES = frozenset(
+    (
+        "_index", "n_genes_by_counts", "total_counts", "doublet_score", "predicted_doublet",
+        "batch", "sample", "donor",
+        "qc", "scrublet", "log1p", "hvg", "pca", "neighbors", "umap", "rank_genes_groups", "markers",
+        "cell_type_hints", "stargazer",
+    )
+)  # fmt: skip
+_OWN_BEGINNINGS = ("pct_counts_", "log1p_", "total_counts_")
+
+
+def cluster_columns(key_added: str, resolution: float, more_resolutions: str | None) -> dict[str, float]:
+    """Return the resolution of each obs column that `cluster` makes: `key_added` and `<key_added>_<r>`.
+
+    Raises `ValueError` where two resolutions would share a column.
+    """
+    columns = {key_added: resolution}
+    further = [] if more_resolutions is None else more_resolutions.split(",")
+    for part in dict.fromkeys(map(float, further)):
+        column = f"{key_added}_{part:g}"
+        if column in columns:
+            raise ValueError(
+                f"--more-resolutions has {columns[column]!r} and {part!r}: both would be the column {column};"
+                " leave one out"
+            )
+        columns[column] = part
+    return columns
+
+
+def name_clash(key_added: str, more_resolutions: str | None, batch_keys: Collection[str] = ()) -> str | None:
+    """Say why the clusters cannot have the name `key_added`; None where they can.
+
+    `batch_keys` are the obs columns that tell batches. Both columns and further resolutions are looked at.
+    """
+    try:
+        columns = cluster_columns(key_added, 0.0, more_resolutions)
+    except ValueError as error:
+        return str(error)
+    for column in columns:
+        if column in batch_keys:
+            return (
+                f"--key-added {key_added} would overwrite the batches, obs column {column}; take another name"
+            )
+        if column in _OWN_NAMES or column.startswith(_OWN_BEGINNINGS):
+            return (
+                f"--key-added {key_added}: {column} is a name that the steps or the report use themselves;"
+                " take another name"
+            )
+    return None
+
+
+# The logarithm of any share of it stays below 20, by which values are told to be logarithms.
+_LARGEST_TARGET = 1e8
 
 _SEED = _option(0, "seed of the random numbers", _number(int, 0, 2**32 - 1))
 _BATCH = _option(None, "name of the obs column that tells batches", _name)
@@ -106,8 +162,8 @@ class Normalize:
 
     target_sum: float | None = _option(
         None,
-        "counts of every cell after scaling (default: the median of the sample)",
-        _number(float, 0, above=True),
+        "counts of every cell after scaling, 1 to 100 million (default: the median of the sample)",
+        _number(float, 1, _LARGEST_TARGET),
     )
 
 

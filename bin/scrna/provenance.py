@@ -1,7 +1,7 @@
 """What a step leaves in `uns['stargazer']`: its parameters, notes for people, and versions."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,20 @@ def record(
         "notes": np.array(list(notes), dtype=object),
         "versions": {name: version(name) for name in (*_ALWAYS, *packages)},
     }
+
+
+def leave_out_foreign_records(adata: AnnData) -> None:
+    """Take out of `uns` what has the name of a record of the steps but not its form: others wrote it."""
+    records = adata.uns.pop("stargazer", {})
+    own = {
+        task: entry
+        for task, entry in (records.items() if isinstance(records, Mapping) else ())
+        if isinstance(entry, Mapping) and isinstance(entry.get("parameters"), Mapping)
+    }
+    if own:
+        adata.uns["stargazer"] = own
+    if "qc" in adata.uns and not isinstance(adata.uns["qc"], Mapping):
+        del adata.uns["qc"]
 
 
 def notes_of(adata: AnnData, task: str) -> list[str]:

@@ -6,7 +6,7 @@ from planted import planted_counts
 from scipy import sparse
 from scrna.clustering import cluster
 from scrna.errors import InputError
-from scrna.options import Cluster
+from scrna.options import Cluster, name_clash
 from sklearn.metrics import adjusted_rand_score
 
 QC = {"min_genes": 20, "doublets": "none", "n_pcs": 20}
@@ -91,12 +91,61 @@ def test_clustering_again_replaces_what_it_made(reduced: AnnData) -> None:
     assert list(again.uns["stargazer"]["cluster"]["notes"]) == []
 
 
-def test_a_name_that_another_result_has_is_refused(reduced: AnnData) -> None:
-    with pytest.raises(InputError, match="--key-added neighbors is the name of another result"):
-        cluster(reduced, Cluster(key_added="neighbors"))
+@pytest.mark.parametrize("result", [{"params": {"method": "x"}}, {"params": "x"}, "x"])
+def test_a_name_that_another_result_has_is_refused(reduced: AnnData, result: object) -> None:
+    reduced.uns["velocity"] = result
+    with pytest.raises(InputError, match="--key-added velocity is the name of another result"):
+        cluster(reduced, Cluster(key_added="velocity"))
 
 
 def test_without_a_graph_it_says_which_step_is_missing(reduced: AnnData) -> None:
     del reduced.obsp["connectivities"]
     with pytest.raises(InputError, match=r"has no neighbour graph .*; run reduce_dimensions first"):
         cluster(reduced, Cluster())
+
+
+def test_what_the_steps_write_is_no_name_for_clusters() -> None:
+    counts = planted_counts(240, batches=2)
+    own = {**QC, "doublets": "scrublet", "batch_key": "batch", "integrate": "harmony", "key_added": "mine"}
+    given = set(counts.obs)
+    adata = run_until(counts, "find_markers", **own, more_resolutions="0.1")
+    written = ({*adata.obs} - given | {*adata.uns, "cell_type_hints", "_index"}) - {"mine", "mine_0.1"}
+
+    assert {"total_counts", "pct_counts_mt", "markers", "neighbors"} <= written
+    assert not [name for name in written if name_clash(name, None) is None]
+    for fine in ("leiden", "clusters", "mine"):
+        assert name_clash(fine, "0.1,2", {"batch"}) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "more", "message"),
+    [
+        ("donor 1", None, "would overwrite the batches, obs column donor 1"),
+        ("x", "2,0.5", "would overwrite the batches, obs column x_0.5"),
+        ("x", "1,1.0000001", r"has 1.0 and 1.0000001: both would be the column x_1; leave one out"),
+        ("pct_counts", "20", "pct_counts_20 is a name that the steps or the report use"),
+    ],
+)
+def test_columns_that_would_collide_are_named(key: str, more: str | None, message: str) -> None:
+    assert message in str(name_clash(key, more, {"donor 1", "x_0.5"}))
+
+
+def test_the_batches_of_an_earlier_step_are_not_overwritten(reduced: AnnData) -> None:
+    reduced.uns["stargazer"]["qc_filter"]["parameters"]["batch_key"] = "batch_1"
+    with pytest.raises(InputError, match="would overwrite the batches, obs column batch_1"):
+        cluster(reduced, Cluster(key_added="batch_1"))
+
+
+def test_the_index_of_the_cells_is_no_column(reduced: AnnData) -> None:
+    reduced.obs.index.name = "barcode"
+    with pytest.raises(InputError, match="--key-added barcode is the name of the index of the cells"):
+        cluster(reduced, Cluster(key_added="barcode"))
+
+
+def test_no_column_of_the_input_is_lost(reduced: AnnData) -> None:
+    for number, name in enumerate(("leiden", "leiden_input", "leiden_2", "leiden_old")):
+        reduced.obs[name] = f"{number}"
+    adata = cluster(cluster(reduced, Cluster()), Cluster(more_resolutions="2"))
+
+    kept = {"leiden_input_2": "0", "leiden_input": "1", "leiden_2_input": "2", "leiden_old": "3"}
+    assert {name: adata.obs[name].iloc[0] for name in kept} == kept

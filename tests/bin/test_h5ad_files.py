@@ -132,3 +132,35 @@ def test_an_older_result_stays_when_a_write_fails(tmp_path: Path, monkeypatch: p
 def test_an_output_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         files.write_json({}, tmp_path / "absent" / "a.json")
+
+
+@pytest.mark.parametrize("kind", ["cell", "gene"])
+def test_names_that_occur_twice_are_refused_at_every_stage(tmp_path: Path, kind: str) -> None:
+    adata = planted_counts(20)
+    names = adata.obs_names if kind == "cell" else adata.var_names
+    repeated = [names[1], *names[1:]]
+    if kind == "cell":
+        adata.obs_names = repeated
+    else:
+        adata.var_names = repeated
+    adata.write_h5ad(tmp_path / "a.h5ad")
+
+    with pytest.raises(InputError, match=f"1 {kind} names occur more than once, as {names[1]}; make them"):
+        files.read_h5ad(tmp_path / "a.h5ad")
+    if kind == "gene":
+        assert files.read_h5ad(tmp_path / "a.h5ad", raw=True).n_vars == adata.n_vars
+    else:
+        with pytest.raises(InputError, match="1 cell names occur more than once"):
+            files.read_h5ad(tmp_path / "a.h5ad", raw=True)
+
+
+def test_what_others_wrote_under_the_names_of_our_records_is_ignored(tmp_path: Path) -> None:
+    adata = planted_counts(20)
+    adata.uns = {"stargazer": "x", "qc": "y", "mine": "z"}
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    own = {"parameters": {"seed": 0}, "notes": np.array([], dtype=object)}
+    adata.uns = {"stargazer": {"cluster": own, "other": "x", "another": {"parameters": "y"}}}
+    adata.write_h5ad(tmp_path / "b.h5ad")
+
+    assert dict(files.read_h5ad(tmp_path / "a.h5ad").uns) == {"mine": "z"}
+    assert list(files.read_h5ad(tmp_path / "b.h5ad").uns["stargazer"]) == ["cluster"]
