@@ -79,7 +79,10 @@ def _earlier_columns(adata: AnnData) -> list[str]:
     if key is None:
         return []
     more = parameter_of(adata, "cluster", "more_resolutions")
-    return list(cluster_columns(str(key), 0.0, None if more is None else str(more)))
+    try:
+        return list(cluster_columns(str(key), 0.0, None if more is None else str(more)))
+    except ValueError:  # not what this version writes: only the main column is known
+        return [str(key)]
 
 
 def _is_clustering(result: Any) -> bool:

@@ -149,3 +149,11 @@ def test_no_column_of_the_input_is_lost(reduced: AnnData) -> None:
 
     kept = {"leiden_input_2": "0", "leiden_input": "1", "leiden_2_input": "2", "leiden_old": "3"}
     assert {name: adata.obs[name].iloc[0] for name in kept} == kept
+
+
+@pytest.mark.parametrize("more", ["1,1.0000001", "high"])
+def test_further_resolutions_of_another_version_do_not_stop_it(reduced: AnnData, more: str) -> None:
+    reduced.obs["leiden"] = "0"
+    reduced.uns["stargazer"]["cluster"] = {"parameters": {"key_added": "leiden", "more_resolutions": more}}
+
+    assert "leiden_input" not in cluster(reduced, Cluster()).obs
