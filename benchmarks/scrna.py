@@ -136,7 +136,7 @@ def agreement(left: Mapping[str, str], right: Mapping[str, str]) -> str:
 
 def measure(title: str, source: Path, scratch: Path, options: argparse.Namespace) -> None:
     """Measure one set of cells and print what came out."""
-    subjects = {
+    everyone = {
         "plain script": plain(source, illico=False),
         "plain script, illico": plain(source, illico=True),
         "stargazer run scrna": workflow(source, options.profile, fuse=False),
@@ -144,7 +144,9 @@ def measure(title: str, source: Path, scratch: Path, options: argparse.Namespace
         "nextflow run": nextflow(source, options.profile, fuse=False),
         "nextflow run --fuse": nextflow(source, options.profile, fuse=True),
     }
-    subjects = {name: subject for name, subject in subjects.items() if name in options.subjects}
+    if unknown := set(options.subjects) - set(everyone):
+        sys.exit(f"--subjects: there is no {min(unknown)!r}; there are: {'; '.join(everyone)}")
+    subjects = {name: everyone[name] for name in options.subjects}
     print(f"\n## {title}\n", flush=True)
 
     def round_of(name: str, subject: Subject) -> Callable[[int], Timing]:
