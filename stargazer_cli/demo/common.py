@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.demo import bundle as bundles
 from stargazer_cli.errors import StargazerError
@@ -73,3 +73,13 @@ def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
 def run_line(run: "RunResult") -> str:
     """Name the run, and whether it made the result now."""
     return f"Run   {run.run_id}" + ("" if run.computed else " (made earlier; nothing had to be computed)")
+
+
+def run_document(run: "RunResult") -> dict[str, Any]:
+    """Write the run as the part of a JSON document that both demos begin with."""
+    return {
+        "run_id": run.run_id,
+        "status": run.status,
+        "outdir": str(run.outdir) if run.outdir else None,
+        "computed": run.computed,
+    }

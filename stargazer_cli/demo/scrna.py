@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from stargazer_cli import catalog
 from stargazer_cli.demo import cells
 from stargazer_cli.demo.bundle import ScrnaBundle
-from stargazer_cli.demo.common import Tell, add_data, file_of, get_tools, object_of, only, run_line, table
+from stargazer_cli.demo.common import (
+    Tell,
+    add_data,
+    file_of,
+    get_tools,
+    object_of,
+    only,
+    run_document,
+    run_line,
+    table,
+)
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.execute import RunResult
@@ -216,10 +226,7 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
     return {
         "data": outcome.bundle.name,
         "passed": outcome.passed,
-        "run_id": run.run_id,
-        "status": run.status,
-        "outdir": str(run.outdir) if run.outdir else None,
-        "computed": run.computed,
+        **run_document(run),
         "report": {"cid": outcome.report.cid, "path": str(outcome.report_path)},
         "cells": {
             "before": found.summary.cells_before,
