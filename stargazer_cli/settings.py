@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="A Maven mirror to fetch Nextflow and GATK from, which may hold a password.",
     )
     owner: str = Field(default="", alias="STARGAZER_OWNER", description="Written into each new record.")
+    db: SecretStr | None = Field(
+        default=None,
+        alias="STARGAZER_DB",
+        description="postgresql://… for a team's store; unset: the JSON file in the store.",
+    )
     pinata_jwt: SecretStr | None = Field(
         default=None, alias="PINATA_JWT", description="Switches on Pinata (API v3)."
     )

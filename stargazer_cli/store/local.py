@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli.assets.asset import Asset
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store import metadata
 from stargazer_cli.store.cid import check_cid
 from stargazer_cli.store.files import Source, remove_tree, sync_folder
-from stargazer_cli.store.match import Match
+from stargazer_cli.store.metadata import open_metadata
+from stargazer_cli.store.metadata.match import Match
 
 if TYPE_CHECKING:
     from tinydb.table import Table
 
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.gateway import Progress
+    from stargazer_cli.store.remote.gateway import Progress
 
-_LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
 _LONGEST_NAME = 200
 _THREADS = 4
@@ -69,7 +68,7 @@ class LocalStore:
     def __init__(self, settings: "Settings") -> None:
         self.settings = settings
         self.root = settings.local
-        self._metadata = self.root / "stargazer_local.json"
+        self.metadata = open_metadata(settings)
         self._objects = self.root / "objects"
         self._incoming = self.root / "incoming"
 
@@ -89,15 +88,14 @@ class LocalStore:
                 waiting = [workspace / str(number) for number in range(len(files))]
                 entered = list(pool.map(lambda file, path: self._enter(file, path, sizes), files, waiting))
             fresh = self._describe(files, entered)
-            with self._locked():
-                placed: list[Path] = []
-                try:
-                    with metadata.transaction(self._metadata) as table:
-                        self._place(entered, placed)
-                        added = _record(table, fresh)
-                except BaseException:
-                    self._take_back(placed)
-                    raise
+            placed: list[Path] = []
+            try:
+                with self.metadata.transaction() as table:
+                    self._place(entered, placed)
+                    added = _record(table, fresh)
+            except BaseException:
+                self._take_back(placed)
+                raise
         # What was missing and came back counts as added, even where its record was here.
         restored = {path.name for path in placed} - {record["cid"] for record, new in added if new}
         result = []
@@ -115,7 +113,7 @@ class LocalStore:
         """
         match = Match(filters)
         with self._told():
-            return [self._typed(dict(record)) for record in metadata.read_table(self._metadata).search(match)]
+            return [self._typed(dict(record)) for record in self.metadata.read().search(match)]
 
     def by_cid(self, cid: str) -> list[Asset]:
         """Return every record of these bytes."""
@@ -132,13 +130,13 @@ class LocalStore:
         """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
         if here := self.object(cid):
             return here
-        from stargazer_cli.store.gateway import download
+        from stargazer_cli.store.remote.gateway import download
 
         check_cid(cid)
         with self._told(), self._workspace() as workspace:
             waiting = workspace / "0"
             download(self.settings.pinata_gateway, cid, waiting, name=name, progress=progress)
-            with self._locked():
+            with self.metadata.locked():
                 self._place([_Entered(cid, waiting)], [])
         return self._objects / cid
 
@@ -176,7 +174,7 @@ class LocalStore:
         try:
             here = self.object(cid)
             if here is None:
-                from stargazer_cli.store.gateway import download
+                from stargazer_cli.store.remote.gateway import download
 
                 names = [asset.name for asset in self.by_cid(check_cid(cid))]
                 name = names[0] if names else ""
@@ -226,9 +224,9 @@ class LocalStore:
 
     def _take_back(self, placed: list[Path]) -> None:
         """Remove new objects after a failure, unless a record names them: then the change was written."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), self.metadata.locked():
             names = Match({"cid": [path.name for path in placed]})
-            kept = {record["cid"] for record in metadata.read_table(self._metadata).search(names)}
+            kept = {record["cid"] for record in self.metadata.read().search(names)}
             for path in placed:
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
@@ -271,32 +269,12 @@ class LocalStore:
         return specialize(record | {"path": self.object(record["cid"])})
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the store's lock: one change at a time."""
-        from filelock import FileLock, Timeout
-
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "store.lock", timeout=_LOCK_TIMEOUT)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise StargazerError(
-                f"Another process has held the store {self.root} for {_LOCK_TIMEOUT:.0f} s.",
-                "End it, or wait for it, and try again.",
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """Give a folder of our own on the store's file system; what a killed writer left is swept."""
         self._objects.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(exist_ok=True)
         workspace = self._incoming / _unique()
-        with self._locked():
+        with self.metadata.locked():
             for left in self._incoming.iterdir():
                 _sweep(left)
             workspace.mkdir()

@@ -10,7 +10,8 @@ import pytest
 from stargazer_cli.assets import Reference
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore, NewFile, cid_of, gateway
+from stargazer_cli.store import LocalStore, NewFile, cid_of
+from stargazer_cli.store.remote import gateway
 
 CONTENT = bytes(range(256)) * 3000
 Answer = Callable[[BaseHTTPRequestHandler], None]

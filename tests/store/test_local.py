@@ -476,7 +476,7 @@ def test_the_metadata_are_json_that_a_person_and_tinydb_can_read(store: LocalSto
 
 
 def test_a_batch_is_one_write(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stargazer_cli.store import metadata
+    from stargazer_cli.store.metadata import json_file as metadata
 
     writes = []
     real = metadata.replace_file
@@ -494,7 +494,7 @@ def test_a_batch_is_one_write(store: LocalStore, tmp_path: Path, monkeypatch: py
 def test_a_failed_write_of_the_metadata_leaves_no_object(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stargazer_cli.store import metadata
+    from stargazer_cli.store.metadata import json_file as metadata
 
     add(store, write(tmp_path / "a"), Reference(build="a"))
     before = snapshot(store)
@@ -511,7 +511,7 @@ def test_a_failed_write_of_the_metadata_leaves_no_object(
 def test_an_interrupt_after_the_write_keeps_the_object(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stargazer_cli.store import metadata
+    from stargazer_cli.store.metadata import json_file as metadata
 
     real = metadata.replace_file
 

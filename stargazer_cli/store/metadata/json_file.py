@@ -14,6 +14,7 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.files import replace_file
 
 TABLE = "assets"
+_LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
 Tables = dict[str, dict[str, Any]]
 
 
@@ -70,20 +71,44 @@ class _Transaction(Storage):
             self._file.write(self._tables)
 
 
-def read_table(path: Path) -> Table:
-    """Open the records for reading."""
-    # Another process may write between two searches: nothing is remembered from one to the next.
-    return TinyDB(path, storage=AtomicJSONStorage).table(TABLE, cache_size=0)
+class JsonMetadata:
+    """The records in `stargazer_local.json` of the folder `root`, under a file lock of their own."""
 
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._path = root / "stargazer_local.json"
 
-@contextmanager
-def transaction(path: Path) -> Iterator[Table]:
-    """Open the records for a change that is written at once when the block ends, or not at all.
+    def read(self) -> Table:
+        """Return the records as they stand, for queries."""
+        # Another process may write between two searches: nothing is remembered from one to the next.
+        return TinyDB(self._path, storage=AtomicJSONStorage).table(TABLE, cache_size=0)
 
-    The caller holds the store's lock.
-    """
-    database = TinyDB(path, storage=_Transaction)
-    yield database.table(TABLE, cache_size=0)
-    storage = database.storage
-    assert isinstance(storage, _Transaction)  # noqa: S101 - for the type checker
-    storage.commit()
+    @contextmanager
+    def transaction(self) -> Iterator[Table]:
+        """Give the records for a change that is written at once when the block ends, or not at all."""
+        with self.locked():
+            database = TinyDB(self._path, storage=_Transaction)
+            yield database.table(TABLE, cache_size=0)
+            storage = database.storage
+            assert isinstance(storage, _Transaction)  # noqa: S101 - for the type checker
+            storage.commit()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the store's lock: one change at a time."""
+        from filelock import FileLock, Timeout
+
+        folder = self._root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "store.lock", timeout=_LOCK_TIMEOUT)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StargazerError(
+                f"Another process has held the store {self._root} for {_LOCK_TIMEOUT:.0f} s.",
+                "End it, or wait for it, and try again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()

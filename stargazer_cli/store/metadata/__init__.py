@@ -1,0 +1,35 @@
+"""The records of a store: where they are kept, behind one interface.
+
+Each backend gives TinyDB tables, so that TinyDB's query API is the way in whatever lies below.
+"""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tinydb.table import Table
+
+    from stargazer_cli.settings import Settings
+
+
+class Metadata(Protocol):
+    """What a store asks of the place where its records are kept."""
+
+    def read(self) -> "Table":
+        """Return the records as they stand, for queries."""
+
+    def transaction(self) -> AbstractContextManager["Table"]:
+        """Give the records for a change that is kept as a whole when the block ends, or not at all.
+
+        One transaction at a time holds the store, whichever process or machine it is on.
+        """
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the store as a transaction does, without a change of the records."""
+
+
+def open_metadata(settings: "Settings") -> Metadata:
+    """Return the records of the store that the settings name."""
+    from stargazer_cli.store.metadata.json_file import JsonMetadata
+
+    return JsonMetadata(settings.local)
