@@ -16,6 +16,7 @@ _COMMANDS = {
     "demo": ("demo", "demo", "Run a pipeline on the bundled data, whose truth is known."),
     "run": ("run", "run", "Run a workflow on assets of the store."),
     "assets": ("assets", "assets", "Add, find and get assets."),
+    "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
     "runs": ("runs", "runs", "Look at earlier runs."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
     "doctor": ("setup", "doctor", "Show each tool, its version and where it came from."),

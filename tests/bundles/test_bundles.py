@@ -1,0 +1,292 @@
+"""Bundles: their descriptions, and how their files arrive, from a gateway on loopback."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from stargazer_cli import bundles
+from stargazer_cli.app import App
+from stargazer_cli.bundles.fetch import fetch
+from stargazer_cli.commands.bundles import bundles as command
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.settings import Settings
+from stargazer_cli.store import LocalStore, NewFile, cid_of
+
+CELLS = "bafybeibis4clv26nm2l6ljw5kp7gg4itqkd7sfce2nxpzkogckgvhc3key"
+READS = {
+    "ref.fa": b">chr1\n" + b"ACGT" * 200,
+    "S1_R1.fq": b"@r/1\nACGT\n+\nIIII\n" * 30_000,
+    "S1_R2.fq": b"@r/2\nTTGT\n+\nIIII\n" * 30_000,
+}
+
+
+class Gateway:
+    """Serves files by CID, and notes what it was asked for; a CID it lacks is 404."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.under_way = 0
+        self.most_at_once = 0
+        self.pause = 0.0
+        self._counter = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                cid = self.path.rpartition("/")[2].partition("?")[0]
+                with outer._counter:
+                    outer.asked.append(cid)
+                    outer.under_way += 1
+                    outer.most_at_once = max(outer.most_at_once, outer.under_way)
+                time.sleep(outer.pause)
+                content = outer.files.get(cid)
+                self.send_response(200 if content is not None else 404)
+                self.send_header("Content-Length", str(len(content or b"")))
+                self.end_headers()
+                self.wfile.write(content or b"")
+                with outer._counter:
+                    outer.under_way -= 1
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    server = Gateway()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
+    monkeypatch.setenv("STARGAZER_LOCAL", str(tmp_path / "my store"))
+    monkeypatch.setenv("PINATA_GATEWAY", gateway.url)
+    monkeypatch.delenv("PINATA_JWT", raising=False)
+    return LocalStore(Settings())
+
+
+@pytest.fixture
+def reads(tmp_path: Path, gateway: Gateway) -> bundles.Bundle:
+    """A bundle of a reference and two mates, whose files the gateway has."""
+    cids = {}
+    for name, content in READS.items():
+        (tmp_path / name).write_bytes(content)
+        cids[name] = cid_of(tmp_path / name)
+        gateway.files[cids[name]] = content
+    return described(
+        tmp_path,
+        [
+            {"name": "ref.fa", "cid": cids["ref.fa"], "keyvalues": {"asset": "reference", "build": "b"}},
+            mate("S1_R1.fq", cids, "r1", "S1_R2.fq"),
+            mate("S1_R2.fq", cids, "r2", "S1_R1.fq"),
+        ],
+    )
+
+
+def mate(name: str, cids: dict[str, str], kind: str, other: str) -> dict[str, object]:
+    keyvalues = {"asset": kind, "sample_id": "S1"}
+    return {"name": name, "cid": cids[name], "keyvalues": keyvalues, "links": {"mate_cid": other}}
+
+
+def described(folder: Path, files: list[dict[str, object]], **more: object) -> bundles.Bundle:
+    file = folder / "a_bundle.yml"
+    content = {"title": "A title", "source": "A source", "files": files, **more}
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return bundles.parse(file)
+
+
+def untouched(store: LocalStore) -> bool:
+    return store.find() == []
+
+
+@pytest.mark.parametrize("name", bundles.names())
+def test_every_bundle_of_the_package_is_sound(name: str) -> None:
+    bundle = bundles.load(name)
+    assert bundle.name == name
+    for file in bundle.files:
+        asset = bundle.asset(file)
+        assert (asset.name, asset.cid) == (file.name, file.cid)
+        assert asset.kind
+
+
+def test_the_bundles_are_the_published_ones() -> None:
+    assert bundles.names() == ("scrna_demo", "variant_calling_demo")
+    reference, r1, r2 = bundles.load("variant_calling_demo").files
+    assert reference.cid == "bafkreib6vj3os7l4lqqytaw5vju46iorcknttfiwfnlbizjcqn7xd5hrvy"
+    assert r1.cid == "bafybeia3lsmhibzqk3uo5phryz4wurlj26pn74klczwbmnxq3pf5q3iyy4"
+    assert r2.cid == "bafybeihd3nqlci7mlotdbbxrstxchesmafsytcsltaa2jdfgppeawh3cui"
+    cells = bundles.load("scrna_demo")
+    assert [(file.name, file.cid) for file in cells.files] == [
+        ("s1d1.h5ad", CELLS),
+        ("s1d3.h5ad", "bafybeiazqkd7qc2wydvuobcv6t5ubwdjyvwhhspxjppyo3e7x74ztwi7oa"),
+    ]
+    assert {file.keyvalues["stage"] for file in cells.files} == {"raw"}
+    assert {file.keyvalues["organism"] for file in cells.files} == {"human"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cid": "Qm" + "a" * 44}, "is a CIDv0"),
+        ({"cid": "nonsense"}, "is not a CID"),
+        ({"name": "../s1d1.h5ad"}, "not usable as a file name"),
+        ({"name": "a\nb"}, "not usable as a file name"),
+        ({"keyvalues": {"asset": "anndate"}}, "There is no asset kind 'anndate'. Did you mean 'anndata'?"),
+        ({"keyvalues": {"asset": "anndata", "sample": "s1"}}, "asset=anndata has no key 'sample'"),
+        ({"keyvalues": {"asset": "anndata", "n_obs": "many"}}, "n_obs of asset=anndata must be a whole"),
+        ({"links": {"source_cid": "s9.h5ad"}}, "source_cid points at 's9.h5ad', which is not in the bundle"),
+        ({"links": {"organism": "s1.h5ad"}}, "'organism' is not a link"),
+        ({"size": 3}, "files.0.size: Extra inputs"),
+    ],
+)
+def test_a_wrong_description_is_refused_with_what_is_wrong(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    sound = {"name": "s1.h5ad", "cid": CELLS, "keyvalues": {"asset": "anndata", "n_obs": 5}}
+    assert described(tmp_path, [sound]).files[0].keyvalues["n_obs"] == 5
+    with pytest.raises(StargazerError) as refused:
+        described(tmp_path, [sound | change])
+    assert said in refused.value.message
+    assert str(tmp_path / "a_bundle.yml") in refused.value.message
+
+
+def test_two_files_of_one_name_no_file_and_no_yaml_are_refused(tmp_path: Path) -> None:
+    sound: dict[str, object] = {"name": "s1.h5ad", "cid": CELLS, "keyvalues": {}}
+    with pytest.raises(StargazerError, match=r"two files are called 's1\.h5ad'"):
+        described(tmp_path, [sound, sound])
+    with pytest.raises(StargazerError, match="files: Tuple should have at least 1 item"):
+        described(tmp_path, [])
+    for content, said in (("title: [", "is not YAML"), ("- a list", "it holds no keys")):
+        (tmp_path / "bad.yml").write_text(content)
+        with pytest.raises(StargazerError, match=said):
+            bundles.parse(tmp_path / "bad.yml")
+
+
+@pytest.mark.parametrize("name", ["scrna_dem", "../scrna_demo", ""])
+def test_an_unknown_bundle_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        bundles.load(name)
+    assert refused.value.hint == "There are: scrna_demo, variant_calling_demo."
+
+
+def test_a_fetch_brings_every_file_and_links_the_mates(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    seen: dict[str, list[tuple[int, int | None]]] = {}
+    added = fetch(reads, store, lambda file: lambda *told: seen.setdefault(file.name, []).append(told))
+    assert [(each.asset.name, each.status) for each in added] == [(name, "added") for name in READS]
+    for each in added:
+        assert store.object(each.asset.cid).read_bytes() == READS[each.asset.name]
+        assert seen[each.asset.name][-1] == (len(READS[each.asset.name]),) * 2
+    (r1,), (r2,) = store.find(asset="r1", sample_id="S1"), store.find(asset="r2", sample_id="S1")
+    assert (r1.to_keyvalues()["mate_cid"], r2.to_keyvalues()["mate_cid"]) == (r2.cid, r1.cid)
+    assert [asset.name for asset in r1.companions(store)] == ["S1_R2.fq"]
+
+
+def test_what_is_here_is_not_downloaded_and_adds_no_second_record(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.fa").write_bytes(READS["ref.fa"])
+    store.add([NewFile(tmp_path / "mine.fa", reads.asset(reads.files[0]).model_copy(update={"cid": ""}))])
+    assert [each.status for each in fetch(reads, store)] == ["notneeded", "added", "added"]
+    assert sorted(gateway.asked) == sorted(file.cid for file in reads.files[1:])
+    gateway.files.clear()
+    assert [each.status for each in fetch(reads, store)] == ["notneeded"] * 3
+    assert len(store.find()) == 3
+
+
+def test_files_are_downloaded_side_by_side(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    gateway.pause = 0.3
+    fetch(reads, store)
+    assert gateway.most_at_once > 1
+
+
+def test_a_file_that_cannot_be_had_leaves_no_record_and_the_others_are_kept(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    missing = gateway.files.pop(reads.files[1].cid)
+    with pytest.raises(StargazerError, match="404"):
+        fetch(reads, store)
+    assert untouched(store)
+    gateway.files[reads.files[1].cid] = missing
+    gateway.asked.clear()
+    assert {each.status for each in fetch(reads, store)} == {"added"}
+    assert gateway.asked.count(reads.files[1].cid) == 1
+    assert reads.files[0].cid not in gateway.asked or reads.files[2].cid not in gateway.asked
+
+
+def test_wrong_bytes_are_refused_and_leave_no_record(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    gateway.files[reads.files[2].cid] = b"other bytes"
+    with pytest.raises(StargazerError, match=r"S1_R2\.fq"):
+        fetch(reads, store)
+    assert untouched(store)
+    assert store.object(reads.files[2].cid) is None
+
+
+@pytest.mark.parametrize("gateway_url", ["http://127.0.0.1:9", ""])
+def test_offline_is_one_clear_error_and_no_phantom_record(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, gateway_url: str
+) -> None:
+    monkeypatch.setenv("PINATA_GATEWAY", gateway_url)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    offline = LocalStore(Settings())
+    with pytest.raises(StargazerError) as failed:
+        fetch(bundles.load("variant_calling_demo"), offline)
+    assert "TP53" in failed.value.message
+    assert failed.value.hint
+    assert untouched(offline)
+
+
+@pytest.mark.real_data
+def test_the_real_reads_arrive_under_the_cids_of_the_bundle(
+    store: LocalStore, gateway: Gateway, real_data: Path
+) -> None:
+    bundle = bundles.load("variant_calling_demo")
+    for file in bundle.files:
+        gateway.files[file.cid] = (real_data / "germline_tp53" / file.name).read_bytes()
+    assert [each.status for each in fetch(bundle, store)] == ["added"] * 3
+    (reference,) = store.find(asset="reference", build="GRCh38")
+    assert reference.name == "GRCh38_TP53.fa"
+
+
+@pytest.fixture
+def run(store: LocalStore) -> Callable[..., object]:
+    def invoke(*arguments: str) -> object:
+        return CliRunner().invoke(command, arguments, obj=App(), catch_exceptions=False)
+
+    return invoke
+
+
+def test_list_and_show_tell_what_there_is_and_what_is_here(run: Callable[..., object]) -> None:
+    listed = run("list")
+    assert "scrna_demo            0 of 2 files here  Human bone marrow" in listed.stdout
+    document = json.loads(run("list", "--json").stdout)
+    assert [each["name"] for each in document] == ["scrna_demo", "variant_calling_demo"]
+    assert document[0]["files"][0] == {
+        "name": "s1d1.h5ad",
+        "cid": CELLS,
+        "keyvalues": {"asset": "anndata", "sample_id": "s1d1", "stage": "raw", "organism": "human"},
+        "here": False,
+    }
+    assert json.loads(run("show", "scrna_demo", "--json").stdout) == document[0]
+    shown = run("show", "variant_calling_demo").stdout
+    assert "NA12829_TP53_R1.fq.gz  not here" in shown
+    assert "mate_cid=bafybeihd3nqlci7mlotdbbxrstxchesmafsytcsltaa2jdfgppeawh3cui" in shown
