@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tinydb.table import Table
 
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.remote.gateway import Progress
+    from stargazer_cli.store.remote.download import Progress
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
 _LONGEST_NAME = 200
@@ -130,12 +130,12 @@ class LocalStore:
         """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
         if here := self.object(cid):
             return here
-        from stargazer_cli.store.remote.gateway import download
+        from stargazer_cli.store import remote
 
         check_cid(cid)
         with self._told(), self._workspace() as workspace:
             waiting = workspace / "0"
-            download(self.settings.pinata_gateway, cid, waiting, name=name, progress=progress)
+            remote.fetch(self.settings, cid, waiting, name=name, progress=progress)
             with self.metadata.locked():
                 self._place([_Entered(cid, waiting)], [])
         return self._objects / cid
@@ -174,12 +174,11 @@ class LocalStore:
         try:
             here = self.object(cid)
             if here is None:
-                from stargazer_cli.store.remote.gateway import download
+                from stargazer_cli.store import remote
 
                 names = [asset.name for asset in self.by_cid(check_cid(cid))]
                 name = names[0] if names else ""
-                gateway = self.settings.pinata_gateway
-                download(gateway, cid, partial, name=name, progress=progress, read_only=False)
+                remote.fetch(self.settings, cid, partial, name=name, progress=progress, read_only=False)
             else:
                 with Source(here) as source:
                     found = source.copy_to(partial, read_only=False)

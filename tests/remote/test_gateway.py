@@ -11,7 +11,7 @@ from stargazer_cli.assets import Reference
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile, cid_of
-from stargazer_cli.store.remote import gateway
+from stargazer_cli.store.remote import http
 
 CONTENT = bytes(range(256)) * 3000
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -85,7 +85,7 @@ def remote() -> Iterator[Gateway]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits between attempts, noted and not waited for."""
     noted: list[float] = []
-    monkeypatch.setattr(gateway.time, "sleep", noted.append)
+    monkeypatch.setattr(http.time, "sleep", noted.append)
     return noted
 
 
@@ -130,7 +130,10 @@ def test_the_token_is_never_sent(store: LocalStore, remote: Gateway, cid: str) -
 
 def test_wrong_bytes_are_refused_and_removed(store: LocalStore, remote: Gateway, cid: str) -> None:
     remote.answers = [send(CONTENT[:-1] + b"x")]
-    with pytest.raises(StargazerError, match=f"ref.fa .{cid}. whose CID is bafy.*they were removed"):
+    with pytest.raises(
+        StargazerError,
+        match=f"did not deliver ref.fa .{cid}.: it sent bytes whose CID is bafy.*they were removed",
+    ):
         store.pull(cid, "ref.fa")
     assert nothing_stayed(store)
     assert len(remote.requests) == 1
@@ -151,7 +154,7 @@ def test_a_transfer_cut_off_is_tried_again(
 ) -> None:
     remote.answers = [send(CONTENT[:5000], said=len(CONTENT)), hang_up, status(500), send()]
     assert store.pull(cid, "ref.fa").read_bytes() == CONTENT
-    assert waits == list(gateway.BACKOFF)
+    assert waits == pytest.approx([0.5, 2.0, 8.0], rel=0.25)
 
 
 def test_a_transfer_cut_off_each_time_is_told(store: LocalStore, remote: Gateway, cid: str) -> None:
@@ -171,12 +174,19 @@ def test_a_cut_that_the_protocol_does_not_show_is_found_by_the_cid(
     assert nothing_stayed(store)
 
 
-def test_too_many_requests_waits_as_long_as_is_asked_but_not_for_ever(
+def test_too_many_requests_waits_as_long_as_is_asked(
     store: LocalStore, remote: Gateway, cid: str, waits: list[float]
 ) -> None:
-    remote.answers = [status(429, Retry_After="7"), status(503, Retry_After="86400"), send()]
+    remote.answers = [status(429, Retry_After="7"), status(503, Retry_After="60"), send()]
     store.pull(cid, "ref.fa")
-    assert waits == [7.0, 30.0]
+    assert waits == [7.0, 60.0]
+
+
+def test_nobody_waits_for_a_day(store: LocalStore, remote: Gateway, cid: str, waits: list[float]) -> None:
+    remote.answers = [status(503, Retry_After="86400")]
+    with pytest.raises(StargazerError, match="asks to come back in 86,400 seconds"):
+        store.pull(cid, "ref.fa")
+    assert waits == []
 
 
 def test_not_found_is_told_at_once(store: LocalStore, remote: Gateway, cid: str) -> None:
@@ -192,7 +202,7 @@ def test_a_gateway_that_stops_answering_is_given_up(
 ) -> None:
     done = threading.Event()
     remote.answers = [lambda handler: done.wait(10) and None]
-    monkeypatch.setattr(gateway, "_TIMEOUT", 0.1)
+    monkeypatch.setattr(http, "TIMEOUT", 0.1)
     with pytest.raises(StargazerError, match="it stopped answering; tried 4 times"):
         store.pull(cid, "ref.fa")
     done.set()
@@ -205,7 +215,7 @@ def test_a_gateway_that_is_not_there_is_told(
     monkeypatch.setattr(store.settings, "pinata_gateway", "http://127.0.0.1:9")
     with pytest.raises(StargazerError, match="did not deliver"):
         store.pull(cid, "ref.fa")
-    assert waits == list(gateway.BACKOFF)
+    assert waits == pytest.approx([0.5, 2.0, 8.0], rel=0.25)
 
 
 @pytest.mark.parametrize("address", ["ftp://example.org", "nonsense", "http://a:port"])
