@@ -1,6 +1,9 @@
 """What a command prints: results on stdout, everything else on stderr."""
 
 import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,6 +14,52 @@ def emit_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
 
 
+def emit_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print CSV (RFC 4180, with the line ends of this system) on stdout."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    click.echo(text.getvalue(), nl=False)
+
+
 def note(text: str) -> None:
     """Print one line for the person who watches, on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns on stdout."""
+    shown = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(header))]
+    for row in shown:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def printable(text: str) -> str:
+    """Return text with what would disturb the terminal escaped: names are those of users."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Give a function to call with the bytes so far and their total, which moves a bar on stderr.
+
+    None where nobody watches: a bar in a log is noise.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(printable(what), total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

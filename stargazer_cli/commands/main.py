@@ -1,6 +1,5 @@
 """The `stargazer` command: its groups, and how an error reaches the user."""
 
-import importlib
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 
 from stargazer_cli import __version__
 from stargazer_cli.app import App
+from stargazer_cli.commands.lazy import LazyGroup
 from stargazer_cli.errors import StargazerError
 
 # name -> (module, attribute, one line of help). Modules are imported when their command is called,
@@ -24,27 +24,12 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute, _ = _COMMANDS[cmd_name]
-        command: click.Command = getattr(
-            importlib.import_module(f"stargazer_cli.commands.{module}"), attribute
-        )
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package=__package__,
+    lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="stargazer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context

@@ -90,12 +90,15 @@ def test_mates_added_together_know_each_other(run: Shell, store: LocalStore, tmp
     result = run("assets", "add", r2, r1, "-k", "sample_id=NA1", "--json")
     assert result.code == 0
     second, first = result.json
+    assert first.pop("id")
+    assert first.pop("created_at")
     assert first == {
         "cid": cid_of(r1),
         "name": "NA1_R1.fq.gz",
         "keyvalues": {"asset": "r1", "sample_id": "NA1", "mate_cid": cid_of(r2)},
         "derived_from": [],
         "run_ids": [],
+        "owner": "",
         "path": str(store.object(cid_of(r1))),
         "status": "added",
     }
@@ -367,11 +370,14 @@ class TestQuery:
     def test_json_has_the_path(self, run: Shell, store: LocalStore) -> None:
         [asset] = run("assets", "query", "build=GRCh38", "--json").json
         assert asset == {
+            "id": store.find()[2].id,
             "cid": asset["cid"],
             "name": "r.fa",
             "keyvalues": {"asset": "reference", "build": "GRCh38"},
             "derived_from": [],
             "run_ids": [],
+            "created_at": store.find()[2].created_at,
+            "owner": "",
             "path": str(store.object(asset["cid"])),
         }
 

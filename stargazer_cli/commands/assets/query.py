@@ -1,0 +1,95 @@
+"""`stargazer assets query`."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.assets.common import COLUMNS, document, parse_pairs, row
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.errors import UsageError
+from stargazer_cli.output import emit_csv, emit_json, note, table
+
+if TYPE_CHECKING:
+    from stargazer_cli.assets import Asset
+    from stargazer_cli.store import LocalStore
+
+# The base fields of a record that lead and end a line of CSV; its keys stand between them.
+_FIRST = ("cid", "name")
+_LAST = ("derived_from", "run_ids", "created_at", "owner", "id", "path")
+
+
+@click.command(
+    epilog=examples(
+        "stargazer assets query asset=r1 sample_id=NA1 sample_id=NA2",
+        "stargazer assets query asset=alignment duplicates_marked=true",
+        "stargazer assets query asset=variants --csv > variants.csv",
+    )
+)
+@click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the assets.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a column for each key.")
+@click.pass_obj
+def query(app: App, pairs: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
+    """Find assets; a key that is given twice matches either value."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv are given both.", "Give one of them.")
+    filters: dict[str, list[str]] = {}
+    for key, value in parse_pairs(pairs):
+        filters.setdefault(key, []).append(value)
+    check_keys(app.store, filters)
+    found = app.store.find(**filters)
+    if as_json:
+        emit_json([document(asset) for asset in found])
+    elif as_csv:
+        emit_csv(*_csv(found))
+    elif found:
+        table(COLUMNS, [row(asset) for asset in found])
+    else:
+        note("No asset matches." if filters else f"The store {app.store.root} holds no assets yet.")
+
+
+def check_keys(store: "LocalStore", filters: Mapping[str, list[str]]) -> None:
+    """Refuse a key or kind that nothing has: it is a slip, and would silently find nothing."""
+    from stargazer_cli.assets import BASE_FIELDS, KINDS, did_you_mean, kind_class
+
+    wanted = filters.get("asset", list(KINDS))
+    known = {"asset"} | (BASE_FIELDS - {"path"})
+    known |= {key for kind in wanted if kind in KINDS for key in KINDS[kind].fields()}
+    if known >= filters.keys() and all(kind in KINDS for kind in wanted):
+        return
+    # Bare assets have keys, and kinds, of their own.
+    bare = [asset.to_keyvalues() for asset in store.find() if not asset.kind]
+    known |= {key for keyvalues in bare for key in keyvalues}
+    for kind in wanted:
+        if kind not in KINDS and all(keyvalues.get("asset") != kind for keyvalues in bare):
+            kind_class(kind)
+    for key in filters:
+        if key not in known:
+            of = f"asset={' or '.join(wanted)}" if "asset" in filters else "any asset"
+            raise UsageError(
+                f"{key!r} is not a key of {of}.{did_you_mean(key, known)}",
+                f"The keys are: {', '.join(sorted(known))}.",
+            )
+
+
+def _csv(found: Iterable["Asset"]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the lines: a column for every key of one of the assets, `asset` first."""
+    documents = [document(asset) for asset in found]
+    keys = {key for each in documents for key in each["keyvalues"]}
+    ordered = sorted(keys, key=lambda key: (key != "asset", key))
+    lines = [
+        [
+            *(each[key] for key in _FIRST),
+            *(each["keyvalues"].get(key, "") for key in ordered),
+            *(_cell(each[key]) for key in _LAST),
+        ]
+        for each in documents
+    ]
+    return [*_FIRST, *ordered, *_LAST], lines
+
+
+def _cell(value: str | list[str] | None) -> str:
+    # No CID, run id or recipe has a space in it.
+    return " ".join(value) if isinstance(value, list) else value or ""
