@@ -4,12 +4,16 @@ import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.cid import CHUNK, CidHasher
+from stargazer_cli.store.cid import hash_stream
 
-_BUFFER = 4 * CHUNK
+# Called with the bytes so far and, where it is known, how many there will be.
+Progress = Callable[[int, int | None], None]
+# Called with the bytes that were dealt with since the last call, from whatever thread did it.
+Count = Callable[[int], None]
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of the two changes
 READ_ONLY = 0o444
 
@@ -62,30 +66,29 @@ class Source:
         """Close it."""
         os.close(self._handle)
 
-    def cid(self) -> str:
+    def cid(self, *, threads: int = 1, count: Count | None = None) -> str:
         """Return the CID of the file as it stands."""
-        hasher = _hash(self._handle, self.path)
+        cid = self._hash(self._handle, threads, _counting(count))
         self._check_unchanged()
-        return hasher.cid()
+        return cid
 
-    def copy_to(self, target: Path, *, read_only: bool = True) -> str:
+    def copy_to(
+        self, target: Path, *, read_only: bool = True, threads: int = 1, count: Count | None = None
+    ) -> str:
         """Copy the file to the new path `target`, and return the CID of the bytes that are there."""
         handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            try:
-                fcntl.ioctl(handle, _FICLONE, self._handle)
-                hasher = _hash(handle, target)
-            except OSError:
-                # No shared blocks on this file system, or not between these two.
-                os.ftruncate(handle, 0)
-                hasher = _copy(self._handle, handle, self.path)
+            if share_blocks(self._handle, handle):
+                cid = self._hash(handle, threads, _counting(count))
+            else:
+                cid = self._hash(self._handle, threads, _writing(handle, count))
             self._check_unchanged()
             if read_only:
                 os.fchmod(handle, READ_ONLY)
             os.fsync(handle)
         finally:
             os.close(handle)
-        return hasher.cid()
+        return cid
 
     def link_to(self, target: Path) -> bool:
         """Give the file the second name `target`, read-only; False where that cannot be done."""
@@ -101,6 +104,19 @@ class Source:
         os.fsync(self._handle)
         return True
 
+    def _hash(self, handle: int, threads: int, sink: Callable[[memoryview], None] | None) -> str:
+        """Hash this file, or one that shares its blocks."""
+        os.lseek(handle, 0, os.SEEK_SET)
+
+        def read(buffer: memoryview) -> int:
+            # A fault of the source must not be told as one of the store.
+            try:
+                return os.readv(handle, [buffer])
+            except OSError as error:
+                raise StargazerError(f"The file {self.path} cannot be read: {error.strerror}.") from None
+
+        return hash_stream(read, self.size, threads=threads, sink=sink).cid()
+
     def _check_unchanged(self) -> None:
         now = os.fstat(self._handle)
         if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
@@ -110,34 +126,30 @@ class Source:
             )
 
 
-def _hash(handle: int, path: Path) -> CidHasher:
-    hasher = CidHasher()
-    buffer = memoryview(bytearray(_BUFFER))
-    os.lseek(handle, 0, os.SEEK_SET)
-    while count := _read(handle, buffer, path):
-        hasher.update(buffer[:count])
-    return hasher
-
-
-def _copy(source: int, target: int, path: Path) -> CidHasher:
-    hasher = CidHasher()
-    buffer = memoryview(bytearray(_BUFFER))
-    os.lseek(source, 0, os.SEEK_SET)
-    os.lseek(target, 0, os.SEEK_SET)
-    while count := _read(source, buffer, path):
-        hasher.update(buffer[:count])
-        rest = buffer[:count]
-        while rest:
-            rest = rest[os.write(target, rest) :]
-    return hasher
-
-
-def _read(handle: int, buffer: memoryview, path: Path) -> int:
-    # A fault of the source must not be told as one of the store.
+def share_blocks(source: int, target: int) -> bool:
+    """Make an empty file share the blocks of another; False where the file system has no such thing."""
     try:
-        return os.readv(handle, [buffer])
-    except OSError as error:
-        raise StargazerError(f"The file {path} cannot be read: {error.strerror}.") from None
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        # Not this file system, or not between these two.
+        os.ftruncate(target, 0)
+        return False
+    return True
+
+
+def _counting(count: Count | None) -> Callable[[memoryview], None] | None:
+    return (lambda piece: count(len(piece))) if count else None
+
+
+def _writing(handle: int, count: Count | None) -> Callable[[memoryview], None]:
+    def write(piece: memoryview) -> None:
+        rest = piece
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        if count:
+            count(len(piece))
+
+    return write
 
 
 def remove_tree(folder: Path) -> None:
