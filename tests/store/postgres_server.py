@@ -135,6 +135,7 @@ class Server:
     def _run(self, program: str, *arguments: str | Path) -> None:
         done = subprocess.run(
             [self._programs / program, *arguments],
+            check=False,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -180,7 +181,7 @@ def _main() -> int:
         sys.exit("There is no PostgreSQL server on this machine: install the package postgresql.")
     with serve(found) as server:
         url = server.url(server.database())
-        return subprocess.run(sys.argv[1:], env=os.environ | {"STARGAZER_DB": url}).returncode
+        return subprocess.run(sys.argv[1:], check=False, env=os.environ | {"STARGAZER_DB": url}).returncode
 
 
 if __name__ == "__main__":
