@@ -1,10 +1,14 @@
 """Every setting of Stargazer, read once from the environment and two optional TOML files.
 
 Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > default.
+
+`./stargazer.toml` may have come with a folder from someone else, so it has no say in who sees the user's
+files and token: where uploads go, under whose account, and whether the world may read them.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
@@ -13,6 +17,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from stargazer_cli.errors import UsageError
 
 
 def _not_empty(value: Any) -> Any:
@@ -35,8 +41,53 @@ def _absolute(path: Path) -> Path:
     return absolute
 
 
+def _token_may_go_there(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        sound = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ValueError("it is not a web address such as https://api.pinata.cloud/v3")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it holds a user name; the token is given by PINATA_JWT")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError(
+            "the token would travel in the clear: only https may be used, or http on this machine"
+        )
+    return address.rstrip("/")
+
+
 # A relative folder is taken from where the command was started, once: tasks run elsewhere.
 Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
+# Where the token is sent.
+Account = Annotated[str, AfterValidator(_token_may_go_there)]
+
+
+class _File(TomlConfigSettingsSource):
+    """A TOML file of settings; one that is not sound, or sets what it may not, is told by its name."""
+
+    refused: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+        try:
+            super().__init__(settings_cls, path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"The settings file {path.absolute()} cannot be read: {reason}.") from None
+        for name in self.toml_data:
+            if name.lower() in self.refused:
+                raise UsageError(
+                    f"{path.absolute()} sets {name}, which a folder's own file may not: it decides who sees"
+                    " your files.",
+                    "Set it in the environment or in ~/.config/stargazer/config.toml.",
+                )
+
+
+class _ProjectFile(_File):
+    """`./stargazer.toml`, which may be someone else's."""
+
+    refused: ClassVar[tuple[str, ...]] = ("pinata_jwt", "pinata_api", "pinata_uploads", "pinata_visibility")
 
 
 class Settings(BaseSettings):
@@ -46,7 +97,6 @@ class Settings(BaseSettings):
         env_ignore_empty=False,
         extra="ignore",
         populate_by_name=True,
-        toml_file=[Path("~/.config/stargazer/config.toml").expanduser(), Path("stargazer.toml")],
     )
 
     local: Folder = Field(
@@ -78,6 +128,18 @@ class Settings(BaseSettings):
     pinata_visibility: Literal["private", "public"] = Field(
         default="private", alias="PINATA_VISIBILITY", description="Network that uploads go to."
     )
+    pinata_api: Account = Field(
+        default="https://api.pinata.cloud/v3",
+        validate_default=True,
+        alias="PINATA_API",
+        description="Pinata's API, to which the token is sent.",
+    )
+    pinata_uploads: Account = Field(
+        default="https://uploads.pinata.cloud/v3",
+        validate_default=True,
+        alias="PINATA_UPLOADS",
+        description="Where uploads to Pinata are sent, with the token.",
+    )
     pinata_gateway: str = Field(
         default="https://dweb.link",
         alias="PINATA_GATEWAY",
@@ -94,4 +156,6 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables first, then the two TOML files."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        project = _ProjectFile(settings_cls, Path("stargazer.toml"))
+        own = _File(settings_cls, Path("~/.config/stargazer/config.toml").expanduser())
+        return init_settings, env_settings, project, own

@@ -7,6 +7,7 @@ import pytest
 
 from stargazer_cli.app import App
 from stargazer_cli.errors import UsageError
+from stargazer_cli.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,54 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STARGAZER_LOCAL", name)
     assert App().settings.local == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name", ["PINATA_JWT", "PINATA_API", "PINATA_UPLOADS", "pinata_visibility", "Pinata_Api"]
+)
+def test_a_folder_that_came_from_someone_does_not_decide_who_sees_the_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stargazer.toml").write_text(f'{name} = "public"\n')
+    with pytest.raises(UsageError, match=f"stargazer.toml sets {name}, which a folder's own file may not"):
+        Settings()
+
+
+def test_the_users_own_file_decides_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PINATA_API", raising=False)
+    (tmp_path / ".config/stargazer").mkdir(parents=True)
+    (tmp_path / ".config/stargazer/config.toml").write_text('PINATA_API = "https://pinata.lab.example/v3/"\n')
+    assert Settings().pinata_api == "https://pinata.lab.example/v3"
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("http://api.example", "in the clear"),
+        ("http://127.0.0.1.example", "in the clear"),
+        ("ftp://api.example", "not a web address"),
+        ("https://", "not a web address"),
+        ("https://[", "not a web address"),
+        ("https://api.example/v3?x=", "not a web address"),
+        ("https://me:password@api.example", "holds a user name"),
+    ],
+)
+def test_the_token_goes_nowhere_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, address: str, problem: str
+) -> None:
+    monkeypatch.setenv("PINATA_UPLOADS", address)
+    with pytest.raises(UsageError, match=f"PINATA_UPLOADS is not usable: .*{problem}") as refused:
+        _ = App().settings
+    assert "password" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"x = [", b'x = "\xff"'])
+def test_a_settings_file_that_is_not_sound_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stargazer.toml").write_bytes(content)
+    with pytest.raises(UsageError, match=r"stargazer.toml cannot be read: "):
+        Settings()
