@@ -42,7 +42,10 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 class Source:
-    """A file of someone else's, open for reading, that must not change while it is read."""
+    """A file of someone else's, open for reading, that must not change while it is read.
+
+    A symbolic link is followed: the file is what it leads to. `stat` is how the file was when it was opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,12 +54,12 @@ class Source:
             self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise UsageError(f"The file {path} cannot be read: {error.strerror}.") from None
-        self._before = os.fstat(self._handle)
-        if not stat.S_ISREG(self._before.st_mode):
+        self.stat = os.fstat(self._handle)
+        if not stat.S_ISREG(self.stat.st_mode):
             os.close(self._handle)
-            kind = "a folder" if stat.S_ISDIR(self._before.st_mode) else "not a regular file"
+            kind = "a folder" if stat.S_ISDIR(self.stat.st_mode) else "not a regular file"
             raise UsageError(f"{path} is {kind}.", "Give the path of a file.")
-        self.size = self._before.st_size
+        self.size = self.stat.st_size
 
     def __enter__(self) -> "Source":
         """Give the open file."""
@@ -97,11 +100,12 @@ class Source:
         except OSError:
             return False
         linked = target.stat()
-        if (linked.st_dev, linked.st_ino) != (self._before.st_dev, self._before.st_ino):
+        if (linked.st_dev, linked.st_ino) != (self.stat.st_dev, self.stat.st_ino):
             target.unlink()
             return False
         target.chmod(READ_ONLY)
         os.fsync(self._handle)
+        self._check_unchanged()
         return True
 
     def _hash(self, handle: int, threads: int, sink: Callable[[memoryview], None] | None) -> str:
@@ -119,7 +123,7 @@ class Source:
 
     def _check_unchanged(self) -> None:
         now = os.fstat(self._handle)
-        if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
+        if (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns):
             raise StargazerError(
                 f"The file {self.path} changed while it was read.",
                 "Add it when nothing writes to it any more.",

@@ -1,33 +1,34 @@
-"""The store on this machine: records in one metadata file, bytes once each under their CID."""
+"""The store on this machine: records of what files are, and their bytes once each under their CID."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stargazer_cli.assets.asset import Asset
+from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.cid import check_cid
-from stargazer_cli.store.files import Source, remove_tree, sync_folder
+from stargazer_cli.store.cid import check_cid, share_threads
+from stargazer_cli.store.files import Count, Progress, Source, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
+from stargazer_cli.store.objects import LARGE, Entered, Objects, VanishedError, faults_told, unique
 
 if TYPE_CHECKING:
     from tinydb.table import Table
 
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.remote.download import Progress
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
 _LONGEST_NAME = 200
-_THREADS = 4
+THREADS = max(2, min(8, os.cpu_count() or 1))
+_ATTEMPTS = 3
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,19 @@ class Added:
 
 
 @dataclass(frozen=True)
-class _Entered:
-    """The bytes of a new file: their CID, and where they wait when the store has them not yet."""
+class Link:
+    """A record that points at a CID, and the field by which it does."""
 
-    cid: str
-    waiting: Path | None
+    asset: Asset
+    field: str
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The record that is no more, and whether its bytes went with it."""
+
+    asset: Asset
+    object_removed: bool
 
 
 class LocalStore:
@@ -69,10 +78,9 @@ class LocalStore:
         self.settings = settings
         self.root = settings.local
         self.metadata = open_metadata(settings)
-        self._objects = self.root / "objects"
-        self._incoming = self.root / "incoming"
+        self.objects = Objects(self.root)
 
-    def add(self, files: Sequence[NewFile]) -> list[Added]:
+    def add(self, files: Sequence[NewFile], *, progress: Progress | None = None) -> list[Added]:
         """Store all of the files, or none: bytes once by CID, one record for each meaning of them.
 
         A record is the same when CID and keyvalues are the same: it gains the run ids, and a recipe or
@@ -80,24 +88,30 @@ class LocalStore:
         """
         if not files:
             return []
-        from concurrent.futures import ThreadPoolExecutor
+        for _ in range(_ATTEMPTS):
+            # Another process may delete an object between our look at it and our record of it.
+            with contextlib.suppress(VanishedError):
+                return self._add(files, progress)
+        raise StargazerError(
+            "Files of this call were deleted from the store while they were added.",
+            "Add them again when nobody deletes them.",
+        )
 
-        with self._told(), self._workspace() as workspace:
-            sizes = {entry.stat().st_size for entry in os.scandir(self._objects)}
-            with ThreadPoolExecutor(_THREADS) as pool:
-                waiting = [workspace / str(number) for number in range(len(files))]
-                entered = list(pool.map(lambda file, path: self._enter(file, path, sizes), files, waiting))
+    def _add(self, files: Sequence[NewFile], progress: Progress | None) -> list[Added]:
+        with self._told(), self.objects.workspace() as workspace:
+            entered = self._enter(files, workspace, progress)
             fresh = self._describe(files, entered)
-            placed: list[Path] = []
+            placed: list[str] = []
             try:
                 with self.metadata.transaction() as table:
-                    self._place(entered, placed)
+                    self.objects.place(entered, placed)
                     added = _record(table, fresh)
             except BaseException:
-                self._take_back(placed)
+                with contextlib.suppress(Exception):
+                    self._remove_unnamed(placed)
                 raise
         # What was missing and came back counts as added, even where its record was here.
-        restored = {path.name for path in placed} - {record["cid"] for record, new in added if new}
+        restored = set(placed) - {record["cid"] for record, new in added if new}
         result = []
         for record, new in added:
             result.append(
@@ -121,38 +135,37 @@ class LocalStore:
 
     def object(self, cid: str) -> Path | None:
         """Return the file of a CID, or None when it is not here."""
-        if not cid.isalnum():
-            return None
-        path = self._objects / cid
-        return path if path.is_file() else None
+        return self.objects.path(cid)
 
-    def pull(self, cid: str, name: str = "", progress: "Progress | None" = None) -> Path:
+    def pull(self, cid: str, name: str = "", progress: Progress | None = None) -> Path:
         """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
-        if here := self.object(cid):
-            return here
-        from stargazer_cli.store import remote
+        if self.object(cid):
+            return self.objects.require(cid, name)
+        from stargazer_cli.store.remote import fetch
 
         check_cid(cid)
-        with self._told(), self._workspace() as workspace:
+        with self._told(), self.objects.workspace() as workspace:
             waiting = workspace / "0"
-            remote.fetch(self.settings, cid, waiting, name=name, progress=progress)
+            content = fetch(self.settings, cid, waiting, name=name, progress=progress)
             with self.metadata.locked():
-                self._place([_Entered(cid, waiting)], [])
-        return self._objects / cid
+                self.objects.place([self.objects.arrived(cid, content, waiting)], [])
+        return self.objects.folder / cid
 
     def stage(self, cid: str, name: str) -> Path:
-        """Return a path that ends in `name` and is the same each time: what a pipeline is given."""
-        target = self.object(cid)
-        if target is None:
-            raise self._absent(cid, name)
-        path = self.staged_path(cid, name)
-        # Relative, so that the store may be moved.
-        link = f"../../objects/{cid}"
+        """Return a path that ends in `name` and is the same each time: what a pipeline is given.
+
+        An object that was written to since it was stored is not given out: its size and time say so
+        without reading it.
+        """
         with self._told():
+            self.objects.require(cid, name)
+            path = self.staged_path(cid, name)
+            # Relative, so that the store may be moved.
+            link = f"../../objects/{cid}"
             if path.is_symlink() and path.readlink() == Path(link):
                 return path
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.parent / f".{_unique()}.part"
+            partial = path.parent / f".{unique()}.part"
             partial.symlink_to(link)
             partial.replace(path)
         return path
@@ -161,32 +174,28 @@ class LocalStore:
         """Return the path that `stage` gives a file, whether it is there yet or not."""
         return self.root / "stage" / cid / _safe_name(name)
 
-    def get(
-        self, cid: str, dest: Path, *, overwrite: bool = False, progress: "Progress | None" = None
-    ) -> Path:
+    def get(self, cid: str, dest: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
         """Copy the file of a CID to `dest`, verified, in one step; the copy is the user's to edit."""
         dest = Path(dest)
         if not overwrite and os.path.lexists(dest):
             raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
         if dest.is_dir():
             raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
-        partial = dest.with_name(f".{_unique()}.part")
+        partial = dest.with_name(f".{unique()}.part")
         try:
             here = self.object(cid)
             if here is None:
-                from stargazer_cli.store import remote
+                from stargazer_cli.store.remote import fetch
 
                 names = [asset.name for asset in self.by_cid(check_cid(cid))]
                 name = names[0] if names else ""
-                remote.fetch(self.settings, cid, partial, name=name, progress=progress, read_only=False)
+                fetch(self.settings, cid, partial, name=name, progress=progress, read_only=False)
             else:
                 with Source(here) as source:
-                    found = source.copy_to(partial, read_only=False)
-                if found != cid:
-                    raise StargazerError(
-                        f"The stored file {here} is damaged: its content is {found}.",
-                        "Remove it and add the file again, or get it from a remote.",
-                    )
+                    count = _counter(source.size, progress)
+                    found = source.copy_to(partial, read_only=False, threads=THREADS, count=count)
+                if found != self.objects.content_cid(cid):
+                    raise self.objects.damage(here)
             partial.replace(dest)
             sync_folder(dest.parent)
         except OSError as error:
@@ -196,41 +205,86 @@ class LocalStore:
                 partial.unlink(missing_ok=True)
         return dest
 
-    def _enter(self, file: NewFile, waiting: Path, sizes: set[int]) -> _Entered:
-        """Bring the bytes of a file into the workspace, unless the store has them."""
-        with Source(file.path) as source:
-            if file.made_here or source.size in sizes:
-                cid = source.cid()
-                if self.object(cid):
-                    return _Entered(cid, None)
-                if file.made_here and source.link_to(waiting):
-                    return _Entered(cid, waiting)
-            # Hashed from the bytes that were copied: they are what the name stands for.
-            return _Entered(source.copy_to(waiting), waiting)
+    def update(self, target: str, changes: Mapping[str, Any]) -> Asset:
+        """Change keyvalues of the record that `target`, a CID or a record's id, names; None removes a key.
 
-    def _place(self, entered: list[_Entered], placed: list[Path]) -> None:
-        """Give new bytes their name; the caller holds the lock. `placed` tells what was new."""
-        for entry in entered:
-            target = self._objects / entry.cid
-            if target.exists():
-                continue
-            if entry.waiting is None:
-                raise StargazerError(f"The object {entry.cid} was removed meanwhile.", "Add the files again.")
-            placed.append(target)
-            entry.waiting.rename(target)
-        if placed:
-            sync_folder(self._objects)
+        Values may be typed or as text, and are checked as those of a new asset are. Where another record of
+        the CID says the same afterwards, the two become one, which keeps the older id and loses nothing.
+        """
+        with self._told(), self.metadata.transaction() as table:
+            record = _one(table, target)
+            keyvalues = changed_keyvalues(record["keyvalues"], changes)
+            if keyvalues == record["keyvalues"]:
+                return self._typed(record)
+            record["keyvalues"] = keyvalues
+            others = table.search(Match({"cid": record["cid"]}))
+            twin = next((dict(o) for o in others if o["keyvalues"] == keyvalues), None)
+            if twin is None:
+                kept = record
+            else:
+                kept, gone = sorted((record, twin), key=lambda each: each["created_at"])
+                kept |= _united(kept, gone)
+                table.remove(Match({"id": gone["id"]}))
+            table.update(kept, Match({"id": kept["id"]}))
+        return self._typed(kept)
 
-    def _take_back(self, placed: list[Path]) -> None:
-        """Remove new objects after a failure, unless a record names them: then the change was written."""
-        with contextlib.suppress(Exception), self.metadata.locked():
-            names = Match({"cid": [path.name for path in placed]})
-            kept = {record["cid"] for record in self.metadata.read().search(names)}
-            for path in placed:
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+    def delete(self, target: str, *, force: bool = False) -> Deleted:
+        """Remove the record that `target`, a CID or a record's id, names; bytes go with their last record.
 
-    def _describe(self, files: Sequence[NewFile], entered: list[_Entered]) -> list[dict[str, Any]]:
+        Refused while other assets link to bytes that would go, unless `force` says so.
+        """
+        with self._told():
+            with self.metadata.transaction() as table:
+                record = _one(table, target)
+                cid = record["cid"]
+                if len(table.search(Match({"cid": cid}))) == 1 and not force:
+                    _refuse_linked(record, [each for each in _links(table, cid) if each[0]["cid"] != cid])
+                table.remove(Match({"id": record["id"]}))
+            asset = self._typed(record)
+            return Deleted(asset, bool(self._remove_unnamed([cid])))
+
+    def links_to(self, cid: str) -> list[Link]:
+        """Return every record that points at a CID, by a `*_cid` key or as something it was made from."""
+        with self._told():
+            return [
+                Link(self._typed(record), field)
+                for record, fields in _links(self.metadata.read(), cid)
+                for field in fields
+            ]
+
+    def _enter(self, files: Sequence[NewFile], workspace: Path, progress: Progress | None) -> list[Entered]:
+        """Bring the bytes of all files into the workspace, unless the store has them."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        at_once, threads = share_threads(THREADS, len(files))
+        sizes = [_size(file.path) for file in files]
+        here = self.objects.sizes() if max(sizes) >= LARGE else frozenset()
+        count = _counter(sum(sizes), progress)
+
+        def enter(number: int, file: NewFile) -> Entered:
+            waiting = workspace / str(number)
+            return self.objects.enter(
+                file.path, waiting, made_here=file.made_here, sizes=here, threads=threads, count=count
+            )
+
+        with ThreadPoolExecutor(at_once, "add") as pool:
+            return list(pool.map(enter, range(len(files)), files))
+
+    def _remove_unnamed(self, cids: Sequence[str]) -> list[str]:
+        """Remove objects that no record names, and return those CIDs.
+
+        After a failed change this decides as well: what was written before the failure is kept.
+        """
+        if not cids:
+            return []
+        with self.metadata.locked():
+            named = {record["cid"] for record in self.metadata.read().search(Match({"cid": list(cids)}))}
+            removed = [cid for cid in cids if cid not in named and self.object(cid)]
+            for cid in removed:
+                self.objects.remove(cid)
+        return removed
+
+    def _describe(self, files: Sequence[NewFile], entered: list[Entered]) -> list[dict[str, Any]]:
         """Return a record of each file, with the links between the files of the call made."""
         cids = {Path(file.path): entry.cid for file, entry in zip(files, entered, strict=True)}
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -247,7 +301,7 @@ class LocalStore:
             name = asset.name or Path(file.path).name
             records.append(
                 {
-                    "id": _unique(),
+                    "id": unique(),
                     "cid": entry.cid,
                     # A name of the file system may hold bytes that are no text.
                     "name": os.fsencode(name).decode("utf-8", "replace"),
@@ -267,50 +321,8 @@ class LocalStore:
 
         return specialize(record | {"path": self.object(record["cid"])})
 
-    @contextmanager
-    def _workspace(self) -> Iterator[Path]:
-        """Give a folder of our own on the store's file system; what a killed writer left is swept."""
-        self._objects.mkdir(parents=True, exist_ok=True)
-        self._incoming.mkdir(exist_ok=True)
-        workspace = self._incoming / _unique()
-        with self.metadata.locked():
-            for left in self._incoming.iterdir():
-                _sweep(left)
-            workspace.mkdir()
-            handle = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(handle, fcntl.LOCK_EX)  # says to others that we live
-        try:
-            yield workspace
-        finally:
-            remove_tree(workspace)
-            os.close(handle)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell a fault of the store's folder as one."""
-        try:
-            yield
-        except OSError as error:
-            reasons = {
-                errno.ENOSPC: "is full",
-                errno.EDQUOT: "is over its quota",
-                errno.EROFS: "is read-only",
-                errno.EACCES: "is not ours to write or read",
-                errno.EPERM: "is not ours to write",
-                errno.ENOTDIR: "is not a folder",
-                errno.EEXIST: "is not a folder",
-            }
-            reason = reasons.get(error.errno or 0, f"cannot be used ({error.strerror or error})")
-            raise StargazerError(
-                f"The store folder {self.root} {reason}. It was left as it was.",
-                "Make room or give rights there, or choose another folder: STARGAZER_LOCAL=/path stargazer …",
-            ) from error
-
-    def _absent(self, cid: str, name: str) -> StargazerError:
-        return StargazerError(
-            f"The file of {name or 'the asset'} ({cid}) is not in the store {self.root}.",
-            "Add the file again with `stargazer assets add`, under the same keys: its record takes it back.",
-        )
+    def _told(self) -> AbstractContextManager[None]:
+        return faults_told(self.root)
 
 
 def get_client() -> LocalStore:
@@ -320,8 +332,26 @@ def get_client() -> LocalStore:
     return App().store
 
 
-def _unique() -> str:
-    return os.urandom(8).hex()
+def changed_keyvalues(keyvalues: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return keyvalues with changes made and checked as those of a new asset are; None removes a key."""
+    from stargazer_cli.assets import kind_class
+
+    for key in changes:
+        if key in BASE_FIELDS:
+            raise UsageError(f"The key {key!r} is kept by the store and cannot be set.")
+    said = changes.get("asset", keyvalues.get("asset"))
+    # A kind of another version is not known here: its record is a bare asset.
+    cls = kind_class(to_text(said)) if changes.get("asset") else KINDS.get(said or "", Asset)
+    merged = {key: value for key, value in keyvalues.items() if key not in changes}
+    for key, value in changes.items():
+        if value is not None:
+            merged[key] = to_text(value) if key == "asset" else cls.canonical(key, value)
+    return cls.from_keyvalues(merged).to_keyvalues()
+
+
+def link_fields(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of a record that point at another file, each with the CID there."""
+    return {key: value for key, value in record["keyvalues"].items() if key.endswith("_cid") and value}
 
 
 def _identity(record: Any) -> tuple[Any, ...]:
@@ -368,15 +398,88 @@ def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
     return change
 
 
-def _sweep(left: Path) -> None:
-    """Remove the workspace of a process that ended without doing so; a living one holds a lock on its own."""
-    with contextlib.suppress(OSError):
-        handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_tree(left)
-        finally:
-            os.close(handle)
+def _united(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record becomes when another one of the same meaning ends in it."""
+    lists = {
+        key: list(dict.fromkeys([*kept.get(key, []), *gone.get(key, [])]))
+        for key in ("run_ids", "recipes", "derived_from")
+    }
+    texts = {key: kept.get(key) or gone.get(key, "") for key in ("name", "recipe", "owner")}
+    return lists | texts
+
+
+def _one(table: "Table", target: str) -> dict[str, Any]:
+    """Return a copy of the one record that a CID or id names."""
+    found = table.search(Match({"id": target})) or table.search(Match({"cid": target}))
+    if not found:
+        raise UsageError(
+            f"No asset has the CID or id {target[:100]!r}.", "`stargazer assets query --json` lists both."
+        )
+    if len(found) > 1:
+        lines = [f"  {each['id']}  {_shown(each['keyvalues'])}" for each in found]
+        raise UsageError(
+            f"{target} has {len(found)} records:\n" + "\n".join(lines),
+            "Give the id of the one that is meant.",
+        )
+    return dict(found[0])
+
+
+def _shown(keyvalues: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in keyvalues.items()) or "(no keys)"
+
+
+def _links(table: "Table", cid: str) -> list[tuple[dict[str, Any], list[str]]]:
+    """Return each record that points at a CID, with the fields by which it does.
+
+    Every record is looked at: a bare asset may have link keys that no kind has.
+    """
+    found = []
+    for record in table:
+        fields = [key for key, value in link_fields(record).items() if value == cid]
+        if cid in record.get("derived_from", []):
+            fields.append("derived_from")
+        if fields:
+            found.append((dict(record), fields))
+    return found
+
+
+def _refuse_linked(record: Mapping[str, Any], links: list[tuple[dict[str, Any], list[str]]]) -> None:
+    if not links:
+        return
+    lines = [
+        f"  {each['keyvalues'].get('asset', 'asset')} {each['name']} ({each['cid']}) by {', '.join(fields)}"
+        for each, fields in links[:_SHOWN]
+    ]
+    if len(links) > _SHOWN:
+        lines.append(f"  and {len(links) - _SHOWN} more")
+    raise UsageError(
+        f"{record['name'] or record['cid']} is what {len(links)} other assets link to:\n" + "\n".join(lines),
+        "Delete those first, or delete it all the same with --force.",
+    )
+
+
+def _counter(total: int, progress: Progress | None) -> Count | None:
+    """Return what adds up bytes from several threads for `progress`."""
+    if progress is None:
+        return None
+    lock = threading.Lock()
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress(done, total)
+
+    return count
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file; one that cannot be read is told when it is opened."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _safe_name(name: str) -> str:

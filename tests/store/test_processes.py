@@ -128,7 +128,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(store: LocalStore, t
 def test_the_workspace_of_a_living_writer_is_left_alone(store: LocalStore, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("a")
-    with store._workspace() as workspace:
+    with store.objects.workspace() as workspace:
         store.add([NewFile(path, Reference(build="b"))])
         assert workspace.is_dir()
     assert not workspace.exists()
