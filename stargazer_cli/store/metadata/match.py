@@ -6,6 +6,7 @@ from typing import Any
 from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset, kind_class
 from stargazer_cli.assets.asset import is_text, to_text
 from stargazer_cli.errors import UsageError
+from stargazer_cli.store.metadata.conditions import Condition
 
 _LISTS = ("run_ids", "derived_from", "recipes")
 
@@ -33,6 +34,13 @@ class Match:
         return all(keyvalues.get(key) in wanted for key, wanted in self._keys.items()) and all(
             not wanted.isdisjoint(value.get(key, []) if key in _LISTS else [value[key]])
             for key, wanted in self._base.items()
+        )
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return every filter as a condition that an index can look up."""
+        return (
+            *(Condition((key,), frozenset(wanted)) for key, wanted in self._base.items()),
+            *(Condition(("keyvalues", key), wanted) for key, wanted in self._keys.items()),
         )
 
     def is_cacheable(self) -> bool:
