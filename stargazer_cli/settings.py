@@ -90,6 +90,16 @@ class _ProjectFile(_File):
     refused: ClassVar[tuple[str, ...]] = ("pinata_jwt", "pinata_api", "pinata_uploads", "pinata_visibility")
 
 
+def _database(value: Any) -> Any:
+    """Refuse what is no address of a database; an empty one is none."""
+    address = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not address:
+        return None
+    if not str(address).startswith(("postgresql://", "postgres://")):
+        raise ValueError("it is not postgresql://user:password@host:5432/database")
+    return value
+
+
 class Settings(BaseSettings):
     """Where things are kept and which remotes are used."""
 
@@ -97,6 +107,7 @@ class Settings(BaseSettings):
         env_ignore_empty=False,
         extra="ignore",
         populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a password
     )
 
     local: Folder = Field(
@@ -117,7 +128,7 @@ class Settings(BaseSettings):
         description="A Maven mirror to fetch Nextflow and GATK from, which may hold a password.",
     )
     owner: str = Field(default="", alias="STARGAZER_OWNER", description="Written into each new record.")
-    db: SecretStr | None = Field(
+    db: Annotated[SecretStr | None, BeforeValidator(_database)] = Field(
         default=None,
         alias="STARGAZER_DB",
         description="postgresql://… for a team's store; unset: the JSON file in the store.",

@@ -30,6 +30,10 @@ class Metadata(Protocol):
 
 def open_metadata(settings: "Settings") -> Metadata:
     """Return the records of the store that the settings name."""
+    if settings.db is not None:
+        from stargazer_cli.store.metadata.postgres import PostgresMetadata
+
+        return PostgresMetadata(settings.db.get_secret_value())
     from stargazer_cli.store.metadata.json_file import JsonMetadata
 
     return JsonMetadata(settings.local)

@@ -1,0 +1,172 @@
+"""The records of a team's store: TinyDB's table over documents on a PostgreSQL server.
+
+A document is JSONB, as it is. Its keys are found by a GIN index over whole documents, its CID by a B-tree;
+and that a record is there once, the server itself sees to.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import orjson
+from tinydb.storages import Storage
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.store.metadata.conditions import Condition, Path
+from stargazer_cli.store.metadata.server import Server, Session
+from stargazer_cli.store.metadata.table import TABLE, Record, RecordTable
+
+_BATCH = 5_000  # documents in one statement
+
+
+class PostgresMetadata:
+    """The records in the database that `url` names."""
+
+    def __init__(self, url: str) -> None:
+        self._server = Server(url)
+
+    def __str__(self) -> str:
+        """Return the address, without the password."""
+        return str(self._server.address)
+
+    def read(self) -> "PostgresTable":
+        """Return the records, for queries: each sees what is committed when it is made."""
+        return PostgresTable(self._server)
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresTable"]:
+        """Give the records for a change that is committed when the block ends, or not at all."""
+        with self._server.transaction() as session:
+            yield PostgresTable(session)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the store: one change at a time, whichever machine makes it."""
+        with self._server.transaction():
+            yield
+
+
+class PostgresTable(RecordTable):
+    """The table over a database, or over a transaction in it."""
+
+    def __init__(self, source: Server | Session) -> None:
+        super().__init__(_Documents(source))
+        self._source = source
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        [(number,)] = self._source.rows("SELECT count(*) FROM stargazer_records")
+        return int(number)
+
+    def truncate(self) -> None:
+        """Remove every document; ids begin at 1 again."""
+        self._change().execute("DELETE FROM stargazer_records")
+        self._next_id = None
+
+    def _candidates(self, conditions: Collection[Condition]) -> Iterable[tuple[int, Record]]:
+        if not conditions:
+            return self._source.stream("SELECT doc_id, document FROM stargazer_records ORDER BY doc_id")
+        where, parameters = narrowing(conditions)
+        query = "SELECT doc_id, document FROM stargazer_records WHERE " + where  # noqa: S608 - our own words
+        found = self._source.rows(query, parameters)
+        # Sorted here: asked for an order, the server might walk the whole table in it.
+        return sorted(found, key=lambda row: int(row[0]))
+
+    def _by_id(self, doc_ids: Collection[int]) -> Iterable[tuple[int, Record]]:
+        query: LiteralString = (
+            "SELECT doc_id, document FROM stargazer_records WHERE doc_id = ANY(%s::bigint[]) ORDER BY doc_id"
+        )
+        return self._source.rows(query, [list(doc_ids)])
+
+    def _put(self, documents: Mapping[int, Mapping[str, Any]]) -> None:
+        # Every document is made before the first is sent: one of them may not be JSON.
+        rows = [(doc_id, _json(dict(document))) for doc_id, document in documents.items()]
+        for start in range(0, len(rows), _BATCH):
+            doc_ids, texts = zip(*rows[start : start + _BATCH], strict=True)
+            self._change().execute(
+                """
+                INSERT INTO stargazer_records AS here (doc_id, document)
+                SELECT doc_id, document::jsonb
+                FROM unnest(%s::bigint[], %s::text[]) AS fresh (doc_id, document)
+                ON CONFLICT (doc_id) DO UPDATE SET document = excluded.document
+                WHERE here.document <> excluded.document
+                """,
+                [list(doc_ids), list(texts)],
+            )
+
+    def _drop(self, doc_ids: Collection[int]) -> None:
+        self._change().execute(
+            "DELETE FROM stargazer_records WHERE doc_id = ANY(%s::bigint[])", [list(doc_ids)]
+        )
+
+    def _last_id(self) -> int:
+        [(last,)] = self._source.rows("SELECT coalesce(max(doc_id), 0) FROM stargazer_records")
+        return int(last)
+
+    def _change(self) -> Session:
+        if isinstance(self._source, Session):
+            return self._source
+        raise RuntimeError("These records are for reading: change them in a transaction.")
+
+
+class _Documents(Storage):
+    """The records as TinyDB's own table, which reads and writes everything, would see them."""
+
+    def __init__(self, source: Server | Session) -> None:
+        self._source = source
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return all."""
+        table = PostgresTable(self._source)
+        return {TABLE: {str(document.doc_id): dict(document) for document in table}}
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Replace all."""
+        table = PostgresTable(self._source)
+        given = {int(doc_id): document for doc_id, document in data[TABLE].items()}
+        table._drop([document.doc_id for document in table if document.doc_id not in given])
+        table._put(given)
+
+
+def narrowing(conditions: Iterable[Condition]) -> tuple[LiteralString, list[Any]]:
+    """Return a condition of SQL that the indexes answer, and its parameters.
+
+    It holds for every record that meets the conditions.
+    """
+    clauses: list[LiteralString] = []
+    parameters: list[Any] = []
+    for condition in conditions:
+        # What the server cannot hold, no record has.
+        texts = [value for value in condition.values if value is not None and _can_be_held(value)]
+        either: list[LiteralString] = ["false"]
+        if texts and condition.path == ("cid",):
+            either.append("cid = ANY(%s::text[])")
+            parameters.append(texts)
+        elif texts:
+            either.append("document @> ANY(%s::jsonb[])")
+            parameters.append([_json(form) for value in texts for form in _forms(condition.path, value)])
+        if None in condition.values:
+            either.append("document #>> %s::text[] IS NULL")
+            parameters.append(list(condition.path))
+        clauses.append("(" + " OR ".join(either) + ")")
+    return " AND ".join(clauses), parameters
+
+
+def _forms(path: Path, value: str) -> Iterator[Any]:
+    """Give the smallest documents that hold a value at a path: alone, and as a member of a list."""
+    for form in (value, [value]):
+        document: Any = form
+        for part in reversed(path):
+            document = {part: document}
+        yield document
+
+
+def _can_be_held(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _json(document: Any) -> str:
+    try:
+        return orjson.dumps(document).decode()
+    except TypeError as error:
+        raise StargazerError(f"A record cannot be written as JSON: {error}.") from None
