@@ -17,7 +17,8 @@ class GatewaySource:
                 f"The gateway {gateway!r} is not a web address.",
                 "Set PINATA_GATEWAY to one such as https://dweb.link",
             )
-        self.name = gateway
+        parts = urlsplit(gateway)
+        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._url = f"{gateway.rstrip('/')}/ipfs/{cid}"
 
     def request(self) -> Request:

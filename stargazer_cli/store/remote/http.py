@@ -139,6 +139,11 @@ def faults() -> Iterator[None]:
         raise Passing(reason) from None
 
 
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """Add parameters to an address, which may have some already."""
+    return str(httpx.URL(url).copy_merge_params(query))
+
+
 def check_status(response: httpx.Response, *expected: int) -> None:
     """Let the `expected` answers pass, and tell every other as Passing or Refused."""
     status = response.status_code

@@ -1,0 +1,100 @@
+"""A file that comes from elsewhere, in pieces and perhaps in several attempts."""
+
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.store.cid import CidHasher
+from stargazer_cli.store.remote.source import Progress
+from stargazer_cli.store.remote.unixfs import MAX_BLOCK, Name
+
+_READ = 1 << 20
+# What an attempt must bring for those before it to be forgotten: nobody goes on byte by byte.
+WORTHWHILE = 1 << 20
+
+
+class Arriving:
+    """A file that comes in pieces: its bytes so far and the state of their hash.
+
+    total    the length of the file, where it is known
+    checked  how many of its first bytes are known to be those of the CID
+    """
+
+    def __init__(self, target: Path, progress: Progress | None = None) -> None:
+        self.total: int | None = None
+        self.checked = 0
+        self._target = target
+        self._progress = progress
+        self._hasher = CidHasher()
+        self._stream = target.open("x+b")
+
+    def __enter__(self) -> Self:
+        """Give the open file."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file; after an exception nothing of it stays."""
+        # A full disk may show only now.
+        try:
+            self._stream.close()
+        finally:
+            if error is not None:
+                self._target.unlink(missing_ok=True)
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes are there."""
+        return self._hasher.size
+
+    def expect(self, total: int | None) -> None:
+        """Say how long the file will be; one that the disk cannot hold is refused before it comes."""
+        self.total = total
+        if total is not None and total - self.size > (free := self.room()):
+            raise StargazerError(
+                f"The file is {total:,} bytes long, and {self._target.parent} has room for {free:,}.",
+                "Make room there, or choose another folder.",
+            )
+
+    def room(self) -> int:
+        """Return how many bytes the disk can still take."""
+        return shutil.disk_usage(self._target.parent).free
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes of the file."""
+        self._stream.write(piece)
+        self._hasher.update(piece)
+        if self._progress:
+            self._progress(self.size, self.total)
+
+    def write_checked(self, piece: bytes) -> None:
+        """Take the next bytes, which are known to be those of the CID."""
+        if piece:
+            self.write(piece)
+            self.checked = self.size
+
+    def rewind(self, size: int) -> None:
+        """Keep the first `size` bytes only."""
+        if size == self.size:
+            return
+        self._stream.seek(size)
+        self._stream.truncate()
+        self._stream.seek(0)
+        self._hasher = CidHasher()
+        while self.size < size and (piece := self._stream.read(min(_READ, size - self.size))):
+            self._hasher.update(piece)
+
+    def finish(self) -> str:
+        """Make the bytes durable, and return their CID in our layout; nothing can be added afterwards."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        return self._hasher.cid()
+
+    def is_block(self, name: Name) -> bool:
+        """Tell whether the file, which came whole, is this one block."""
+        self._stream.seek(0)
+        return name.fits(self._stream.read(MAX_BLOCK))

@@ -1,0 +1,100 @@
+"""A file as one body, from any server: a broken transfer goes on, and the CID is compared at the end."""
+
+import re
+from typing import TYPE_CHECKING
+
+from stargazer_cli.store.remote import http
+from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving
+from stargazer_cli.store.remote.source import Source
+from stargazer_cli.store.remote.unixfs import MAX_BLOCK, RAW, Name
+
+if TYPE_CHECKING:
+    import httpx
+
+_OK = 200
+_PARTIAL = 206
+_UNSATISFIABLE = 416
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class Plain:
+    """The bytes of a file as one body, whose CID is compared when all have come."""
+
+    def __init__(
+        self, client: "httpx.Client", source: Source, root: Name, file: Arriving, size: int | None
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._root = root
+        self._file = file
+        self._size = size
+        self._etag = ""
+
+    def fetch(self) -> str:
+        """Take the whole file, in as many attempts as bring something, and return its CID in our layout."""
+        self._file.rewind(self._file.checked)
+        http.retried(self._attempt)
+        found = self._file.finish()
+        if found == str(self._root) or (self._root.codec == RAW and self._file.is_block(self._root)):
+            return found
+        raise http.Refused(
+            f"it sent bytes whose CID is {found}; they were removed. Either they are wrong, or the CID has "
+            "another layout, which cannot be verified without a gateway that sends blocks"
+        )
+
+    def _attempt(self) -> None:
+        """Ask for what is still missing."""
+        request = self._source.request()
+        start = self._file.size
+        url, headers = request.url, dict(request.headers)
+        if self._source.car and self._root.codec == RAW:
+            # A gateway that only serves blocks has this one too.
+            url = http.with_query(url, {"format": "raw"})
+        if start:
+            headers["Range"] = f"bytes={start}-"
+            if self._etag:
+                headers["If-Range"] = self._etag
+        try:
+            with http.faults(), self._client.stream("GET", url, headers=headers) as response:
+                self._take(response)
+        except http.Passing as fault:
+            fault.progressed = self._file.size - start >= WORTHWHILE
+            raise
+
+    def _take(self, response: "httpx.Response") -> None:
+        start = self._file.size
+        if start and not _goes_on(response, start):
+            # What it had is gone, or it sends all anew: only what was checked can be relied on.
+            self._file.rewind(self._file.checked)
+            self._etag = ""
+            if response.status_code != _OK:
+                raise http.Passing("it did not go on where the transfer broke")
+        http.check_status(response, _OK, *([_PARTIAL] if start else []))
+        present = self._file.size if response.status_code == _OK else 0
+        tag = response.headers.get("ETag", "")
+        # A weak tag stands for the same meaning, not for the same bytes.
+        self._etag = "" if tag.startswith("W/") else tag
+        told = http.content_length(response)
+        if told is not None:
+            self._file.expect(self._file.size - present + told)
+        for piece in http.body(response, limit=self._limit(told, self._file.size - present)):
+            fresh = memoryview(piece)[present:]
+            present -= len(piece) - len(fresh)
+            self._file.write(fresh)
+
+    def _limit(self, told: int | None, start: int) -> int | None:
+        """Return how many bytes may come from `start` on, at most."""
+        if self._root.codec == RAW:
+            return MAX_BLOCK - start
+        if self._size is not None:
+            return self._size - start
+        # A body without an end must not take the whole disk from everybody.
+        return self._file.room() // 2 if told is None else None
+
+
+def _goes_on(response: "httpx.Response", start: int) -> bool:
+    if response.status_code != _PARTIAL:
+        # A fault says nothing about the file.
+        return response.status_code not in (_OK, _UNSATISFIABLE)
+    part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return part is not None and int(part[1]) == start
