@@ -41,7 +41,7 @@ _NEVER = frozenset({501, 505})
 _SERVER_FAULT = 500
 
 Result = TypeVar("Result")
-_Origin = tuple[str, str, int | None]
+Origin = tuple[str, str, int | None]
 
 
 class Passing(Exception):  # noqa: N818 - it never reaches a user
@@ -88,7 +88,7 @@ class Token:
                 "Copy the token again, in one line.",
             )
         self._secret = SecretStr(text)
-        self._origins = frozenset(_origin(httpx.URL(url)) for url in urls)
+        self._origins = frozenset(origin(httpx.URL(url)) for url in urls)
 
     def __repr__(self) -> str:
         """Show the hosts, not the token."""
@@ -96,7 +96,7 @@ class Token:
 
     def settle(self, request: httpx.Request) -> None:
         """Give the token to a request that goes to one of its origins, and to no other."""
-        if _origin(request.url) in self._origins:
+        if origin(request.url) in self._origins:
             request.headers["Authorization"] = f"Bearer {self._secret.get_secret_value()}"
         else:
             request.headers.pop("Authorization", None)
@@ -221,7 +221,8 @@ def _pause(failed: int) -> float:
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
-def _origin(url: httpx.URL) -> _Origin:
+def origin(url: httpx.URL) -> Origin:
+    """Return scheme, host and port of an address: who is asked, whatever for."""
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
