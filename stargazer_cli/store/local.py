@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
-from stargazer_cli.store.files import Count, Progress, Source, sync_folder
+from stargazer_cli.store.files import Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.objects import LARGE, Entered, Objects, VanishedError, faults_told, unique
@@ -192,7 +191,7 @@ class LocalStore:
                 fetch(self.settings, cid, partial, name=name, progress=progress, read_only=False)
             else:
                 with Source(here) as source:
-                    count = _counter(source.size, progress)
+                    count = counter(source.size, progress)
                     found = source.copy_to(partial, read_only=False, threads=THREADS, count=count)
                 if found != self.objects.content_cid(cid):
                     raise self.objects.damage(here)
@@ -240,8 +239,8 @@ class LocalStore:
                 if len(table.search(Match({"cid": cid}))) == 1 and not force:
                     _refuse_linked(record, [each for each in _links(table, cid) if each[0]["cid"] != cid])
                 table.remove(Match({"id": record["id"]}))
-            asset = self._typed(record)
-            return Deleted(asset, bool(self._remove_unnamed([cid])))
+            removed = bool(self._remove_unnamed([cid]))
+        return Deleted(self._typed(record), removed)
 
     def links_to(self, cid: str) -> list[Link]:
         """Return every record that points at a CID, by a `*_cid` key or as something it was made from."""
@@ -259,7 +258,7 @@ class LocalStore:
         at_once, threads = share_threads(THREADS, len(files))
         sizes = [_size(file.path) for file in files]
         here = self.objects.sizes() if max(sizes) >= LARGE else frozenset()
-        count = _counter(sum(sizes), progress)
+        count = counter(sum(sizes), progress)
 
         def enter(number: int, file: NewFile) -> Entered:
             waiting = workspace / str(number)
@@ -380,7 +379,7 @@ def _record(table: "Table", fresh: list[dict[str, Any]]) -> list[tuple[dict[str,
     if new:
         table.insert_multiple(new.values())
     if changed:
-        table.update(lambda doc: doc.update(changed.get(doc["id"], {})))
+        table.update(lambda doc: doc.update(changed[doc["id"]]), Match({"id": list(changed)}))
     return result
 
 
@@ -452,26 +451,11 @@ def _refuse_linked(record: Mapping[str, Any], links: list[tuple[dict[str, Any], 
     ]
     if len(links) > _SHOWN:
         lines.append(f"  and {len(links) - _SHOWN} more")
+    others = "another asset links" if len(links) == 1 else f"{len(links)} other assets link"
     raise UsageError(
-        f"{record['name'] or record['cid']} is what {len(links)} other assets link to:\n" + "\n".join(lines),
+        f"{record['name'] or record['cid']} is what {others} to:\n" + "\n".join(lines),
         "Delete those first, or delete it all the same with --force.",
     )
-
-
-def _counter(total: int, progress: Progress | None) -> Count | None:
-    """Return what adds up bytes from several threads for `progress`."""
-    if progress is None:
-        return None
-    lock = threading.Lock()
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        with lock:
-            done += more
-            progress(done, total)
-
-    return count
 
 
 def _size(path: Path) -> int:
