@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,22 @@ Progress = Callable[[int, int | None], None]
 Count = Callable[[int], None]
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of the two changes
 READ_ONLY = 0o444
+
+
+def counter(total: int, progress: Progress | None) -> Count | None:
+    """Return what adds up bytes from several threads for `progress`."""
+    if progress is None:
+        return None
+    lock = threading.Lock()
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress(done, total)
+
+    return count
 
 
 def sync_folder(folder: Path) -> None:
@@ -60,6 +77,11 @@ class Source:
             kind = "a folder" if stat.S_ISDIR(self.stat.st_mode) else "not a regular file"
             raise UsageError(f"{path} is {kind}.", "Give the path of a file.")
         self.size = self.stat.st_size
+
+    @property
+    def seal(self) -> str:
+        """Size and time of change that the file had when it was opened: while they stay, so do its bytes."""
+        return seal_of(self.stat)
 
     def __enter__(self) -> "Source":
         """Give the open file."""
@@ -123,11 +145,16 @@ class Source:
 
     def _check_unchanged(self) -> None:
         now = os.fstat(self._handle)
-        if (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns):
+        if seal_of(now) != self.seal:
             raise StargazerError(
                 f"The file {self.path} changed while it was read.",
                 "Add it when nothing writes to it any more.",
             )
+
+
+def seal_of(found: os.stat_result) -> str:
+    """Return size and time of change of a file, in one word."""
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def share_blocks(source: int, target: int) -> bool:

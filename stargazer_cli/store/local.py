@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -348,9 +348,13 @@ def changed_keyvalues(keyvalues: Mapping[str, str], changes: Mapping[str, Any]) 
     return cls.from_keyvalues(merged).to_keyvalues()
 
 
-def link_fields(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the keys of a record that point at another file, each with the CID there."""
-    return {key: value for key, value in record["keyvalues"].items() if key.endswith("_cid") and value}
+def links_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what a record points at, each CID with the key that does: a `*_cid` key, or `derived_from`."""
+    for key, value in record["keyvalues"].items():
+        if key.endswith("_cid") and value:
+            yield key, value
+    for cid in record.get("derived_from", []):
+        yield "derived_from", cid
 
 
 def _identity(record: Any) -> tuple[Any, ...]:
@@ -434,9 +438,7 @@ def _links(table: "Table", cid: str) -> list[tuple[dict[str, Any], list[str]]]:
     """
     found = []
     for record in table:
-        fields = [key for key, value in link_fields(record).items() if value == cid]
-        if cid in record.get("derived_from", []):
-            fields.append("derived_from")
+        fields = [key for key, linked in links_of(record) if linked == cid]
         if fields:
             found.append((dict(record), fields))
     return found

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.files import Count, Source, remove_tree, replace_file, sync_folder
+from stargazer_cli.store.files import Count, Source, remove_tree, replace_file, seal_of, sync_folder
 
 # Below this a file is hashed before it is copied, as it may be here; above, only if one of its size is here.
 LARGE = 16 * 1024 * 1024
@@ -78,14 +78,12 @@ class Objects:
         if path is None:
             return False
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if (self.seals / cid).read_text("ascii") == _seal(path.stat()):
+            if (self.seals / cid).read_text("ascii") == seal_of(path.stat()):
                 return True
-        before = _seal(path.stat())
         with Source(path) as source:
-            found = source.cid()
-        if found != self.content_cid(cid):
-            return False
-        self.seal(cid, before)
+            if source.cid() != self.content_cid(cid):
+                return False
+            self.seal(cid, source.seal)
         return True
 
     def require(self, cid: str, name: str = "") -> Path:
@@ -115,6 +113,11 @@ class Objects:
             self.seals.mkdir(exist_ok=True)
             (self.seals / cid).write_text(seal, "ascii")
 
+    def unseal(self, cid: str) -> None:
+        """Forget that the file of a CID was whole: it is hashed before it is given out again."""
+        with contextlib.suppress(OSError):
+            (self.seals / cid).unlink(missing_ok=True)
+
     def sizes(self) -> frozenset[int]:
         """Return the sizes of all files: what has another size is not here."""
         with os.scandir(self.folder) as entries:
@@ -142,14 +145,14 @@ class Objects:
                 if self.is_whole(cid):
                     return Entered(cid)
                 if made_here and source.link_to(waiting):
-                    return Entered(cid, waiting, _seal(source.stat))
+                    return Entered(cid, waiting, source.seal)
             # Hashed from the bytes that were copied: they are what the name stands for.
             cid = source.copy_to(waiting, threads=threads, count=count)
-            return Entered(cid, waiting, _seal(waiting.stat()))
+            return Entered(cid, waiting, seal_of(waiting.stat()))
 
     def arrived(self, cid: str, content: str, waiting: Path) -> Entered:
         """Return what was downloaded to `waiting`, as something to place."""
-        return Entered(cid, waiting, _seal(waiting.stat()), content if content != cid else "")
+        return Entered(cid, waiting, seal_of(waiting.stat()), content if content != cid else "")
 
     def place(self, entered: Sequence[Entered], placed: list[str]) -> None:
         """Give new bytes their name, and `placed` the CIDs that were new; the caller holds the store's lock.
@@ -179,7 +182,7 @@ class Objects:
         """Remove the file of a CID and what is noted of it; the caller holds the store's lock."""
         (self.folder / cid).unlink(missing_ok=True)
         (self.layouts / cid).unlink(missing_ok=True)
-        (self.seals / cid).unlink(missing_ok=True)
+        self.unseal(cid)
 
     def set_aside(self, cid: str) -> Path:
         """Move a damaged file out of the way, and return where it is; the caller holds the store's lock."""
@@ -188,7 +191,7 @@ class Objects:
         target = self.damaged / f"{cid}-{now}"
         (self.folder / cid).rename(target)
         sync_folder(self.damaged)
-        (self.seals / cid).unlink(missing_ok=True)
+        self.unseal(cid)
         return target
 
     @contextmanager
@@ -263,10 +266,6 @@ def faults_told(root: Path) -> Iterator[None]:
 def unique() -> str:
     """Return a name that nobody else takes."""
     return os.urandom(8).hex()
-
-
-def _seal(found: os.stat_result) -> str:
-    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _folder_size(folder: Path) -> int:

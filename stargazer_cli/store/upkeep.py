@@ -1,0 +1,306 @@
+"""Looking after a store: whether its bytes are still what they were, and what can go.
+
+Nothing that a record names, as its own bytes or by a link, is ever removed here. A damaged file is moved
+aside and kept: what is wrong with a disk can be learned from it.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store.cid import check_cid, share_threads
+from stargazer_cli.store.files import Progress, Source, counter, seal_of
+from stargazer_cli.store.local import THREADS, links_of
+from stargazer_cli.store.objects import faults_told
+
+if TYPE_CHECKING:
+    from stargazer_cli.store.local import LocalStore
+    from stargazer_cli.store.objects import Objects
+
+# Bytes without a record may be of a download whose record is not written yet.
+SAFE_AGE = 3600.0
+
+
+class Waste(NamedTuple):
+    """Something in the store's folder that nothing needs."""
+
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Bytes that records name and that are not here."""
+
+    cid: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A file whose bytes are not those of its CID.
+
+    names       what the records call it; none for a file without record
+    found       the CID of what is there; empty where it cannot be read to its end
+    moved_to    where `repair` put it
+    """
+
+    cid: str
+    names: tuple[str, ...]
+    found: str
+    moved_to: Path | None = None
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What is in a store and what is wrong with it.
+
+    checked, bytes    files whose bytes were hashed, and how many bytes those were
+    orphaned          files that no record names; `gc` removes them
+    strange           things in the objects folder that are not named by a CID; never touched
+    repaired          CIDs of missing or damaged files that a remote had
+    not_repaired      CIDs that no remote gave, each with the reason
+    """
+
+    checked: int
+    bytes: int
+    missing: tuple[Missing, ...]
+    damaged: tuple[Damaged, ...]
+    orphaned: tuple[Waste, ...]
+    strange: tuple[Path, ...]
+    repaired: tuple[str, ...]
+    not_repaired: Mapping[str, str]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every record has its bytes, and they are whole."""
+        wrong: list[Missing | Damaged] = [*self.missing, *self.damaged]
+        return {each.cid for each in wrong if each.names} <= set(self.repaired)
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What was removed, or would be."""
+
+    removed: tuple[Waste, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How much room that is."""
+        return sum(waste.bytes for waste in self.removed)
+
+
+def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | None = None) -> VerifyReport:
+    """Hash every object again and compare the objects folder with the records.
+
+    `repair` moves damaged files aside, and fetches from a remote what is missing or damaged. `progress` is
+    called with the bytes hashed so far and all that there are, then with those of each file that is fetched.
+    A file that is found damaged is not given to a pipeline any more, repaired or not.
+    """
+    objects = store.objects
+    with faults_told(store.root):
+        files, strange = _files(objects)
+        bad = _hash_all(objects, files, progress)
+        # Not before: what was added or deleted meanwhile is no fault.
+        records = _Records(store)
+        bad_cids = {each.cid for each in bad}
+        damaged = [
+            Damaged(each.cid, records.names.get(each.cid, ()), each.found, _aside(store, each, repair))
+            for each in bad
+        ]
+        missing = [
+            Missing(cid, names)
+            for cid, names in sorted(records.names.items())
+            if objects.path(cid) is None and cid not in bad_cids
+        ]
+        orphaned = [waste for waste in _orphans(objects, records) if waste.path.name not in bad_cids]
+    wanted: list[Missing | Damaged] = [*missing, *damaged]
+    repaired, not_repaired = _fetch_again(store, wanted if repair else [], progress)
+    return VerifyReport(
+        checked=len(files),
+        bytes=sum(files.values()),
+        missing=tuple(missing),
+        damaged=tuple(damaged),
+        orphaned=tuple(orphaned),
+        strange=tuple(strange),
+        repaired=tuple(repaired),
+        not_repaired=not_repaired,
+    )
+
+
+def collect_garbage(store: "LocalStore", *, dry_run: bool = False, older_than: float = SAFE_AGE) -> Garbage:
+    """Remove what nothing needs: bytes without record, links to nothing, what killed writers left.
+
+    Bytes without record go only when they have been here for `older_than` seconds. Nothing can be added
+    while this looks and removes.
+    """
+    objects = store.objects
+    with faults_told(store.root), store.metadata.locked():
+        wastes = _orphans(objects, _Records(store), older_than)
+        gone = {waste.path.name for waste in wastes}
+        wastes += _without_object(objects, gone)
+        wastes += _idle_links(objects, gone)
+        if not dry_run:
+            for waste in wastes:
+                waste.path.unlink(missing_ok=True)
+            _remove_empty_folders(objects.stage)
+        if objects.incoming.is_dir():
+            wastes += [Waste(*each) for each in objects.sweep(dry_run=dry_run)]
+    return Garbage(tuple(wastes))
+
+
+class _Records:
+    """What the records say of CIDs: the names of each one's files, and all that anything points at."""
+
+    def __init__(self, store: "LocalStore") -> None:
+        self.names: dict[str, tuple[str, ...]] = {}
+        self.linked: set[str] = set()
+        for record in store.metadata.read():
+            self.names[record["cid"]] = (*self.names.get(record["cid"], ()), record["name"])
+            self.linked.update(cid for _, cid in links_of(record))
+
+    def point_at(self, cid: str) -> bool:
+        """Whether a record names the CID, as its own or by a link."""
+        return cid in self.names or cid in self.linked
+
+
+def _files(objects: "Objects") -> tuple[dict[str, int], list[Path]]:
+    """Return the size of each object, and what is in the folder besides objects."""
+    files: dict[str, int] = {}
+    strange: list[Path] = []
+    if objects.folder.is_dir():
+        for path in sorted(objects.folder.iterdir()):
+            if path.is_file() and not path.is_symlink() and _is_cid(path.name):
+                files[path.name] = path.stat().st_size
+            else:
+                strange.append(path)
+    return files, strange
+
+
+def _is_cid(name: str) -> bool:
+    try:
+        check_cid(name)
+    except UsageError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Bad:
+    """A file that is not what its CID says; `inode` and `seal` tell whether it is still that file."""
+
+    cid: str
+    found: str
+    inode: int
+    seal: str
+
+
+def _hash_all(objects: "Objects", files: Mapping[str, int], progress: Progress | None) -> list[_Bad]:
+    """Hash all files, several at once, and return those that are damaged."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    at_once, threads = share_threads(THREADS, len(files))
+    count = counter(sum(files.values()), progress)
+
+    def look(cid: str) -> _Bad | None:
+        try:
+            source = Source(objects.folder / cid)
+        except UsageError:
+            if (objects.folder / cid).exists():
+                raise
+            return None
+        with source:
+            try:
+                found = source.cid(threads=threads, count=count)
+            except StargazerError:
+                found = ""
+        if found == objects.content_cid(cid):
+            objects.seal(cid, source.seal)
+            return None
+        objects.unseal(cid)
+        return _Bad(cid, found, source.stat.st_ino, source.seal)
+
+    with ThreadPoolExecutor(at_once, "verify") as pool:
+        return [bad for bad in pool.map(look, files) if bad]
+
+
+def _aside(store: "LocalStore", bad: _Bad, repair: bool) -> Path | None:
+    """Move a damaged file aside, if that is wanted and nobody has put another in its place."""
+    if not repair:
+        return None
+    with store.metadata.locked():
+        path = store.object(bad.cid)
+        now = path.stat() if path else None
+        if now is None or (now.st_ino, seal_of(now)) != (bad.inode, bad.seal):
+            return None
+        return store.objects.set_aside(bad.cid)
+
+
+def _fetch_again(
+    store: "LocalStore", wanted: Sequence[Missing | Damaged], progress: Progress | None
+) -> tuple[list[str], dict[str, str]]:
+    repaired: list[str] = []
+    not_repaired: dict[str, str] = {}
+    for each in wanted:
+        if not each.names:
+            continue
+        try:
+            store.pull(each.cid, each.names[0], progress)
+            repaired.append(each.cid)
+        except StargazerError as error:
+            not_repaired[each.cid] = error.message
+    return repaired, not_repaired
+
+
+def _orphans(objects: "Objects", records: _Records, older_than: float = 0.0) -> list[Waste]:
+    now = time.time()
+    orphans = []
+    for cid, size in _files(objects)[0].items():
+        if records.point_at(cid):
+            continue
+        path = objects.folder / cid
+        with contextlib.suppress(FileNotFoundError):
+            # The time of its name, and not that of its content, which may come with the file.
+            if now - path.stat().st_ctime >= older_than:
+                orphans.append(Waste(path, size))
+    return orphans
+
+
+def _without_object(objects: "Objects", gone: set[str]) -> list[Waste]:
+    """Return notes about objects that are not here, or will not be."""
+    return [
+        Waste(path, path.stat().st_size)
+        for folder in (objects.layouts, objects.seals)
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.name in gone or objects.path(path.name) is None
+    ]
+
+
+def _idle_links(objects: "Objects", gone: set[str]) -> list[Waste]:
+    """Return links that lead to nothing, or will, and links that a killed process had not named yet."""
+    if not objects.stage.is_dir():
+        return []
+    return [
+        Waste(link, 0)
+        for folder in objects.stage.iterdir()
+        if folder.is_dir()
+        for link in folder.iterdir()
+        if link.is_symlink()
+        and (folder.name in gone or not link.exists() or (link.name.startswith(".") and _is_old(link)))
+    ]
+
+
+def _is_old(link: Path) -> bool:
+    return time.time() - link.lstat().st_ctime >= SAFE_AGE
+
+
+def _remove_empty_folders(parent: Path) -> None:
+    if parent.is_dir():
+        for folder in parent.iterdir():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
