@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from stargazer_cli.assets.hdf5 import SIGNATURE, SUPERBLOCK, end_of_file, root_members
 from stargazer_cli.assets.matrix import check_archive
 from stargazer_cli.errors import UsageError
 
@@ -18,8 +19,6 @@ _HEAD = 1 << 20
 _GZIP = b"\x1f\x8b"
 # The empty block that ends a whole file of bgzip (SAM specification, 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-# The least that precedes the data of an HDF5 file: signature, versions and addresses.
-_HDF5_SUPERBLOCK = 48
 _CASAVA = re.compile(r"([12]):[YN]:\d+(:|$)")
 _MATE_SUFFIX = re.compile(r"/([12])$")
 
@@ -53,6 +52,8 @@ def read_head(path: Path, *, may_be_empty: bool = False) -> Head:
             if path.exists():
                 kind = "a folder" if path.is_dir() else "not a regular file"
                 raise UsageError(f"{path} is {kind}.", "Give the paths of files.")
+            if path.is_symlink():
+                raise UsageError(f"{path} is a link that leads nowhere.", "Mend the link, or leave it out.")
             raise UsageError(f"There is no file {path}.", "Check the path.")
         with path.open("rb") as stream:
             raw = stream.read(_HEAD)
@@ -89,21 +90,20 @@ def _inflate(path: Path, raw: bytes) -> tuple[bytes, bool]:
     return bytes(text), True
 
 
-def check_content(kind: str, path: Path) -> Head:
-    """Refuse a file whose beginning is not that of its kind; gives the beginning."""
-    head = read_head(path, may_be_empty=not kind)
+def check_content(kind: str, head: Head) -> None:
+    """Refuse a file whose beginning is not that of its kind."""
+    if not head.raw and kind:
+        head.refuse("is empty.", "Copy or download it again.")
     if kind in _CHECKS:
         _CHECKS[kind](head)
-    return head
 
 
-def check_pair(first: Head, second: Head) -> None:
-    """Refuse two FASTQ files whose first reads are not mates."""
-    one, two = first_read(first), first_read(second)
-    if one.name != two.name:
+def check_pair(first: ReadName, second: ReadName, names: tuple[str, str]) -> None:
+    """Refuse two FASTQ files, of these names, whose first reads are not mates."""
+    if first.name != second.name:
         raise UsageError(
-            f"{first.path.name} and {second.path.name} are not mates: "
-            f"they begin with read {one.name!r} and read {two.name!r}.",
+            f"{names[0]} and {names[1]} are not mates: "
+            f"they begin with read {first.name!r} and read {second.name!r}.",
             "Give the two files of one lane; their reads must be in the same order.",
         )
 
@@ -125,7 +125,7 @@ def _fastq(number: int) -> Callable[[Head], None]:
         if said not in (None, number):
             head.refuse(
                 f"is given as R{number}, but its reads say that they are R{said}.",
-                "Are the two files swapped? Rename them, or give --kind r1 or r2.",
+                "Are the two files swapped? Rename them, or give --asset r1 or r2.",
             )
 
     return check
@@ -203,11 +203,15 @@ def _h5ad(head: Head) -> None:
     if not _is_hdf5(head):
         head.refuse("is not HDF5, which an .h5ad is.", "Check which file this is.")
     _check_hdf5_end(head)
+    if "matrix" in (root := root_members(head.path, head.raw)) and "obs" not in root:
+        head.refuse("is a count matrix of 10x and no AnnData.", "Add it with --asset counts.")
 
 
 def _counts(head: Head) -> None:
     if _is_hdf5(head):
         _check_hdf5_end(head)
+        if {"obs", "var"} <= root_members(head.path, head.raw):
+            head.refuse("is an AnnData and no count matrix of 10x.", "Add it with --asset anndata.")
     elif not is_tar(head):
         head.refuse(
             "is neither a .h5 file of 10x nor a tar of a matrix-market folder.",
@@ -223,23 +227,15 @@ def is_tar(head: Head) -> bool:
 
 
 def _is_hdf5(head: Head) -> bool:
-    return head.raw.startswith(b"\x89HDF\r\n\x1a\n")
+    return head.raw.startswith(SIGNATURE)
 
 
 def _check_hdf5_end(head: Head) -> None:
-    """Refuse an HDF5 file that ends before the end that its superblock tells (format specification, II.A)."""
-    raw, size = head.raw, head.path.stat().st_size
-    if len(raw) < _HDF5_SUPERBLOCK:
+    """Refuse an HDF5 file that ends before it says that it does."""
+    if len(head.raw) < SUPERBLOCK:
         head.refuse("is cut off in its first bytes.", "Copy it again.")
-    version = raw[8]
-    if version > 3:
-        return  # a later format: nothing is known of it
-    # Where the size of an address is told, and where the addresses begin; the third is the end of the file.
-    width_at, addresses_at = {0: (13, 24), 1: (13, 28)}.get(version, (9, 12))
-    width = raw[width_at]
-    start = addresses_at + 2 * width
-    end = int.from_bytes(raw[start : start + width], "little")
-    if size < end:
+    end, size = end_of_file(head.raw), head.path.stat().st_size
+    if end is not None and size < end:
         head.refuse(f"is cut off: it says that it has {end:,} bytes, and has {size:,}.", "Copy it again.")
 
 

@@ -45,7 +45,7 @@ def infer_fields(kind: str, filename: str) -> dict[str, str]:
         return {"lane": lane[1]} if lane else {}
     if kind == "alignment" and lowered.endswith((".bam", ".cram")):
         return {"format": lowered.rpartition(".")[2]}
-    if kind == "variants" and infer_kind(name) == "variants":
+    if kind == "variants":
         return {"variant_type": "gvcf" if ".g.vcf" in lowered else "vcf"}
     if kind == "anndata":
         # What people bring is where an analysis begins; what runs make of it says so itself.

@@ -16,15 +16,15 @@ _PARTS = {
 }
 
 
-def is_matrix(path: Path) -> bool:
-    """Whether a path is a folder, or an uncompressed tar, with a file of a count matrix in it."""
-    if path.is_dir():
-        names: Iterable[str] = (each.name for each in path.iterdir())
-    elif path.is_file() and path.suffix.lower() == ".tar":
-        names = _members(path)
-    else:
-        return False
+def holds_matrix(names: Iterable[str]) -> bool:
+    """Whether one of the names is that of a file of a count matrix."""
     return any(pattern.search(name) for name in names for pattern in _PARTS.values())
+
+
+def is_whole_matrix(names: Iterable[str]) -> bool:
+    """Whether the three files of one count matrix are among the names, each once."""
+    visible = [name for name in names if not name.startswith(".")]
+    return all(sum(bool(pattern.search(name)) for name in visible) == 1 for pattern in _PARTS.values())
 
 
 def parts_of(path: Path, names: Iterable[str]) -> list[str]:
@@ -45,7 +45,7 @@ def parts_of(path: Path, names: Iterable[str]) -> list[str]:
 
 def check_archive(path: Path) -> None:
     """Refuse an uncompressed tar that does not hold a matrix."""
-    parts_of(path, _members(path))
+    parts_of(path, members(path))
 
 
 def pack(folder: Path, parts: Sequence[str], target: Path) -> None:
@@ -61,7 +61,8 @@ def pack(folder: Path, parts: Sequence[str], target: Path) -> None:
                 archive.addfile(member, stream)
 
 
-def _members(path: Path) -> list[str]:
+def members(path: Path) -> list[str]:
+    """Return the names of the files in an uncompressed tar; none of a file that is no such tar."""
     try:
         with tarfile.open(path, "r:") as archive:
             return [member.name for member in archive if member.isfile()]

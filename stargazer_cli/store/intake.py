@@ -6,10 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stargazer_cli.assets import Asset, infer_kind, kind_class
-from stargazer_cli.assets.checks import Head, check_content, check_pair, is_tar, read_head
+from stargazer_cli.assets.checks import (
+    ReadName,
+    check_content,
+    check_pair,
+    first_read,
+    is_tar,
+    read_head,
+)
+from stargazer_cli.assets.content import infer_content, is_sites_only, samples_of
 from stargazer_cli.assets.infer import infer_fields, split_mate
-from stargazer_cli.assets.matrix import is_matrix, pack, parts_of
+from stargazer_cli.assets.matrix import pack, parts_of
 from stargazer_cli.errors import UsageError
+from stargazer_cli.store.gather import gather, is_folder
 from stargazer_cli.store.local import NewFile
 
 # What an index is named after, and the field by which it points there.
@@ -19,15 +28,32 @@ _INDEX_OF = {
     "aligner_index": ("reference", "reference_cid"),
     "alignment_index": ("alignment", "alignment_cid"),
     "variants_index": ("variants", "variants_cid"),
+    "known_sites_index": ("known_sites", "known_sites_cid"),
 }
+# Names that say less than the bytes: .h5 is what 10x and AnnData both use, GATK's models are VCF files.
+_REFINED = {("counts", "anndata"), ("variants", "vqsr_model")}
 
 
 @dataclass(frozen=True)
 class Intake:
-    """Files that are fit to be stored, and what was concluded about them from their names."""
+    """Files that are fit to be stored, and what was concluded about them from their names and content."""
 
     files: list[NewFile]
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a look at a file shows; its beginning is not kept, as those of all files would fill the memory."""
+
+    path: Path
+    kind: str
+    fields: Mapping[str, str]
+    said: bool  # somebody said the kind
+    by_content: bool  # the kind comes from the bytes, not from the name
+    first_read: ReadName
+    samples: tuple[str, ...]
+    sites_only: bool
 
 
 @dataclass
@@ -35,7 +61,7 @@ class _Candidate:
     path: Path
     kind: str
     asset: Asset
-    head: Head
+    first_read: ReadName
     links: dict[str, Path] = field(default_factory=dict)
     concluded: list[str] = field(default_factory=list)
 
@@ -45,23 +71,18 @@ def take_in(
 ) -> Intake:
     """Look at the files and say what each is; the first that is not sound refuses all of them.
 
-    A folder of a count matrix becomes one file in the folder `scratch`, which must last until it is stored.
+    A folder stands for the files in it. One of a count matrix becomes one file in the folder `scratch`,
+    which must last until it is stored.
     """
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
-    distinct = list({path.resolve(): path for path in paths}.values())
-    kinds = [chosen or infer_kind(path.name) or ("counts" if is_matrix(path) else "") for path in distinct]
-    packed = {
-        path: _packed(path, scratch / str(number))
-        for number, (path, kind) in enumerate(zip(distinct, kinds, strict=True))
-        if kind == "counts" and path.is_dir()
-    }
-    files = [packed.get(path, path) for path in distinct]
-    known = {key for kind in kinds for key in kind_class(kind).fields()}
-    candidates = [
-        _candidate(path, kind, _meant_for(kind, given, known), inferred=not chosen)
-        for path, kind in zip(files, kinds, strict=True)
+    gathered = gather(paths)
+    seen = [
+        _look(_packed(path, scratch / str(number), chosen) if is_folder(path) else path, chosen)
+        for number, path in enumerate(gathered.paths)
     ]
+    known = {key for each in seen for key in kind_class(each.kind).fields()}
+    candidates = [_candidate(each, _meant_for(each.kind, given, known)) for each in seen]
     reads = [candidate for candidate in candidates if candidate.kind in ("r1", "r2")]
     if "mate_cid" not in given:
         _pair(reads)
@@ -69,12 +90,55 @@ def take_in(
     _link_indexes(candidates)
     return Intake(
         [NewFile(each.path, each.asset, links=each.links) for each in candidates],
-        [f"{each.path.name}: {', '.join(each.concluded)}" for each in candidates if each.concluded],
+        gathered.left_out
+        + [f"{each.path.name}: {', '.join(each.concluded)}" for each in candidates if each.concluded],
     )
 
 
-def _packed(folder: Path, scratch: Path) -> Path:
+def _look(path: Path, chosen: str | None) -> _Seen:
+    """Say what a file is; one that is not sound is refused."""
+    head = read_head(path, may_be_empty=True)
+    content = infer_content(head)
+    by_name = infer_kind(path.name) or ""
+    by_content = bool(content.kind) and (not by_name or _says_more(path, by_name, content.kind))
+    inferred = content.kind if by_content else by_name
+    kind = _under(chosen, inferred) if chosen else inferred
+    check_content(kind, head)
+    fields = infer_fields(kind, path.name)
+    if content.kind == kind:
+        fields |= content.fields
+    if kind == "counts":
+        fields["format"] = "mtx" if is_tar(head) else "10x_h5"
+    return _Seen(
+        path,
+        kind,
+        fields,
+        kind == chosen,
+        by_content,
+        first_read(head),
+        samples_of(head),
+        is_sites_only(head),
+    )
+
+
+def _says_more(path: Path, by_name: str, by_content: str) -> bool:
+    """Whether the bytes say more than the name: FASTQ without a number in its name may be second reads."""
+    if (by_name, by_content) == ("r1", "r2"):
+        return split_mate(path.name)[1] is None
+    return (by_name, by_content) in _REFINED
+
+
+def _under(chosen: str, inferred: str) -> str:
+    """Return the kind of a file where all are said to be `chosen`: their indexes stay what they are."""
+    if (chosen, inferred) == ("known_sites", "variants_index"):
+        return "known_sites_index"
+    return inferred if _INDEX_OF.get(inferred, ("",))[0] == chosen else chosen
+
+
+def _packed(folder: Path, scratch: Path, chosen: str | None) -> Path:
     """Return a matrix-market folder as one file."""
+    if chosen not in (None, "counts"):
+        raise UsageError(f"{folder} is a folder with a count matrix, which asset={chosen} is not.")
     parts = parts_of(folder, (path.name for path in folder.iterdir()))
     matrix, *_ = [read_head(folder / name) for name in parts]
     if not matrix.text.startswith(b"%%MatrixMarket"):
@@ -88,7 +152,7 @@ def _packed(folder: Path, scratch: Path) -> Path:
 def _chosen_kind(keyvalues: Mapping[str, str], kind: str | None) -> str | None:
     said = keyvalues.get("asset")
     if said and kind and said != kind:
-        raise UsageError(f"--kind {kind} and asset={said} contradict each other.", "Give one of them.")
+        raise UsageError(f"--asset {kind} and asset={said} contradict each other.", "Give one of them.")
     chosen = said or kind
     if chosen:
         kind_class(chosen)
@@ -101,45 +165,57 @@ def _meant_for(kind: str, given: Mapping[str, str], known: set[str]) -> dict[str
     return {key: value for key, value in given.items() if key in fields or key not in known}
 
 
-def _candidate(path: Path, kind: str, given: Mapping[str, str], *, inferred: bool) -> _Candidate:
-    cls = kind_class(kind)
-    head = check_content(kind, path)
-    seen = infer_fields(kind, path.name)
-    if kind == "counts":
-        seen["format"] = "mtx" if is_tar(head) else "10x_h5"
-    shown = {key: value for key, value in seen.items() if key not in given}
+def _candidate(seen: _Seen, given: Mapping[str, str]) -> _Candidate:
+    cls, name = kind_class(seen.kind), seen.path.name
+    shown = {key: value for key, value in seen.fields.items() if key not in given}
     try:
-        asset = cls.from_keyvalues({**shown, **given}, name=path.name)
+        asset = cls.from_keyvalues({**shown, **given}, name=name)
     except UsageError as error:
-        raise UsageError(f"{path.name}: {error.message}", error.hint) from None
-    candidate = _Candidate(path, kind, asset, head)
-    if inferred:
-        candidate.concluded.append(
-            f"asset={kind}" if kind else "no kind known by its name (--kind gives one)"
-        )
-    candidate.concluded += [f"{key}={value}" for key, value in shown.items()]
-    if "sample_id" in cls.model_fields and not getattr(asset, "sample_id", ""):
-        candidate.concluded.append("no sample_id: a run finds it by one (-k sample_id=…)")
+        raise UsageError(f"{name}: {error.message}", error.hint) from None
+    concluded = [] if seen.said else [_how_seen(seen)]
+    concluded += [f"{key}={value}" for key, value in shown.items()]
+    concluded += _remarks(seen, asset, shown)
+    return _Candidate(seen.path, seen.kind, asset, seen.first_read, concluded=concluded)
+
+
+def _how_seen(seen: _Seen) -> str:
+    if not seen.kind:
+        return "no kind known by its name or content (--asset gives one)"
+    return f"asset={seen.kind}{' by its content' if seen.by_content else ''}"
+
+
+def _remarks(seen: _Seen, asset: Asset, shown: Mapping[str, str]) -> list[str]:
+    """Return what a person may want to add or correct."""
+    remarks = []
+    kind, sample = seen.kind, getattr(asset, "sample_id", None)
+    if sample == "":
+        example = f"{seen.samples[0]}, as its header says" if len(seen.samples) == 1 else "…"
+        remarks.append(f"no sample_id: a run finds it by one (-k sample_id={example})")
+    elif kind == "alignment" and seen.samples and sample not in seen.samples:
+        remarks.append(f"its header names sample {', '.join(seen.samples)} and not {sample}")
+    if kind == "variants" and seen.sites_only:
+        remarks.append("no samples in it (--asset known_sites for known variants)")
     if kind == "anndata" and "stage" in shown:
-        candidate.concluded.append("taken for raw counts (-k stage=… where it is further)")
+        remarks.append("taken for raw counts (-k stage=… where it is further)")
     if kind in ("anndata", "counts") and not getattr(asset, "organism", ""):
-        candidate.concluded.append("no organism: a run takes it for human (-k organism=…)")
+        remarks.append("no organism: a run takes it for human (-k organism=…)")
     if kind == "reference" and not getattr(asset, "build", ""):
-        candidate.concluded.append("no build: a run finds it by one (-k build=…)")
-    return candidate
+        remarks.append("no build: a run finds it by one (-k build=…)")
+    return remarks
 
 
-def _pair(reads: list[_Candidate]) -> None:
+def _pair(reads: Sequence[_Candidate]) -> None:
     """Make mates of the R1 and R2 whose names differ in the read number alone."""
     beside = _couples((each.path.parent, split_mate(each.path.name)[0], each) for each in reads)
-    left = [each for each in reads if not any(each in couple for couple in beside)]
+    paired = {each.path for couple in beside for each in couple}
+    left = [each for each in reads if each.path not in paired]
     apart = _couples((None, split_mate(each.path.name)[0], each) for each in left)
     for first, second in beside + apart:
-        check_pair(first.head, second.head)
+        check_pair(first.first_read, second.first_read, (first.path.name, second.path.name))
         first.links["mate_cid"], second.links["mate_cid"] = second.path, first.path
         first.concluded.append(f"mate {second.path.name}")
         second.concluded.append(f"mate {first.path.name}")
-    paired = {each.path for couple in beside + apart for each in couple}
+        paired |= {first.path, second.path}
     for each in reads:
         if each.path not in paired and split_mate(each.path.name)[1]:
             each.concluded.append("no mate among these files (add R1 and R2 in one call)")
@@ -179,22 +255,29 @@ def _check_lanes(reads: list[_Candidate]) -> None:
             )
 
 
-def _link_indexes(candidates: list[_Candidate]) -> None:
-    """Let an index point at the file of the same call that it is named after."""
+def _link_indexes(candidates: Sequence[_Candidate]) -> None:
+    """Let an index point at the file of the same call that it is named after, in its own folder first."""
+    # A name and that of its index begin alike: so each index is compared with few files.
+    alike: dict[tuple[str, str], list[_Candidate]] = defaultdict(list)
+    for each in candidates:
+        alike[each.kind, _beginning(each)].append(each)
     for each in candidates:
         target_kind, key = _INDEX_OF.get(each.kind, ("", ""))
         if not key or getattr(each.asset, key):
             continue
-        targets = [
-            other
-            for other in candidates
-            if other.kind == target_kind and _is_named_after(each.path.name, other.path.name)
-        ]
+        among = alike.get((target_kind, _beginning(each)), [])
+        named = [other for other in among if _is_named_after(each.path.name, other.path.name)]
+        beside = [other for other in named if other.path.parent == each.path.parent]
+        targets = beside or named
         if len(targets) == 1:
             each.links[key] = targets[0].path
             each.concluded.append(f"index of {targets[0].path.name}")
         else:
             each.concluded.append(f"of no file among these (-k {key}=CID, or add the two in one call)")
+
+
+def _beginning(candidate: _Candidate) -> str:
+    return candidate.path.name.partition(".")[0]
 
 
 def _is_named_after(index: str, file: str) -> bool:

@@ -1,87 +1,18 @@
 """`stargazer assets …` as a user runs it."""
 
 import gzip
-import json
 import os
 import re
 import subprocess
 import sys
 import tarfile
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
 
-from stargazer_cli.commands.main import cli
 from stargazer_cli.store import LocalStore, cid_of
-
-FASTA = ">chr1 test\nACGTACGT\n"
-VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-MATRIX = {"matrix.mtx": "%%MatrixMarket matrix\n", "barcodes.tsv": "AAA-1\n", "genes.tsv": "ENSG1\tA\n"}
-BAM_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-
-def fastq(name: str = "read1", comment: str = "", bases: str = "ACGT") -> str:
-    header = f"@{name} {comment}".rstrip()
-    return f"{header}\n{bases}\n+\n{'I' * len(bases)}\n" * 2
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
-    return path
-
-
-def bgzf(data: bytes) -> bytes:
-    """One BGZF block and the end mark."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-    packed = packer.compress(data) + packer.flush()
-    extra = b"BC\x02\x00" + (len(packed) + 25).to_bytes(2, "little")
-    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0" + extra
-    tail = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
-    return head + packed + tail + BAM_END
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-class Shell:
-    """Runs commands in this process, as `stargazer ARGS` would."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capture = capfd
-
-    def __call__(self, *args: object) -> Result:
-        self._capture.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli([str(arg) for arg in args])
-        out, err = self._capture.readouterr()
-        return Result(int(ended.value.code or 0), out, err)
-
-    def refuses(self, *args: object) -> str:
-        """Run a command that must be refused as wrong usage, in an error of at most two lines."""
-        result = self(*args)
-        assert result.code == 2, result
-        assert result.out == ""
-        errors = result.err.splitlines()
-        assert [line.split(":")[0] for line in errors] in (["Error"], ["Error", "Hint"])
-        return result.err
-
-
-@pytest.fixture
-def run(store: LocalStore, capfd: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(capfd)
 
 
 def test_mates_added_together_know_each_other(run: Shell, store: LocalStore, tmp_path: Path) -> None:
@@ -209,7 +140,7 @@ def test_a_kind_may_be_given_in_two_ways(run: Shell, tmp_path: Path) -> None:
 def test_a_file_whose_name_says_nothing_is_a_bare_asset(run: Shell, tmp_path: Path) -> None:
     result = run("assets", "add", write(tmp_path / "notes.txt", "x"), "-k", "project=p1", "--json")
     assert result.json[0]["keyvalues"] == {"project": "p1"}
-    assert "no kind known by its name" in result.err
+    assert "no kind known by its name or content (--asset gives one)" in result.err
     assert [a["name"] for a in run("assets", "query", "project=p1", "--json").json] == ["notes.txt"]
 
 
@@ -315,7 +246,10 @@ def test_files_that_are_no_mates_are_refused(run: Shell, store: LocalStore, tmp_
         (["r.fa", "--kind", "reference", "-k", "asset=r1"], "contradict"),
         (["r.fa", "-k", "recipe=x"], "'recipe' is kept by the store"),
         (["none.fa"], "no file none.fa"),
-        ([".", "r.fa"], ". is a folder"),
+        (["empty"], "There is no file in the folder empty"),
+        (["."], "dangling.bam is a link that leads nowhere"),
+        (["loop"], "loop is a link that leads nowhere"),
+        (["n" * 300], "cannot be read: File name too long"),
         (["r_R1.fq", "-k", "sample_id=a;rm -rf ~"], "sample id"),
         (["r_R1.fq", "-k", "sample_id=../x"], "sample id"),
         (["r_R1.fq", "-k", "sample_id=a b"], "sample id"),
@@ -335,6 +269,9 @@ def test_wrong_use_of_add(
     write(tmp_path / "r.fa", FASTA)
     write(tmp_path / "r_R1.fq", fastq())
     write(tmp_path / "x.bam", bgzf(b"BAM\x01"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling.bam").symlink_to("gone.bam")
+    (tmp_path / "loop").symlink_to("loop")
     assert problem in run.refuses("assets", "add", *args)
     assert not store.root.exists()
 

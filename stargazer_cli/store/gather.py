@@ -1,0 +1,81 @@
+"""From the paths that a user names to the files that are meant: what is in a folder, and what is left out."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stargazer_cli.assets.matrix import holds_matrix, is_whole_matrix
+from stargazer_cli.errors import UsageError
+
+
+@dataclass
+class Gathered:
+    """Files, and folders that are one asset each; `left_out` says which were not taken, and why."""
+
+    paths: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def gather(paths: Sequence[Path]) -> Gathered:
+    """Return each file once, in the order given, and those of a folder in the order of their names.
+
+    A folder with the files of a count matrix is one asset and stays a folder.
+    """
+    gathered = Gathered()
+    for path in paths:
+        if not is_folder(path):
+            gathered.paths.append(path)
+        elif holds_matrix(entry.name for entry in os.scandir(path)):
+            # What is missing of the matrix is told when it is packed.
+            gathered.paths.append(path)
+        else:
+            found = list(_inside(path, gathered.left_out))
+            if not found:
+                raise UsageError(f"There is no file in the folder {path}.", "Give the paths of files.")
+            gathered.paths += found
+    gathered.paths = list({os.path.realpath(path): path for path in gathered.paths}.values())
+    return gathered
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is that of a folder; what is wrong with a path is told where it is read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a ring of links, a name that is too long
+
+
+def _inside(folder: Path, left_out: list[str]) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+    for entry in entries:
+        path = Path(entry.path)
+        if why := _why_not(entry):
+            left_out.append(f"{path}: {why}")
+        elif not is_folder(path) or is_whole_matrix(each.name for each in os.scandir(path)):
+            yield path
+        else:
+            yield from _inside(path, left_out)
+
+
+def _why_not(entry: "os.DirEntry[str]") -> str | None:
+    """Return why an entry of a folder is left out; None for one that is taken.
+
+    A link to a file is taken: data folders are often made of them. A link to a folder may lead anywhere,
+    back to where it stands for one.
+    """
+    if entry.name.startswith("."):
+        return "hidden, left out"
+    if entry.is_symlink() and is_folder(Path(entry.path)):
+        return "a link to a folder, left out; name it itself to add it"
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return None  # a link that leads nowhere: refused where it is read
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        return "neither a file nor a folder, left out"
+    return None
