@@ -11,7 +11,6 @@ from typing import Any, LiteralString
 import orjson
 from tinydb.storages import Storage
 
-from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.metadata.conditions import Condition, Path
 from stargazer_cli.store.metadata.server import Server, Session
 from stargazer_cli.store.metadata.table import TABLE, Record, RecordTable
@@ -166,7 +165,4 @@ def _can_be_held(text: str) -> bool:
 
 
 def _json(document: Any) -> str:
-    try:
-        return orjson.dumps(document).decode()
-    except TypeError as error:
-        raise StargazerError(f"A record cannot be written as JSON: {error}.") from None
+    return orjson.dumps(document).decode()

@@ -1,6 +1,7 @@
 """A PostgreSQL server that holds the records: connections to it, transactions in it, its tables."""
 
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 _LOCK_TIMEOUT = 120  # seconds; a change takes well under one: this is a process that hangs
+_STARTING = "starting up|shutting down|not yet accepting connections"
 _START_TIMEOUT = 15.0  # seconds that a server may take to start
 _IDLE = 4  # connections that are kept for the next use
 _FETCH = 2_000  # rows of a stream that are held at once
@@ -25,7 +27,7 @@ _FETCH = 2_000  # rows of a stream that are held at once
 # for the lock must be what stands then. The server, too, must notice a machine that is gone, or the lock
 # would stay with it.
 _BEGIN: LiteralString = f"""
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s';
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL tcp_keepalives_idle = 30;
@@ -33,7 +35,7 @@ SET LOCAL tcp_keepalives_interval = 10;
 SET LOCAL tcp_keepalives_count = 3;
 SELECT pg_advisory_xact_lock((1400136050::bigint << 32) + 'stargazer_records'::regclass::oid::bigint)
 """
-_BEGIN_SCHEMA: LiteralString = "BEGIN; SELECT pg_advisory_xact_lock(1400136050::bigint << 32)"
+_LOCK_SCHEMA: LiteralString = "SELECT pg_advisory_xact_lock(1400136050::bigint << 32)"
 
 # Each step is taken once, in order; what was released is never edited, only followed by another.
 _SCHEMA: tuple[LiteralString, ...] = (
@@ -115,8 +117,11 @@ class Server:
 
     def close(self) -> None:
         """Close the connections that wait for their next use."""
-        for connection in self._idle.pop(os.getpid(), []):
-            connection.close()
+        while idle := self._waiting():
+            idle.pop().close()
+
+    def _waiting(self) -> "list[Connection]":
+        return self._idle.setdefault(os.getpid(), [])
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -137,8 +142,7 @@ class Server:
         import psycopg
 
         with self.told():
-            idle = self._idle.setdefault(os.getpid(), [])
-            waiting = idle.pop() if idle else None
+            waiting = idle.pop() if (idle := self._waiting()) else None
             connection = waiting or self._connect()
             try:
                 try:
@@ -152,8 +156,8 @@ class Server:
                 yield cursor
             finally:
                 at_rest = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-                if at_rest and len(idle) < _IDLE:
-                    idle.append(connection)
+                if at_rest and len(self._waiting()) < _IDLE:
+                    self._waiting().append(connection)
                 else:
                     connection.close()
 
@@ -171,7 +175,7 @@ class Server:
                 )
                 break
             except psycopg.OperationalError as error:
-                if "starting up" not in str(error) or time.monotonic() > deadline:
+                if not re.search(_STARTING, str(error)) or time.monotonic() > deadline:
                     raise self.address.unreachable(error) from None
                 time.sleep(0.2)
         set_json_loads(orjson.loads, connection)
@@ -197,7 +201,7 @@ class Server:
                 "Make it with: createdb --encoding UTF8 --template template0 NAME",
             )
         with connection.transaction():
-            connection.execute(_BEGIN_SCHEMA.removeprefix("BEGIN; "))
+            connection.execute(_LOCK_SCHEMA)
             connection.execute("CREATE TABLE IF NOT EXISTS stargazer_schema (version integer NOT NULL)")
             version = self._version(connection)
             for step in _SCHEMA[version:]:
