@@ -54,7 +54,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Task:
-    """One module of the pipeline."""
+    """One module of the pipeline; `documentation` gives for a tool where it is described."""
 
     name: str
     folder: Path
@@ -62,6 +62,7 @@ class Task:
     tools: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     outputs: tuple[Mapping[str, Any], ...]
+    documentation: Mapping[str, str]
 
     @cached_property
     def _source(self) -> str:
@@ -142,6 +143,7 @@ def tasks() -> Mapping[str, Task]:
                 for item in meta.get("parameters") or ()
             ),
             outputs=tuple(meta.get("outputs") or ()),
+            documentation={tool["name"]: tool.get("documentation", "") for tool in meta["tools"]},
         )
     return found
 

@@ -1,5 +1,7 @@
 """`stargazer runs`: look at earlier runs."""
 
+from pathlib import Path
+
 import click
 
 from stargazer_cli.app import App
@@ -67,3 +69,42 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     if kept.error:
         click.echo(f"error     {kept.error}")
     click.echo(f"folder    {folder.path}")
+
+
+@runs.command("export")
+@click.argument("run_id")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FOLDER|FILE.zip",
+    type=click.Path(path_type=Path),
+    help="A new folder, or a new .zip file.",
+)
+@click.option("--with-files", is_flag=True, help="Put the inputs and outputs into it too, verified.")
+@click.option(
+    "--license", "data_license", metavar="NAME|URL", default="", help="Licence of the data: SPDX name or URL."
+)
+@click.pass_obj
+def export_run(app: App, run_id: str, output: Path, with_files: bool, data_license: str) -> None:
+    r"""Write what a run did, from what and with what, as a Workflow Run RO-Crate.
+
+    Files are named by their CIDs; nothing in it tells the machine's name, its folders or its secrets.
+
+    \b
+    stargazer runs export germline_short_variant_discovery-1a2b3c4-20260102T030405Z -o crate.zip
+    """
+    from stargazer_cli.output import progress
+    from stargazer_cli.runs.crate import export
+
+    folder = record.find(app.settings.local / "runs", run_id)
+    with progress(f"run {folder.run_id}") as moved:
+        export(
+            app.store,
+            folder,
+            output,
+            with_files=with_files,
+            data_license=data_license,
+            progress=moved,
+        )
+    note(f"{output}: the run {folder.run_id} as an RO-Crate")

@@ -1,6 +1,5 @@
 """Run Nextflow, show how it goes, and say in two lines what failed."""
 
-import csv
 import os
 import re
 import signal
@@ -13,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from stargazer_cli.errors import StargazerError
+from stargazer_cli.runs.trace import rows as trace_rows
+from stargazer_cli.runs.trace import task_name
 
 _TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) process > (?P<name>.+)")
 # What Nextflow says around its own error: banner, progress, warnings, and where its log is.
@@ -111,7 +112,7 @@ def run(
 def failure(folder: Path, trace: Path) -> Failure:
     """Explain why Nextflow ended, from its trace (a failed task) or its output (everything else)."""
     # The last one: an earlier failure may have been made good by trying again with more memory.
-    rows = list(_rows(trace))
+    rows = list(trace_rows(trace))
     lost = [row for row in rows if row.get("status") == "FAILED"]
     if lost:
         return _task_failure(lost[-1])
@@ -129,7 +130,7 @@ def _task_failure(row: dict[str, str]) -> Failure:
     of = f" for {subject}" if subject != "-" else ""
     lines = "".join(f"\n  | {line}" for line in last)
     return Failure(
-        f"{_task_name(row['process'])} failed{of} (exit {exit_status}{reason}).{lines}",
+        f"{task_name(row['process'])} failed{of} (exit {exit_status}{reason}).{lines}",
         f"The task's folder is {workdir}",
     )
 
@@ -149,18 +150,7 @@ def _describe(what: str, name: str) -> str:
     process, _, tag = name.partition(" (")
     done = "kept" if what == "Cached" else "started"
     subject = f" for {tag.removesuffix(')')}" if tag else ""
-    return f"{done} {_task_name(process)}{subject}"
-
-
-def _task_name(process: str) -> str:
-    return process.rpartition(":")[2].lower()
-
-
-def _rows(trace: Path) -> Iterator[dict[str, str]]:
-    if not trace.exists():
-        return
-    with trace.open(newline="", encoding="utf-8", errors="replace") as file:
-        yield from csv.DictReader(file, delimiter="\t")
+    return f"{done} {task_name(process)}{subject}"
 
 
 def _tail(file: Path) -> list[str]:
