@@ -34,7 +34,6 @@ PASSWORD = "s3cr3t:/p@ss#?%"  # every sign that means something in a URL
 _OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "max_connections": "60",
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
