@@ -1,0 +1,162 @@
+"""Resumable uploads: version 1.0.0 of the TUS protocol (tus.io/protocols/resumable-upload).
+
+A file goes up in chunks. When one breaks, the server is asked how far it came, and the upload goes on there.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from stargazer_cli.store.remote import http
+
+if TYPE_CHECKING:
+    import httpx
+
+    from stargazer_cli.store.remote.download import Progress
+
+_VERSION = {"Tus-Resumable": "1.0.0"}
+_OK, _CREATED, _NO_CONTENT = 200, 201, 204
+_CONFLICT = 409
+# The server no longer knows the upload: it ran out, or was swept away.
+_GONE = frozenset({404, 410})
+_MOST_UPLOADS = 3
+_LONGEST_ANSWER = 1 << 20
+
+
+@dataclass
+class Upload:
+    """A file on its way to a TUS server.
+
+    endpoint    where uploads are begun
+    metadata    told to the server with the beginning, in the header `Upload-Metadata`
+    chunk       the most bytes to send at once
+    tries       how often a fault that passes may follow another before it is given up
+    """
+
+    client: "httpx.Client"
+    endpoint: str
+    stream: BinaryIO
+    size: int
+    metadata: Mapping[str, str]
+    chunk: int
+    tries: int = http.TRIES
+    progress: "Progress | None" = None
+    _place: "httpx.URL | None" = field(default=None, init=False)
+    _offset: int = field(default=0, init=False)
+    # That the server is at `_offset` too: until an answer comes, nobody knows how much of a chunk arrived.
+    _sure: bool = field(default=True, init=False)
+    _last: Mapping[str, str] = field(default_factory=dict, init=False)
+
+    def send(self) -> Mapping[str, str]:
+        """Send the file and return the headers of the server's last answer.
+
+        Raises `http.Refused` when the server does not take the file, or loses it again and again.
+        """
+        for _ in range(_MOST_UPLOADS):
+            try:
+                return self._send()
+            except http.Refused as reason:
+                if reason.status not in _GONE:
+                    raise
+                lost = reason
+        raise lost
+
+    def _send(self) -> Mapping[str, str]:
+        http.retried(self._create, tries=self.tries)
+        while self._offset < self.size:
+            http.retried(self._send_chunk, tries=self.tries)
+        return self._last
+
+    def _create(self) -> None:
+        headers = {
+            **_VERSION,
+            "Upload-Length": str(self.size),
+            "Upload-Metadata": encode_metadata(self.metadata),
+        }
+        answer = self._ask("POST", self.endpoint, headers, b"", _CREATED)
+        place = answer.url.join(answer.headers.get("Location", ""))
+        # The bytes may be private: they go to no one else than the server that the user named.
+        if "Location" not in answer.headers or _origin(place) != _origin(answer.url):
+            raise http.Refused("it named no place of its own for the upload")
+        self._place, self._offset, self._sure = place, 0, True
+
+    def _send_chunk(self) -> None:
+        before = self._offset
+        try:
+            if not self._sure:
+                self._find_offset()
+            if self._offset < self.size:
+                self._patch()
+        except http.Passing as fault:
+            fault.progressed = self._offset > before
+            raise
+
+    def _patch(self) -> None:
+        self.stream.seek(self._offset)
+        content = self.stream.read(min(self.chunk, self.size - self._offset))
+        headers = {
+            **_VERSION,
+            "Upload-Offset": str(self._offset),
+            "Content-Type": "application/offset+octet-stream",
+        }
+        self._sure = False
+        answer = self._ask("PATCH", self._address(), headers, content, _NO_CONTENT, _OK, _CONFLICT)
+        if answer.status_code == _CONFLICT:
+            raise http.Passing("it is at another place of the upload")
+        offset = _number(answer.headers, "Upload-Offset")
+        if not self._offset < offset <= self._offset + len(content):
+            raise http.Refused(f"it took {len(content):,} bytes at {self._offset:,} and says {offset:,}")
+        self._last = answer.headers
+        self._go_to(offset)
+
+    def _find_offset(self) -> None:
+        answer = self._ask("HEAD", self._address(), _VERSION, b"", _OK, _NO_CONTENT)
+        offset = _number(answer.headers, "Upload-Offset")
+        if offset > self.size:
+            raise http.Refused(f"it says that it has {offset:,} bytes of {self.size:,}")
+        self._last = answer.headers
+        self._go_to(offset)
+
+    def _go_to(self, offset: int) -> None:
+        self._offset = offset
+        self._sure = True
+        if self.progress:
+            self.progress(offset, self.size)
+
+    def _address(self) -> "httpx.URL":
+        assert self._place is not None  # noqa: S101 - `_create` came before
+        return self._place
+
+    def _ask(
+        self, method: str, url: "httpx.URL | str", headers: Mapping[str, str], content: bytes, *expected: int
+    ) -> "httpx.Response":
+        with (
+            http.faults(),
+            # A redirect would take the bytes to somewhere else.
+            self.client.stream(
+                method, url, headers=dict(headers), content=content, follow_redirects=False
+            ) as answer,
+        ):
+            http.check_status(answer, *expected)
+            for _ in http.body(answer, limit=_LONGEST_ANSWER):
+                pass  # read to its end, so that the connection serves the next chunk
+        return answer
+
+
+def encode_metadata(metadata: Mapping[str, str]) -> str:
+    """Return the value of an `Upload-Metadata` header: keys, and values in base64."""
+    return ",".join(
+        f"{key} {base64.b64encode(value.encode()).decode('ascii')}" for key, value in metadata.items()
+    )
+
+
+def _origin(url: "httpx.URL") -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _number(headers: Mapping[str, str], name: str) -> int:
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdigit()):
+        raise http.Refused(f"its answer has no {name}")
+    return int(text)
