@@ -59,5 +59,7 @@ assert Path(catalog.__file__).is_relative_to(site), catalog.__file__
 assert catalog.pipeline_dir() == site / "stargazer_cli" / "pipeline", catalog.pipeline_dir()
 assert "haplotype_caller" in catalog.tasks()
 assert (Path(stargazer_cli.demo.__file__).parent / "data" / "germline" / "truth.vcf").is_file()
+from stargazer_cli.demo.dataset import GermlineData, load
+assert load(GermlineData, "tp53").reference.cid
 """
     subprocess.run([sys.executable, "-c", script, unpacked], cwd=tmp_path, check=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stargazer_cli.app import App
-from stargazer_cli.demo import bundle
+from stargazer_cli.demo import dataset
 from stargazer_cli.output import emit_json, note
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ def demo() -> None:
     """Run a pipeline on data whose result is known."""
 
 
-def _common(kind: type[bundle.Bundle], default: str, data_help: str) -> Callable[..., Any]:
-    """Add the options that every demo has; `kind` tells which bundles it can run on."""
+def _common(kind: type[dataset.DataSet], default: str, data_help: str) -> Callable[..., Any]:
+    """Add the options that every demo has; `kind` tells which data sets it can run on."""
     options = [
         click.option(
             "--data",
-            type=click.Choice(bundle.names(kind)),
+            type=click.Choice(dataset.names(kind)),
             default=default,
             show_default=True,
             help=data_help,
@@ -48,7 +48,7 @@ def _common(kind: type[bundle.Bundle], default: str, data_help: str) -> Callable
 
 @demo.command()
 @_common(
-    bundle.GermlineBundle,
+    dataset.GermlineData,
     "trio",
     "trio: bundled, simulated, with planted variants. tp53: real reads, fetched by CID.",
 )
@@ -71,7 +71,7 @@ def germline(
     outcome = run_demo(
         app.settings,
         app.store,
-        bundle.load(bundle.GermlineBundle, data),
+        dataset.load(dataset.GermlineData, data),
         profile=profile,
         aligner=aligner,
         yes=yes,
@@ -81,7 +81,7 @@ def germline(
 
 
 @demo.command()
-@_common(bundle.ScrnaBundle, "simulated", "simulated: bundled, with planted cell types, markers and flaws.")
+@_common(dataset.ScrnaData, "simulated", "simulated: bundled, with planted cell types, markers and flaws.")
 @click.option("--fuse", is_flag=True, help="Run the steps of the sample in one process: quicker, same files.")
 @click.pass_obj
 def scrna(app: App, /, *, data: str, profile: str, fuse: bool, yes: bool, as_json: bool) -> int:
@@ -95,7 +95,7 @@ def scrna(app: App, /, *, data: str, profile: str, fuse: bool, yes: bool, as_jso
     outcome = run_demo(
         app.settings,
         app.store,
-        bundle.load(bundle.ScrnaBundle, data),
+        dataset.load(dataset.ScrnaData, data),
         profile=profile,
         fuse=fuse,
         yes=yes,

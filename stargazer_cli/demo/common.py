@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stargazer_cli.demo import bundle as bundles
+from stargazer_cli.demo import dataset
 from stargazer_cli.errors import StargazerError
 
 if TYPE_CHECKING:
-    from stargazer_cli.demo.bundle import Bundle
+    from stargazer_cli.demo.dataset import DataSet
     from stargazer_cli.runs.execute import RunResult
     from stargazer_cli.runs.record import MadeAsset
     from stargazer_cli.settings import Settings
@@ -25,12 +25,12 @@ def get_tools(settings: "Settings", needed: Sequence[str], *, yes: bool, tell: T
         ensure(settings, needed, yes=yes, echo=tell)
 
 
-def add_data(bundle: "Bundle", store: "LocalStore", tell: Tell) -> "list[Added]":
-    """Put the files of a bundle into the store and say how many were new."""
-    added = bundles.add(bundle, store)
+def add_data(data: "DataSet", store: "LocalStore", tell: Tell) -> "list[Added]":
+    """Put the files of a data set into the store and say how many were new."""
+    added = dataset.add(data, store)
     new = sum(item.status == "added" for item in added)
     files = "1 file" if len(added) == 1 else f"{len(added)} files"
-    tell(f"{files} of {bundle.title}: {new} added to the store, {len(added) - new} already there.")
+    tell(f"{files} of {data.title}: {new} added to the store, {len(added) - new} already there.")
     return added
 
 

@@ -1,4 +1,4 @@
-"""The germline demo: reads of a bundle to a joint VCF, and what a biologist wants to know about it."""
+"""The germline demo: reads of a data set to a joint VCF, and what a biologist wants to know about it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
 from stargazer_cli.demo import summary
-from stargazer_cli.demo.bundle import GermlineBundle
 from stargazer_cli.demo.common import (
     Tell,
     add_data,
@@ -20,6 +19,7 @@ from stargazer_cli.demo.common import (
     run_line,
     table,
 )
+from stargazer_cli.demo.dataset import GermlineData
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.execute import RunResult
@@ -53,7 +53,7 @@ class SampleSummary:
 class Outcome:
     """What a demo run gave, and how it compares with what was planted."""
 
-    bundle: GermlineBundle
+    data: GermlineData
     run: "RunResult"
     vcf: "MadeAsset"
     vcf_path: Path
@@ -84,7 +84,7 @@ def choose_aligner(settings: "Settings", profile: str, wanted: "Aligner | None",
 def run_demo(
     settings: "Settings",
     store: "LocalStore",
-    bundle: GermlineBundle,
+    data: GermlineData,
     *,
     profile: str,
     aligner: "Aligner | None",
@@ -100,14 +100,14 @@ def run_demo(
     catalog.check_profile(profile)
     chosen = choose_aligner(settings, profile, aligner, tell)
     get_tools(settings, tools_for(profile, WORKFLOW, chosen), yes=yes, tell=tell)
-    added = add_data(bundle, store, tell)
+    added = add_data(data, store, tell)
     started = time.monotonic()
     site = find_site(settings, store, profile, WORKFLOW, chosen)
     request = Request(
         workflow=WORKFLOW,
-        build=bundle.build,
-        samples=bundle.samples,
-        cohort_id=bundle.cohort_id,
+        build=data.build,
+        samples=data.samples,
+        cohort_id=data.cohort_id,
         aligner=chosen,
         # By CID: another reference with the same build label is none of the demo's business.
         reference=added[0].asset.cid,
@@ -116,10 +116,10 @@ def run_demo(
     if not planned.complete:
         site.require_tools()
     result = execute(site.after(time.monotonic() - started), planned, tell)
-    return examine(store, bundle, result)
+    return examine(store, data, result)
 
 
-def examine(store: "LocalStore", bundle: GermlineBundle, result: "RunResult") -> Outcome:
+def examine(store: "LocalStore", data: GermlineData, result: "RunResult") -> Outcome:
     """Read the metrics and the VCF of a finished run, and compare its calls with the truth."""
     vcf = only(result.assets, "joint VCFs", asset="variants", variant_type="vcf")
     calls = summary.read_vcf(object_of(store, vcf))
@@ -133,14 +133,14 @@ def examine(store: "LocalStore", bundle: GermlineBundle, result: "RunResult") ->
         SampleSummary(sample, metrics.get(sample), variants[sample]) for sample in sorted(calls.samples)
     )
     where = file_of(store, result, vcf, "variants")
-    return Outcome(bundle, result, vcf, where, samples, _compare(bundle, calls))
+    return Outcome(data, result, vcf, where, samples, _compare(data, calls))
 
 
-def _compare(bundle: GermlineBundle, calls: summary.Calls) -> summary.Comparison | None:
-    if bundle.truth is None:
+def _compare(data: GermlineData, calls: summary.Calls) -> summary.Comparison | None:
+    if data.truth is None:
         return None
-    truth = renamed(summary.read_vcf(bundle.path(bundle.truth.name)), bundle.truth.samples)
-    return summary.compare(calls, truth, summary.read_fasta(bundle.path(bundle.reference.name)))
+    truth = renamed(summary.read_vcf(data.path(data.truth.name)), data.truth.samples)
+    return summary.compare(calls, truth, summary.read_fasta(data.path(data.reference.name)))
 
 
 def renamed(calls: summary.Calls, names: Mapping[str, str]) -> summary.Calls:
@@ -158,7 +158,7 @@ def as_text(outcome: Outcome) -> str:
     """Write the summary for a person."""
     return "\n".join(
         [
-            f"Germline variants of {outcome.bundle.title}, build {outcome.bundle.build}",
+            f"Germline variants of {outcome.data.title}, build {outcome.data.build}",
             "",
             *_table(outcome.samples),
             "",
@@ -221,8 +221,8 @@ def _where(outcome: Outcome) -> list[str]:
         f"CID   {cid}",
         run_line(run),
         "",
-        f"Next: stargazer assets get {cid} -o {outcome.bundle.name}.vcf.gz",
-        f"      stargazer assets query asset=variants build={outcome.bundle.build}",
+        f"Next: stargazer assets get {cid} -o {outcome.data.name}.vcf.gz",
+        f"      stargazer assets query asset=variants build={outcome.data.build}",
         f"      stargazer runs show {run.run_id}",
     ]
 
@@ -231,7 +231,7 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
     """Write the summary as one JSON document."""
     run, comparison = outcome.run, outcome.comparison
     return {
-        "data": outcome.bundle.name,
+        "data": outcome.data.name,
         "passed": outcome.passed,
         **run_document(run),
         "vcf": {"cid": outcome.vcf.cid, "name": outcome.vcf.name, "path": str(outcome.vcf_path)},

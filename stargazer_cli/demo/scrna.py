@@ -1,4 +1,4 @@
-"""The single-cell demo: counts of a bundle to clusters and markers, and what a biologist wants to know."""
+"""The single-cell demo: counts of a data set to clusters and markers, and what a biologist wants to know."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
 from stargazer_cli.demo import cells
-from stargazer_cli.demo.bundle import ScrnaBundle
 from stargazer_cli.demo.common import (
     Tell,
     add_data,
@@ -20,6 +19,7 @@ from stargazer_cli.demo.common import (
     run_line,
     table,
 )
+from stargazer_cli.demo.dataset import ScrnaData
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.execute import RunResult
@@ -74,7 +74,7 @@ class Check:
 class Outcome:
     """What a demo run gave, and how it compares with what was planted."""
 
-    bundle: ScrnaBundle
+    data: ScrnaData
     run: "RunResult"
     findings: cells.Findings
     annotated: "MadeAsset"
@@ -104,7 +104,7 @@ class Outcome:
 def run_demo(
     settings: "Settings",
     store: "LocalStore",
-    bundle: ScrnaBundle,
+    data: ScrnaData,
     *,
     profile: str,
     fuse: bool,
@@ -119,11 +119,11 @@ def run_demo(
 
     catalog.check_profile(profile)
     get_tools(settings, tools_for(profile, WORKFLOW), yes=yes, tell=tell)
-    counts, marker_sets, labels = (item.asset for item in add_data(bundle, store, tell))
+    counts, marker_sets, labels = (item.asset for item in add_data(data, store, tell))
     started = time.monotonic()
     site = find_site(settings, store, profile, WORKFLOW)
     request = Request(
-        samples=bundle.samples,
+        samples=data.samples,
         # By CID: what else is called demo_cells is none of the demo's business.
         anndata=(counts.cid,),
         marker_sets=marker_sets,
@@ -134,19 +134,19 @@ def run_demo(
     if not planned.complete:
         site.require_tools()
     result = execute(site.after(time.monotonic() - started), planned, tell)
-    return examine(store, bundle, result)
+    return examine(store, data, result)
 
 
-def examine(store: "LocalStore", bundle: ScrnaBundle, result: "RunResult") -> Outcome:
+def examine(store: "LocalStore", data: ScrnaData, result: "RunResult") -> Outcome:
     """Read the summary and the markers of a finished run, and compare them with the truth."""
     summary = only(result.assets, "summaries", asset="qc_metrics")
     markers = only(result.assets, "tables of markers", asset="markers")
     report = only(result.assets, "reports", asset="report")
     return Outcome(
-        bundle=bundle,
+        data=data,
         run=result,
         findings=cells.read(
-            object_of(store, summary), object_of(store, markers), bundle.path(bundle.truth.numbers)
+            object_of(store, summary), object_of(store, markers), data.path(data.truth.numbers)
         ),
         annotated=only(result.assets, "annotated AnnData", asset="anndata", stage="annotated"),
         markers=markers,
@@ -161,7 +161,7 @@ def as_text(outcome: Outcome) -> str:
     removed = summary.cells_before - summary.cells_after
     return "\n".join(
         [
-            f"Single cells: {outcome.bundle.title}",
+            f"Single cells: {outcome.data.title}",
             "",
             f"{summary.cells_before} droplets, {summary.cells_after} kept as cells, {removed} removed:",
             *_removed_lines(outcome.findings),
@@ -205,7 +205,7 @@ def _cluster_lines(matches: Sequence[cells.Match]) -> list[str]:
 
 
 def _where(outcome: Outcome) -> list[str]:
-    run, sample = outcome.run, outcome.bundle.sample
+    run, sample = outcome.run, outcome.data.sample
     return [
         f"Report    {outcome.report_path}",
         f"          {outcome.report.cid}",
@@ -224,7 +224,7 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
     """Write the summary as one JSON document."""
     run, found = outcome.run, outcome.findings
     return {
-        "data": outcome.bundle.name,
+        "data": outcome.data.name,
         "passed": outcome.passed,
         **run_document(run),
         "report": {"cid": outcome.report.cid, "path": str(outcome.report_path)},

@@ -1,4 +1,4 @@
-"""The demo around a run: a bundle enters the store, a result is examined. The run is a stand-in."""
+"""The demo around a run: its data enter the store, a result is examined. The run is a stand-in."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from stargazer_cli import bundles
 from stargazer_cli.app import App
 from stargazer_cli.commands.demo import demo
-from stargazer_cli.demo import bundle as bundles
-from stargazer_cli.demo import germline
-from stargazer_cli.demo.bundle import GermlineBundle, ScrnaBundle
+from stargazer_cli.demo import dataset, germline
+from stargazer_cli.demo.dataset import GermlineData, ScrnaData
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.execute import RunResult
 from stargazer_cli.runs.record import MadeAsset
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile, cid_of
 
-TRIO = bundles.load(GermlineBundle, "trio")
+TRIO = dataset.load(GermlineData, "trio")
 METRICS = (
     "LIBRARY\tUNPAIRED_READS_EXAMINED\tREAD_PAIRS_EXAMINED\tUNMAPPED_READS\tUNPAIRED_READ_DUPLICATES\t"
     "READ_PAIR_DUPLICATES\n{sample}\t0\t2595\t104\t0\t649\n"
@@ -56,8 +56,8 @@ def finished(store: LocalStore, folder: Path, change: tuple[str, str] = ("", "")
     return RunResult("run-1", "done", None, assets, computed=True)
 
 
-def test_the_bundle_enters_the_store_once_with_mates_and_lanes(store: LocalStore) -> None:
-    added = bundles.add(TRIO, store)
+def test_the_data_enter_the_store_once_with_mates_and_lanes(store: LocalStore) -> None:
+    added = dataset.add(TRIO, store)
     assert {item.status for item in added} == {"added"}
     assert added[0].asset.kind == "reference"
     for r1 in store.find(asset="r1"):
@@ -67,25 +67,25 @@ def test_the_bundle_enters_the_store_once_with_mates_and_lanes(store: LocalStore
         assert r2.name == r1.name.replace("_R1", "_R2")
     lanes = [asset.to_keyvalues()["lane"] for asset in store.find(asset="r1", sample_id="demo_child")]
     assert sorted(lanes) == ["L001", "L002"]
-    assert {item.status for item in bundles.add(TRIO, store)} == {"notneeded"}
+    assert {item.status for item in dataset.add(TRIO, store)} == {"notneeded"}
 
 
-def test_the_bundle_is_told_apart_from_a_users_own_child(store: LocalStore) -> None:
-    bundles.add(TRIO, store)
+def test_the_data_are_told_apart_from_a_users_own_child(store: LocalStore) -> None:
+    dataset.add(TRIO, store)
     assert store.find(sample_id="child") == []
     assert all(
         sample.startswith("demo_")
-        for kind in (GermlineBundle, ScrnaBundle)
-        for name in bundles.names(kind)
-        for sample in bundles.load(kind, name).samples
+        for kind in (GermlineData, ScrnaData)
+        for name in dataset.names(kind)
+        for sample in dataset.load(kind, name).samples
     )
 
 
 def test_published_files_have_the_cids_of_their_bytes(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pull is asked for the CID that the bundle names; what comes back is added under its own."""
-    tp53 = bundles.load(GermlineBundle, "tp53")
+    """The pull is asked for the CID that the data set names; what comes back is added under its own."""
+    tp53 = dataset.load(GermlineData, "tp53")
     asked: list[tuple[str, str]] = []
 
     def pull(cid: str, name: str) -> Path:
@@ -96,15 +96,23 @@ def test_published_files_have_the_cids_of_their_bytes(
         return file
 
     monkeypatch.setattr(store, "pull", pull)
-    added = bundles.add(tp53, store)
+    added = dataset.add(tp53, store)
     assert [name for _, name in asked] == ["GRCh38_TP53.fa", "NA12829_TP53_R1.fq.gz", "NA12829_TP53_R2.fq.gz"]
     assert {cid for cid, _ in asked} == {tp53.reference.cid, tp53.reads[0].r1.cid, tp53.reads[0].r2.cid}
     assert [item.asset.name for item in added] == [name for _, name in asked]
 
 
-def test_an_unknown_bundle_is_refused_with_those_that_there_are() -> None:
+def test_the_real_reads_are_those_of_the_bundle_under_the_demos_own_names() -> None:
+    tp53 = dataset.load(GermlineData, "tp53")
+    published = {file.name: file.cid for file in bundles.load("variant_calling_demo").files}
+    (lane,) = tp53.reads
+    assert {file.name: file.cid for file in (tp53.reference, lane.r1, lane.r2)} == published
+    assert (tp53.build, tp53.samples, lane.r1.name[-8:]) == ("GRCh38_TP53", ("demo_NA12829",), "R1.fq.gz")
+
+
+def test_an_unknown_data_set_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UsageError) as refused:
-        bundles.load(GermlineBundle, "../trio")
+        dataset.load(GermlineData, "../trio")
     assert refused.value.hint == "There are: tp53, trio."
 
 

@@ -1,4 +1,4 @@
-"""The single-cell demo: a bundle enters the store, a result is examined; once for real, else a stand-in."""
+"""The single-cell demo: its data enter the store, a result is examined; once for real, else a stand-in."""
 
 import csv
 import json
@@ -11,14 +11,13 @@ from e2e.user import make_user
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.demo import demo
-from stargazer_cli.demo import bundle as bundles
-from stargazer_cli.demo import scrna
+from stargazer_cli.demo import dataset, scrna
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.runs.execute import RunResult
 from stargazer_cli.runs.record import MadeAsset
 from stargazer_cli.store import LocalStore, NewFile
 
-CELLS = bundles.load(bundles.ScrnaBundle, "simulated")
+CELLS = dataset.load(dataset.ScrnaData, "simulated")
 TRUTH = json.loads(CELLS.path(CELLS.truth.numbers).read_text())
 
 
@@ -97,8 +96,8 @@ def finished(
     return RunResult("run-1", "done", None, assets, computed=True)
 
 
-def test_the_bundle_enters_the_store_once_with_what_a_run_asks_for(store: LocalStore) -> None:
-    counts, marker_sets, labels = bundles.add(CELLS, store)
+def test_the_data_enter_the_store_once_with_what_a_run_asks_for(store: LocalStore) -> None:
+    counts, marker_sets, labels = dataset.add(CELLS, store)
     assert counts.asset.to_keyvalues() == {
         "asset": "anndata",
         "sample_id": "demo_cells",
@@ -106,7 +105,7 @@ def test_the_bundle_enters_the_store_once_with_what_a_run_asks_for(store: LocalS
         "organism": "human",
     }
     assert (marker_sets.asset.name, labels.asset.name) == ("marker_sets.gmt", "truth.csv")
-    assert {item.status for item in bundles.add(CELLS, store)} == {"notneeded"}
+    assert {item.status for item in dataset.add(CELLS, store)} == {"notneeded"}
 
 
 def test_a_run_that_found_the_truth_passes_and_says_what_it_found(store: LocalStore, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
-"""Sets of files for a demo: which there are, what each file is, and how they enter the store."""
+"""What a demo runs on: which sets of files there are, what each file is, and how they enter the store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from stargazer_cli import bundles
 from stargazer_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ class _Model(BaseModel):
 
 
 class File(_Model):
-    """A file of a bundle: in the package, or published under a CID."""
+    """A file of a data set: in the package, or published under a CID."""
 
     name: str
     cid: str = ""
 
 
-class Bundle(_Model, ABC):
-    """What a demo runs on. Each pipeline has a subclass, and a folder of descriptions in `bundles`."""
+class DataSet(_Model, ABC):
+    """What a demo runs on. Each pipeline has a subclass, and a folder of descriptions in `datasets`."""
 
     pipeline: ClassVar[str]
     name: str
@@ -65,8 +66,12 @@ class VariantTruth(_Model):
     samples: dict[str, str]
 
 
-class GermlineBundle(Bundle):
-    """Reads of one or more samples and their reference."""
+class GermlineData(DataSet):
+    """Reads of one or more samples and their reference.
+
+    A description that names a `bundle` takes its files from there, and gives its samples the ids in
+    `rename`: what a demo puts into the store is told apart from what a user fetched.
+    """
 
     pipeline = "germline"
     build: str
@@ -74,6 +79,12 @@ class GermlineBundle(Bundle):
     reference: File
     reads: tuple[Reads, ...]
     truth: VariantTruth | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, content: dict[str, Any]) -> dict[str, Any]:
+        rest = {key: value for key, value in content.items() if key not in ("bundle", "rename")}
+        return rest if "bundle" not in content else rest | _files_of(content["bundle"], content["rename"])
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -101,6 +112,24 @@ class GermlineBundle(Bundle):
         return files
 
 
+def _files_of(bundle: str, rename: dict[str, str]) -> dict[str, Any]:
+    """Return reference and reads of a bundle, by what its files are said to be."""
+    files = {file.name: file for file in bundles.load(bundle).files}
+    kinds = {name: file.keyvalues["asset"] for name, file in files.items()}
+    (reference,) = (name for name, kind in kinds.items() if kind == "reference")
+    reads = [
+        Reads(
+            sample=rename[files[name].keyvalues["sample_id"]],
+            lane=files[name].keyvalues.get("lane", ""),
+            r1=File(name=name, cid=files[name].cid),
+            r2=File(name=files[name].links["mate_cid"], cid=files[files[name].links["mate_cid"]].cid),
+        )
+        for name, kind in kinds.items()
+        if kind == "r1"
+    ]
+    return {"reference": File(name=reference, cid=files[reference].cid), "reads": tuple(reads)}
+
+
 class CellTruth(_Model):
     """What was planted: a CSV of cells and labels, and beside the data numbers and markers as JSON."""
 
@@ -108,7 +137,7 @@ class CellTruth(_Model):
     numbers: str
 
 
-class ScrnaBundle(Bundle):
+class ScrnaData(DataSet):
     """Raw counts of one sample of cells."""
 
     pipeline = "scrna"
@@ -140,29 +169,29 @@ class ScrnaBundle(Bundle):
         ]
 
 
-AnyBundle = TypeVar("AnyBundle", bound=Bundle)
+AnyData = TypeVar("AnyData", bound=DataSet)
 
 
-def names(kind: type[Bundle]) -> tuple[str, ...]:
-    """Name the bundles that a pipeline has."""
-    return tuple(sorted(file.stem for file in (_HERE / "bundles" / kind.pipeline).glob("*.yml")))
+def names(kind: type[DataSet]) -> tuple[str, ...]:
+    """Name the data sets that a pipeline has."""
+    return tuple(sorted(file.stem for file in (_HERE / "datasets" / kind.pipeline).glob("*.yml")))
 
 
-def load(kind: type[AnyBundle], name: str) -> AnyBundle:
-    """Read a bundle's description."""
+def load(kind: type[AnyData], name: str) -> AnyData:
+    """Read a data set's description."""
     if name not in names(kind):
-        raise UsageError(f"There is no bundle {name!r}.", f"There are: {', '.join(names(kind))}.")
-    file = _HERE / "bundles" / kind.pipeline / f"{name}.yml"
+        raise UsageError(f"There is no data set {name!r}.", f"There are: {', '.join(names(kind))}.")
+    file = _HERE / "datasets" / kind.pipeline / f"{name}.yml"
     return kind.model_validate({"name": name, **yaml.safe_load(file.read_text(encoding="utf-8"))})
 
 
-def add(bundle: Bundle, store: "LocalStore") -> "list[Added]":
-    """Put the files of a bundle into the store, as `stargazer assets add` would.
+def add(data: DataSet, store: "LocalStore") -> "list[Added]":
+    """Put the files of a data set into the store, as `stargazer assets add` would.
 
     Published files are pulled by CID. What is in the store already is not added again.
     """
 
     def local(file: File) -> Path:
-        return store.pull(file.cid, file.name) if file.cid else bundle.path(file.name)
+        return store.pull(file.cid, file.name) if file.cid else data.path(file.name)
 
-    return store.add(bundle.new_files(local))
+    return store.add(data.new_files(local))
