@@ -4,7 +4,9 @@ The tables were made with the Go implementation behind `ipfs add` (boxo 0.24.0: 
 balanced layout, raw leaves, CIDv1, sha2-256), over the bytes that the functions below generate.
 """
 
+import errno
 import hashlib
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store import cid as cid_module
-from stargazer_cli.store.cid import CHUNK, CidHasher, check_cid, cid_of
+from stargazer_cli.store.cid import CHUNK, WIDTH, CidHasher, check_cid, cid_of, cids_of, hash_stream
 
 EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
 
@@ -56,6 +58,14 @@ SMALL_TREES = {
     1000: "bafybeigyscl3gpnr6flcilmrzpipwlidpnlkljpanmsj4g5f2pvjzltluy",
 }
 
+# Zeros, where the tree gains its third level: 7.4 GiB, so the leaves are told and not read.
+THIRD_LEVEL = {
+    WIDTH * WIDTH * CHUNK - 1: "bafybeicjnp7vq7xowqdfgtikkptteotnjuvdzoevgykmefloszwm4n6hr4",
+    WIDTH * WIDTH * CHUNK: "bafybeidxp6macmsb2fl24g2urxdvecsmmuspexpjyxcav2wyazeytjh5yi",
+    WIDTH * WIDTH * CHUNK + 1: "bafybeic3bmw3lls6npgpysoz7577inmexlh7ulmlepk4qypu72heonqfhu",
+    (WIDTH + 1) * WIDTH * CHUNK + 1: "bafybeihnjoxj7eph7yks6l2pmjxk2zjo3xuvdwi4aunh6ufy5i5ir4zfxu",
+}
+
 TP53 = {
     "GRCh38_TP53.fa": "bafkreib6vj3os7l4lqqytaw5vju46iorcknttfiwfnlbizjcqn7xd5hrvy",
     "NA12829_TP53_R1.fq.gz": "bafybeia3lsmhibzqk3uo5phryz4wurlj26pn74klczwbmnxq3pf5q3iyy4",
@@ -87,6 +97,83 @@ def test_known_answers_of_deep_trees(size: int, expected: str, monkeypatch: pyte
     monkeypatch.setattr(cid_module, "WIDTH", 3)
     content = bytes(number % 251 for number in range(size))
     assert cid_in_pieces(iter([content])) == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), THIRD_LEVEL.items())
+def test_known_answers_where_the_tree_gains_a_level(size: int, expected: str) -> None:
+    whole, rest = divmod(size, CHUNK)
+    hasher = CidHasher()
+    leaf = hashlib.sha256(bytes(CHUNK)).digest()
+    for _ in range(whole):
+        hasher.take_leaf(leaf, CHUNK)
+    if rest:
+        hasher.take_leaf(hashlib.sha256(bytes(rest)).digest(), rest)
+    assert hasher.size == size
+    assert hasher.cid() == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), BOUNDARIES.items())
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_change_the_time_and_not_the_answer(
+    size: int, expected: str, threads: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    with path.open("wb") as stream:
+        stream.writelines(numbered_chunks(size))
+    assert cid_of(path, threads=threads) == expected
+
+
+def test_several_files_at_once_keep_their_order(tmp_path: Path) -> None:
+    paths = []
+    for number, size in enumerate(BOUNDARIES):
+        if size < 10 * CHUNK:
+            paths.append(tmp_path / f"{number}")
+            paths[-1].write_bytes(b"".join(numbered_chunks(size)))
+    expected = [cid for size, cid in BOUNDARIES.items() if size < 10 * CHUNK]
+    for threads in (1, 2, 3, 100):
+        assert cids_of(paths, threads=threads) == expected
+    assert cids_of([]) == []
+
+
+@pytest.mark.parametrize("most", [1000, CHUNK - 1, CHUNK, 3 * CHUNK + 5])
+def test_reads_may_bring_less_than_was_asked_for(most: int) -> None:
+    """A network file system gives what it has."""
+    size = 40 * CHUNK + 7
+    content = b"".join(numbered_chunks(size))
+    place = 0
+
+    def read(buffer: memoryview) -> int:
+        nonlocal place
+        piece = content[place : place + min(most, len(buffer))]
+        buffer[: len(piece)] = piece
+        place += len(piece)
+        return len(piece)
+
+    written: list[bytes] = []
+    # The size is what was true when the file was opened: a wrong one costs time and nothing else.
+    for said in (size, 0, 100 * CHUNK):
+        place = 0
+        written.clear()
+        hasher = hash_stream(read, said, threads=2, sink=lambda piece: written.append(bytes(piece)))
+        assert hasher.cid() == cid_in_pieces(iter([content]))
+        assert hasher.size == size
+        assert b"".join(written) == content
+
+
+def test_a_fault_of_the_disk_in_the_middle_ends_the_threads(tmp_path: Path) -> None:
+    before = threading.active_count()
+    reads = 0
+
+    def read(buffer: memoryview) -> int:
+        nonlocal reads
+        reads += 1
+        if reads == 5:
+            raise OSError(errno.EIO, "Input/output error")
+        return len(buffer)
+
+    with pytest.raises(OSError, match="Input/output"):
+        hash_stream(read, 100 * CHUNK, threads=2)
+    assert threading.active_count() == before
 
 
 def test_a_file_of_one_chunk_is_named_by_its_plain_sha256(tmp_path: Path) -> None:
@@ -123,6 +210,23 @@ def test_memory_does_not_grow_with_the_file() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200_000
+
+
+def test_memory_of_the_threads_does_not_grow_with_the_file() -> None:
+    left = 300 * CHUNK
+
+    def read(buffer: memoryview) -> int:
+        nonlocal left
+        count = min(left, len(buffer))
+        left -= count
+        return count
+
+    tracemalloc.start()
+    hash_stream(read, left, threads=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Four pieces of eight chunks, of 300.
+    assert peak < 36 * CHUNK
 
 
 @pytest.mark.real_data
