@@ -22,6 +22,8 @@ _DAG_PB = 0x70
 _SHA2_256 = b"\x12\x20"
 _LEAVES_AT_ONCE = 8  # what one thread hashes before it asks for more
 
+_LEAST_BUFFER = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class _Link:
@@ -75,7 +77,12 @@ class CidHasher:
         self._leaf_size = 0
         self._leaves = 0
         self._levels: list[list[_Link]] = [[]]
-        self.size = 0
+        self._closed = 0
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes were taken, those of a chunk that is not whole yet included."""
+        return self._closed + self._leaf_size
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes of the file."""
@@ -90,7 +97,7 @@ class CidHasher:
 
     def take_leaf(self, digest: bytes, size: int) -> None:
         """Take the next chunk of the file by its sha2-256; only the last may be shorter than `CHUNK`."""
-        self.size += size
+        self._closed += size
         self._leaves += 1
         self._push(0, _Link(_binary(_RAW, digest), size, size))
 
@@ -139,8 +146,8 @@ def hash_stream(
     hasher = CidHasher()
     piece_size = _LEAVES_AT_ONCE * CHUNK
     if size < piece_size:
-        # Not worth a thread.
-        buffer = memoryview(bytearray(size + 1))
+        # Not worth a thread. A file that says less than it holds is read all the same.
+        buffer = memoryview(bytearray(max(size + 1, _LEAST_BUFFER)))
         while count := read(buffer):
             hasher.update(buffer[:count])
             if sink:
