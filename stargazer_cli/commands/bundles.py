@@ -6,7 +6,8 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.bundles import Bundle, load, names
-from stargazer_cli.output import emit_json, note
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.output import emit_json, note, progress, table
 
 
 @click.group()
@@ -23,10 +24,7 @@ def list_bundles(app: App, as_json: bool) -> None:
     if as_json:
         emit_json([_document(app, bundle) for bundle in every])
         return
-    width = max(len(bundle.name) for bundle in every)
-    for bundle in every:
-        here = sum(app.store.object(file.cid) is not None for file in bundle.files)
-        click.echo(f"{bundle.name:<{width}}  {here} of {len(bundle.files)} files here  {bundle.title}")
+    table(["name", "here", "title"], [[bundle.name, _here(app, bundle), bundle.title] for bundle in every])
 
 
 @bundles.command()
@@ -41,35 +39,37 @@ def show(app: App, name: str, as_json: bool) -> None:
         return
     click.echo(f"{bundle.title}\n{bundle.source}")
     for file in bundle.files:
-        here = "here" if app.store.object(file.cid) else "not here"
-        click.echo(f"\n{file.name}  {here}\n  cid={file.cid}")
+        click.echo(f"\n{file.name}  {'here' if app.store.object(file.cid) else 'not here'}\n  cid={file.cid}")
         for key, value in bundle.asset(file).to_keyvalues().items():
             click.echo(f"  {key}={value}")
 
 
-@bundles.command()
+@bundles.command(epilog=examples("stargazer bundles fetch variant_calling_demo"))
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the assets.")
 @click.pass_obj
 def fetch(app: App, name: str, as_json: bool) -> None:
-    r"""Bring the files of a bundle into the store: every byte is checked by its CID.
+    """Bring the files of a bundle into the store: every byte is checked by its CID.
 
-    All files are recorded, or none.
-
-    \b
-    stargazer bundles fetch variant_calling_demo
+    All files are recorded, or none. Where Pinata is attached and knows a file, what it says about the file
+    takes the place of what the bundle says.
     """
     from stargazer_cli.bundles.fetch import fetch as fetch_bundle
+    from stargazer_cli.commands.assets.common import COLUMNS, document, row
 
     bundle = load(name)
-    added = fetch_bundle(bundle, app.store)
+    with progress(bundle.name) as moved:
+        added = fetch_bundle(bundle, app.store, moved)
     if as_json:
-        emit_json([each.asset.to_dict() | {"status": each.status} for each in added])
+        emit_json([document(each.asset) | {"status": each.status} for each in added])
         return
     new = sum(each.status == "added" for each in added)
-    note(f"{bundle.title}: {new} files added, {len(added) - new} already there.")
-    for each in added:
-        click.echo(f"{each.asset.cid}  {each.asset.name}")
+    note(f"{bundle.title}: {new} added to the store, {len(added) - new} already there.")
+    table(COLUMNS, [row(each.asset) for each in added])
+
+
+def _here(app: App, bundle: Bundle) -> str:
+    return f"{sum(app.store.object(file.cid) is not None for file in bundle.files)} of {len(bundle.files)}"
 
 
 def _document(app: App, bundle: Bundle) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import dags
 import pytest
 import yaml
 from click.testing import CliRunner
+from gateway_server import Gateway, Reply, send, served, status
 
 from stargazer_cli import bundles
 from stargazer_cli.app import App
@@ -17,9 +17,10 @@ from stargazer_cli.bundles.fetch import fetch
 from stargazer_cli.commands.bundles import bundles as command
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore, NewFile, cid_of
+from stargazer_cli.store import LocalStore, NewFile
 
 CELLS = "bafybeibis4clv26nm2l6ljw5kp7gg4itqkd7sfce2nxpzkogckgvhc3key"
+OURS = dags.Layout(256 * 1024)
 READS = {
     "ref.fa": b">chr1\n" + b"ACGT" * 200,
     "S1_R1.fq": b"@r/1\nACGT\n+\nIIII\n" * 30_000,
@@ -27,48 +28,10 @@ READS = {
 }
 
 
-class Gateway:
-    """Serves files by CID, and notes what it was asked for; a CID it lacks is 404."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-        self.under_way = 0
-        self.most_at_once = 0
-        self.pause = 0.0
-        self._counter = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                cid = self.path.rpartition("/")[2].partition("?")[0]
-                with outer._counter:
-                    outer.asked.append(cid)
-                    outer.under_way += 1
-                    outer.most_at_once = max(outer.most_at_once, outer.under_way)
-                time.sleep(outer.pause)
-                content = outer.files.get(cid)
-                self.send_response(200 if content is not None else 404)
-                self.send_header("Content-Length", str(len(content or b"")))
-                self.end_headers()
-                self.wfile.write(content or b"")
-                with outer._counter:
-                    outer.under_way -= 1
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
 @pytest.fixture
 def gateway() -> Iterator[Gateway]:
-    server = Gateway()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
+    with served(Gateway()) as server:
+        yield server
 
 
 @pytest.fixture
@@ -82,11 +45,7 @@ def store(tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def reads(tmp_path: Path, gateway: Gateway) -> bundles.Bundle:
     """A bundle of a reference and two mates, whose files the gateway has."""
-    cids = {}
-    for name, content in READS.items():
-        (tmp_path / name).write_bytes(content)
-        cids[name] = cid_of(tmp_path / name)
-        gateway.files[cids[name]] = content
+    cids = {name: gateway.publish(dags.file(content, OURS)) for name, content in READS.items()}
     return described(
         tmp_path,
         [
@@ -107,6 +66,11 @@ def described(folder: Path, files: list[dict[str, object]], **more: object) -> b
     content = {"title": "A title", "source": "A source", "files": files, **more}
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     return bundles.parse(file)
+
+
+def asked(gateway: Gateway) -> set[str]:
+    """Return the CIDs that a gateway was asked for."""
+    return {request.path.removeprefix("/ipfs/") for request in gateway.requests}
 
 
 def untouched(store: LocalStore) -> bool:
@@ -186,12 +150,13 @@ def test_an_unknown_bundle_is_refused_with_those_that_there_are(name: str) -> No
 def test_a_fetch_brings_every_file_and_links_the_mates(
     store: LocalStore, gateway: Gateway, reads: bundles.Bundle
 ) -> None:
-    seen: dict[str, list[tuple[int, int | None]]] = {}
-    added = fetch(reads, store, lambda file: lambda *told: seen.setdefault(file.name, []).append(told))
+    seen: list[tuple[int, int | None]] = []
+    added = fetch(reads, store, lambda *told: seen.append(told))
     assert [(each.asset.name, each.status) for each in added] == [(name, "added") for name in READS]
     for each in added:
         assert store.object(each.asset.cid).read_bytes() == READS[each.asset.name]
-        assert seen[each.asset.name][-1] == (len(READS[each.asset.name]),) * 2
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (sum(map(len, READS.values())),) * 2
     (r1,), (r2,) = store.find(asset="r1", sample_id="S1"), store.find(asset="r2", sample_id="S1")
     assert (r1.to_keyvalues()["mate_cid"], r2.to_keyvalues()["mate_cid"]) == (r2.cid, r1.cid)
     assert [asset.name for asset in r1.companions(store)] == ["S1_R2.fq"]
@@ -203,8 +168,8 @@ def test_what_is_here_is_not_downloaded_and_adds_no_second_record(
     (tmp_path / "mine.fa").write_bytes(READS["ref.fa"])
     store.add([NewFile(tmp_path / "mine.fa", reads.asset(reads.files[0]).model_copy(update={"cid": ""}))])
     assert [each.status for each in fetch(reads, store)] == ["notneeded", "added", "added"]
-    assert sorted(gateway.asked) == sorted(file.cid for file in reads.files[1:])
-    gateway.files.clear()
+    assert asked(gateway) == {file.cid for file in reads.files[1:]}
+    gateway.always = status(404)
     assert [each.status for each in fetch(reads, store)] == ["notneeded"] * 3
     assert len(store.find()) == 3
 
@@ -212,33 +177,43 @@ def test_what_is_here_is_not_downloaded_and_adds_no_second_record(
 def test_files_are_downloaded_side_by_side(
     store: LocalStore, gateway: Gateway, reads: bundles.Bundle
 ) -> None:
-    gateway.pause = 0.3
+    # Nobody is answered before all have asked.
+    met = threading.Barrier(len(READS), timeout=10)
+    gateway.cars = False
+
+    def together(reply: Reply) -> Reply:
+        met.wait()
+        return reply
+
+    gateway.always = together
     fetch(reads, store)
-    assert gateway.most_at_once > 1
+    assert not met.broken
 
 
 def test_a_file_that_cannot_be_had_leaves_no_record_and_the_others_are_kept(
     store: LocalStore, gateway: Gateway, reads: bundles.Bundle
 ) -> None:
-    missing = gateway.files.pop(reads.files[1].cid)
-    with pytest.raises(StargazerError, match="404"):
+    missing = gateway._files.pop(reads.files[1].cid)
+    with pytest.raises(StargazerError, match=r"S1_R1\.fq"):
         fetch(reads, store)
     assert untouched(store)
-    gateway.files[reads.files[1].cid] = missing
-    gateway.asked.clear()
+    kept = {file.cid for file in reads.files if store.object(file.cid)}
+    assert kept
+    gateway.publish(missing)
+    gateway.requests.clear()
     assert {each.status for each in fetch(reads, store)} == {"added"}
-    assert gateway.asked.count(reads.files[1].cid) == 1
-    assert reads.files[0].cid not in gateway.asked or reads.files[2].cid not in gateway.asked
+    assert asked(gateway) == {file.cid for file in reads.files} - kept
 
 
 def test_wrong_bytes_are_refused_and_leave_no_record(
     store: LocalStore, gateway: Gateway, reads: bundles.Bundle
 ) -> None:
-    gateway.files[reads.files[2].cid] = b"other bytes"
-    with pytest.raises(StargazerError, match=r"S1_R2\.fq"):
+    gateway.cars = False
+    gateway.always = send(b"other bytes")
+    with pytest.raises(StargazerError, match=r"ref\.fa"):
         fetch(reads, store)
     assert untouched(store)
-    assert store.object(reads.files[2].cid) is None
+    assert not any(store.object(file.cid) for file in reads.files)
 
 
 @pytest.mark.parametrize("gateway_url", ["http://127.0.0.1:9", ""])
@@ -261,7 +236,8 @@ def test_the_real_reads_arrive_under_the_cids_of_the_bundle(
 ) -> None:
     bundle = bundles.load("variant_calling_demo")
     for file in bundle.files:
-        gateway.files[file.cid] = (real_data / "germline_tp53" / file.name).read_bytes()
+        content = (real_data / "germline_tp53" / file.name).read_bytes()
+        assert gateway.publish(dags.file(content, OURS)) == file.cid
     assert [each.status for each in fetch(bundle, store)] == ["added"] * 3
     (reference,) = store.find(asset="reference", build="GRCh38")
     assert reference.name == "GRCh38_TP53.fa"
@@ -277,7 +253,7 @@ def run(store: LocalStore) -> Callable[..., object]:
 
 def test_list_and_show_tell_what_there_is_and_what_is_here(run: Callable[..., object]) -> None:
     listed = run("list")
-    assert "scrna_demo            0 of 2 files here  Human bone marrow" in listed.stdout
+    assert "scrna_demo            0 of 2  Human bone marrow" in listed.stdout
     document = json.loads(run("list", "--json").stdout)
     assert [each["name"] for each in document] == ["scrna_demo", "variant_calling_demo"]
     assert document[0]["files"][0] == {
@@ -290,3 +266,19 @@ def test_list_and_show_tell_what_there_is_and_what_is_here(run: Callable[..., ob
     shown = run("show", "variant_calling_demo").stdout
     assert "NA12829_TP53_R1.fq.gz  not here" in shown
     assert "mate_cid=bafybeihd3nqlci7mlotdbbxrstxchesmafsytcsltaa2jdfgppeawh3cui" in shown
+
+
+def test_the_command_fetches_a_bundle_and_prints_its_assets(
+    run: Callable[..., object], reads: bundles.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stargazer_cli.commands.bundles.load", {"reads": reads}.get)
+    done = run("fetch", "reads")
+    assert done.stderr == "A title: 3 added to the store, 0 already there.\n"
+    assert [line.split()[:3] for line in done.stdout.splitlines()[1:]] == [
+        ["reference", "b", "ref.fa"],
+        ["r1", "S1", "S1_R1.fq"],
+        ["r2", "S1", "S1_R2.fq"],
+    ]
+    document = json.loads(run("fetch", "reads", "--json").stdout)
+    assert [(each["name"], each["status"]) for each in document] == [(name, "notneeded") for name in READS]
+    assert all(Path(each["path"]).is_file() for each in document)
