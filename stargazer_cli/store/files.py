@@ -5,7 +5,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError, UsageError
@@ -44,12 +44,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step."""
+def replace_file(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Put `content`, or what its pieces make together, at `path` in one step."""
     partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
         with partial.open("xb") as stream:
-            stream.write(content)
+            stream.writelines([content] if isinstance(content, bytes) else content)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)

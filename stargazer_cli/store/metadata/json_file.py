@@ -1,108 +1,328 @@
-"""The metadata file: TinyDB over one JSON file that is replaced whole, never edited in place."""
+"""The metadata file of a store: read again only when it changed, replaced whole, and never lost.
 
+    stargazer_local.json                    every record, one a line, under a checksum
+    stargazer_local.json.last               a copy of its own of the same state, for the day of damage
+    stargazer_local.json.<what>-<time>      what was here before something else took its place
+
+A file that is damaged is put right from the copy and kept aside. A file that something else edited is
+neither taken nor dropped: a person decides (`accept_edited`, `restore_last`).
+"""
+
+import contextlib
+import errno
+import io
+import os
+import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
-from tinydb import TinyDB
-from tinydb.storages import Storage
-from tinydb.table import Table
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.files import replace_file
+from stargazer_cli.store.files import replace_file, sync_folder
+from stargazer_cli.store.metadata import sealed
+from stargazer_cli.store.metadata.sealed import Lines, UnsoundError
+from stargazer_cli.store.metadata.table import IndexedTable, Records
 
-TABLE = "assets"
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+NAME = "stargazer_local.json"
 _LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
-Tables = dict[str, dict[str, Any]]
-
-
-class AtomicJSONStorage(Storage):
-    """Reads the file whole and replaces it whole, so that a reader never sees half a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> Tables | None:
-        """Return what the file holds, None where there is none."""
-        try:
-            raw = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            tables = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise self._damaged(str(error)) from None
-        if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-            raise self._damaged("it does not hold tables of records")
-        for record in tables.get(TABLE, {}).values():
-            if not isinstance(record, dict) or not isinstance(record.get("keyvalues"), dict):
-                raise self._damaged("it holds something that is not a record")
-        return tables
-
-    def write(self, data: Tables) -> None:
-        """Replace the file."""
-        replace_file(self._path, orjson.dumps(data, option=orjson.OPT_INDENT_2))
-
-    def _damaged(self, why: str) -> StargazerError:
-        return StargazerError(
-            f"The store's metadata file {self._path} is damaged: {why}. It was left as it is.",
-            "Put back a copy of it from a backup; the files themselves are safe in 'objects' beside it.",
-        )
-
-
-class _Transaction(Storage):
-    """Keeps reads and writes in memory, and writes once at the end, if anything changed."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = AtomicJSONStorage(path)
-        self._tables = self._file.read()
-        self._changed = False
-
-    def read(self) -> Tables | None:
-        return self._tables
-
-    def write(self, data: Tables) -> None:
-        self._tables, self._changed = data, True
-
-    def commit(self) -> None:
-        if self._changed and self._tables is not None:
-            self._file.write(self._tables)
+_LOCK_POLL = 0.01
+_NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
+Stamp = tuple[int, int, int, int, bytes]
 
 
 class JsonMetadata:
-    """The records in `stargazer_local.json` of the folder `root`, under a file lock of their own."""
+    """The records in `stargazer_local.json` of the folder `root`, under a file lock of their own.
+
+    May be used by several threads: each sees the state of one moment.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._path = root / "stargazer_local.json"
+        self._path = root / NAME
+        self._copy = root / f"{NAME}.last"
+        self._held: tuple[Stamp, Records] | None = None
+        self._lock: BaseFileLock | None = None
+        self._making_lock = threading.Lock()
 
-    def read(self) -> Table:
+    def read(self) -> IndexedTable:
         """Return the records as they stand, for queries."""
-        # Another process may write between two searches: nothing is remembered from one to the next.
-        return TinyDB(self._path, storage=AtomicJSONStorage).table(TABLE, cache_size=0)
+        records = self._current()
+        records.frozen = True
+        return IndexedTable(records)
 
     @contextmanager
-    def transaction(self) -> Iterator[Table]:
+    def transaction(self) -> Iterator[IndexedTable]:
         """Give the records for a change that is written at once when the block ends, or not at all."""
         with self.locked():
-            database = TinyDB(self._path, storage=_Transaction)
-            yield database.table(TABLE, cache_size=0)
-            storage = database.storage
-            assert isinstance(storage, _Transaction)  # noqa: S101 - for the type checker
-            storage.commit()
+            records = self._current().fork()
+            try:
+                yield IndexedTable(records)
+            finally:
+                records.frozen = True
+            if records.changed:
+                self._write(records)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store's lock: one change at a time."""
+        with self._lock_held():
+            if self._path.exists() and self._path.stat().st_size:
+                self._renew_copy()
+            else:
+                # Before the first object is here: later a missing file means that records were lost.
+                self._write(self._current().fork())
+            yield
+
+    def accept_edited(self) -> int:
+        """Keep the records of a file that something else edited, and return how many there are.
+
+        The edited file and the last good state are kept aside. A store whose file is missing begins without
+        records. Raises StargazerError when a record is not one.
+        """
+        from stargazer_cli.store.metadata.takeover import completed
+
+        with self._lock_held():
+            content = self._content() or b"{}"
+            if (whole := _whole(content)) is not None:
+                return len(whole.lines)
+            try:
+                edited = sealed.inspect(content).lines
+            except UnsoundError as error:
+                raise self._damaged(str(error)) from None
+            lines: dict[int, bytes] = {}
+            faults = []
+            for number, line in edited.items():
+                try:
+                    lines[number] = orjson.dumps(completed(orjson.loads(line)))
+                except ValueError as error:
+                    faults.append(f"record {number}: {error}")
+            if faults:
+                more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+                raise StargazerError(
+                    f"The metadata file {self._path} cannot be taken: {'; '.join(faults[:3])}{more}.",
+                    "Put that right, or go back with `stargazer assets verify --restore-metadata`.",
+                )
+            kept = [self._keep(self._path, "edited"), self._keep(self._copy, "before-edit")]
+            self._write(Records().follow(lines.items()))
+        _tell(
+            f"{self._path} holds {len(lines)} records as they were edited. "
+            f"Kept aside: {', '.join(str(path) for path in kept if path) or 'nothing'}."
+        )
+        return len(lines)
+
+    def restore_last(self) -> int:
+        """Go back to the last good state, and return how many records it holds.
+
+        The file that is there now is kept aside. Raises StargazerError when there is no good state.
+        """
+        with self._lock_held():
+            whole = _whole(self._content() or b"{}")
+            if whole is not None:
+                return len(whole.lines)
+            last = self._last_good()
+            if last is None:
+                raise StargazerError(
+                    f"There is no good copy {self._copy} to go back to.",
+                    "Put back a copy of the metadata file from a backup.",
+                )
+            kept = self._keep(self._path, "edited")
+            self._write(last.fork())
+        _tell(
+            f"{self._path} holds the {len(last.lines)} records of the last good state. "
+            f"Kept aside: {kept or 'nothing'}."
+        )
+        return len(last.lines)
+
+    def _current(self) -> Records:
+        """Return the records as they stand, read again only where the file changed."""
+        held = self._held
+        try:
+            with self._path.open("rb") as stream:
+                stamp = _stamp(stream)
+                if held is not None and held[0] == stamp:
+                    return held[1]
+                records = (held[1] if held else Records()).follow(sealed.unseal(stream))
+        except FileNotFoundError:
+            if not self._copy.exists() and not self._has_objects():
+                return Records()
+            return self._put_right()
+        except UnsoundError:
+            return self._put_right()
+        self._held = stamp, records
+        return records
+
+    def _put_right(self) -> Records:
+        """Return the records of a file that is not as we wrote it, and put it right where that may be."""
+        try:
+            with self._lock_held():
+                return self._settle(may_write=True)
+        except OSError as error:
+            if error.errno not in _NOT_OURS:
+                raise
+            return self._settle(may_write=False)
+
+    def _settle(self, *, may_write: bool) -> Records:
+        """Decide what a file is that is not as we wrote it: damaged, edited, or not of ours yet."""
+        content = self._content()
+        if not content:
+            if not self._copy.exists() and not self._has_objects():
+                return Records()
+            return self._recover("it is missing" if content is None else "it is empty", may_write=may_write)
+        if (whole := _whole(content)) is not None:
+            return whole
+        try:
+            found = sealed.inspect(content)
+        except UnsoundError as error:
+            return self._recover(str(error), may_write=may_write)
+        last = self._last_good()
+        if found.known or last is not None:
+            raise self._edited(found.lines, last)
+        return self._take_over(found.tables, may_write=may_write)
+
+    def _recover(self, why: str, *, may_write: bool) -> Records:
+        """Go back to the copy because the file is damaged, and say so."""
+        last = self._last_good()
+        if last is None:
+            raise self._damaged(why)
+        said = (
+            f"The store's metadata file {self._path} is damaged: {why}. "
+            f"Its last good state of {len(last.lines)} records was recovered from {self._copy}"
+        )
+        if may_write:
+            kept = self._keep(self._path, "damaged")
+            self._write(last.fork())
+            _tell(f"{said}{f'; the damaged file is now {kept}' if kept else ''}.")
+        else:
+            _tell(f"{said} for now; nothing was changed, as the store cannot be written.")
+        return last
+
+    def _take_over(self, tables: sealed.Tables, *, may_write: bool) -> Records:
+        """Make a TinyDB file ours, once, with the file as it was kept aside."""
+        from stargazer_cli.store.metadata.takeover import take_over
+
+        if not may_write:
+            raise StargazerError(
+                f"The metadata file {self._path} is not of this version and has to be taken over, "
+                "for which the store must be writable.",
+                "Run any command once as a user who may write there, for example `stargazer assets query`.",
+            )
+        taken = take_over(self._root, tables)
+        kept = self._keep(self._path, "before-takeover")
+        records = Records().follow(
+            (number, orjson.dumps(record)) for number, record in enumerate(taken.records, 1)
+        )
+        self._write(records)
+        _tell(
+            f"{self._path}: {len(taken.records)} records were taken over; the file as it was is now {kept}."
+        )
+        for left in taken.left:
+            _tell(f"Not taken over: {left}.")
+        return records
+
+    def _damaged(self, why: str) -> StargazerError:
+        return StargazerError(
+            f"The store's metadata file {self._path} is damaged: {why}. It was left as it is.",
+            "Put back a copy of it from a backup. To begin without records, move it away and run `stargazer "
+            "assets verify --accept-metadata`. The files themselves are safe in 'objects' beside it.",
+        )
+
+    def _edited(self, lines: Lines, last: Records | None) -> StargazerError:
+        differ = (
+            "its checksum does not fit, and there is no good copy to compare it with"
+            if last is None
+            else f"{sealed.differences(lines, last.lines)} records differ from the last good state"
+        )
+        return StargazerError(
+            f"The store's metadata file {self._path} was edited by something else: {differ}.",
+            "Keep the edit with `stargazer assets verify --accept-metadata`, "
+            "or go back with `stargazer assets verify --restore-metadata`; what goes is kept aside.",
+        )
+
+    def _content(self) -> bytes | None:
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _last_good(self) -> Records | None:
+        """Return the records of the copy, None when it is not whole."""
+        try:
+            with self._copy.open("rb") as stream:
+                return _unsealed(stream)
+        except FileNotFoundError:
+            return None
+
+    def _write(self, records: Records) -> None:
+        """Replace the file and its copy; the caller holds the lock."""
+        for left in self._root.glob(f".{NAME}.*.part"):
+            left.unlink()  # of a writer that was killed
+        waiting = self._root / f".{NAME}.last.part"
+        try:
+            with waiting.open("wb") as copy:
+                # Both are complete before the first takes its name: a full disk leaves the store as it was.
+                replace_file(self._path, sealed.tee(sealed.seal(records.lines), copy))
+            waiting.replace(self._copy)
+        finally:
+            waiting.unlink(missing_ok=True)
+        records.frozen = True
+        with self._path.open("rb") as stream:
+            self._held = _stamp(stream), records
+
+    def _renew_copy(self) -> None:
+        """Make the copy anew where a writer was killed between the file and its copy, or it was removed."""
+        with self._path.open("rb") as stream:
+            end = _stamp(stream)[-1]
+            with contextlib.suppress(FileNotFoundError), self._copy.open("rb") as copy:
+                if _stamp(copy)[-1] == end:
+                    return
+            if _unsealed(stream) is None:
+                return
+            waiting = self._root / f".{NAME}.last.part"
+            shutil.copyfile(self._path, waiting)
+            waiting.replace(self._copy)
+
+    def _keep(self, path: Path, what: str) -> Path | None:
+        """Give what is at `path` a name of its own, by which it stays when `path` is replaced."""
+        if not path.exists():
+            return None
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        kept, number = self._root / f"{NAME}.{what}-{now}", 1
+        while kept.exists():
+            number += 1
+            kept = self._root / f"{NAME}.{what}-{now}-{number}"
+        try:
+            os.link(path, kept)
+        except OSError:
+            shutil.copyfile(path, kept)
+        sync_folder(self._root)
+        return kept
+
+    def _has_objects(self) -> bool:
+        try:
+            return any((self._root / "objects").iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    @contextmanager
+    def _lock_held(self) -> Iterator[None]:
+        """Hold the store's lock; a thread that holds it already goes on."""
         from filelock import FileLock, Timeout
 
         folder = self._root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "store.lock", timeout=_LOCK_TIMEOUT)
+        with self._making_lock:
+            if self._lock is None:
+                self._lock = FileLock(folder / "store.lock")
         try:
-            lock.acquire()
+            self._lock.acquire(timeout=_LOCK_TIMEOUT, poll_interval=_LOCK_POLL)
         except Timeout:
             raise StargazerError(
                 f"Another process has held the store {self._root} for {_LOCK_TIMEOUT:.0f} s.",
@@ -111,4 +331,42 @@ class JsonMetadata:
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
+
+
+def _stamp(stream: BinaryIO) -> Stamp:
+    """Return what tells this state of a file from any other.
+
+    Its seal too: a file system may give the inode of a replaced file to the next one at once, and two
+    writes may fall into one tick of its clock.
+    """
+    status = os.fstat(stream.fileno())
+    start = max(0, status.st_size - sealed.LONGEST_SEAL)
+    end = os.pread(stream.fileno(), sealed.LONGEST_SEAL, start)
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, end
+
+
+def _unsealed(stream: BinaryIO) -> Records | None:
+    """Return the records of a file that is as we wrote it."""
+    try:
+        return Records().follow(sealed.unseal(stream))
+    except UnsoundError:
+        return None
+
+
+def _whole(content: bytes) -> Records | None:
+    """Return the records of a file that holds what we wrote, perhaps in another form."""
+    if (records := _unsealed(io.BytesIO(content))) is not None:
+        return records
+    with contextlib.suppress(UnsoundError):
+        found = sealed.inspect(content)
+        if found.whole:
+            return Records().follow(found.lines.items())
+    return None
+
+
+def _tell(notice: str) -> None:
+    """Tell the person who watches; where logging is not set up, it prints this on stderr."""
+    import logging
+
+    logging.getLogger("stargazer").warning(notice)

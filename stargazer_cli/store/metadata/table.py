@@ -193,7 +193,9 @@ class Records(Storage):
         self.lines: dict[int, bytes] = {}
         self.changed = False
         self.frozen = False
-        self._indexes: dict[Path, Index] = {}
+        self._cids: Index = {}
+        self._keys: dict[str, Index] = {}
+        self._others: dict[Path, Index] = {}  # made when they are asked for first
         self._superfluous = 0  # records whose postings may be out of date
 
     def fork(self) -> "Records":
@@ -202,11 +204,28 @@ class Records(Storage):
         fork = Records()
         fork.lines = dict(self.lines)
         if self._superfluous <= len(self.lines):
-            fork._indexes = dict(self._indexes)
+            fork._cids = self._cids
+            fork._keys = dict(self._keys)
+            fork._others = dict(self._others)
             fork._superfluous = self._superfluous
         else:
             for doc_id, line in fork.lines.items():
                 fork._note(doc_id, orjson.loads(line))
+        return fork
+
+    def follow(self, lines: Iterable[tuple[int, bytes]]) -> "Records":
+        """Return a fork that holds just these lines, given in order; only those that are new are read."""
+        fork = self.fork()
+        before, fork.lines = fork.lines, {}
+        for doc_id, line in lines:
+            known = before.get(doc_id)
+            if known == line:
+                fork.lines[doc_id] = known
+            else:
+                fork.lines[doc_id] = line
+                fork._superfluous += known is not None
+                fork._note(doc_id, orjson.loads(line))
+        fork._superfluous += len(before.keys() - fork.lines.keys())
         return fork
 
     def records(self, doc_ids: Iterable[int]) -> Iterator[tuple[int, Record]]:
@@ -214,8 +233,8 @@ class Records(Storage):
         lines = [(doc_id, self.lines[doc_id]) for doc_id in doc_ids]
         return ((doc_id, orjson.loads(line)) for doc_id, line in lines)
 
-    def put(self, doc_id: int, line: bytes, record: Mapping[str, Any] | None = None) -> None:
-        """Enter a record, or replace it; `record` is what the line holds, where that is known."""
+    def put(self, doc_id: int, line: bytes) -> None:
+        """Enter a record, or replace it."""
         if self.frozen:
             raise RuntimeError("These records are for reading: change them in a transaction.")
         before = self.lines.get(doc_id)
@@ -227,7 +246,7 @@ class Records(Storage):
             self.lines = dict(sorted({**self.lines, doc_id: line}.items()))
         self.lines[doc_id] = line
         self.changed = True
-        self._note(doc_id, orjson.loads(line) if record is None else record)
+        self._note(doc_id, orjson.loads(line))
 
     def drop(self, doc_id: int) -> None:
         """Remove a record."""
@@ -266,7 +285,7 @@ class Records(Storage):
         for doc_id in self.lines.keys() - given.keys():
             self.drop(doc_id)
         for doc_id, record in given.items():
-            self.put(doc_id, orjson.dumps(record), record)
+            self.put(doc_id, orjson.dumps(record))
 
     def _postings(self, condition: Condition) -> list[list[int]]:
         index = self._index(condition.path)
@@ -274,26 +293,33 @@ class Records(Storage):
         return [[ids] if isinstance(ids, int) else ids for ids in held if ids is not None]
 
     def _index(self, path: Path) -> Index:
-        """Return the index of a path: those of keyvalues and CIDs are kept up, others made at first use."""
-        if path not in self._indexes and not _is_kept_up(path):
+        if path == ("cid",):
+            return self._cids
+        if len(path) == 2 and path[0] == "keyvalues":
+            return self._keys.get(path[1], {})
+        if path not in self._others:
             index: Index = {}
             for doc_id, line in self.lines.items():
                 for value in _values_at(orjson.loads(line), path):
                     _add(index, value, doc_id)
-            self._indexes[path] = index
-        return self._indexes.get(path, {})
+            self._others[path] = index
+        return self._others[path]
 
-    def _note(self, doc_id: int, record: Mapping[str, Any]) -> None:
+    def _note(self, doc_id: int, record: Record) -> None:
         """Add the postings of a record that came or changed."""
-        indexes = self._indexes
-        keyvalues = record.get("keyvalues")
+        cid, keyvalues, keys = record.get("cid"), record.get("keyvalues"), self._keys
+        if isinstance(cid, str):
+            _add(self._cids, cid, doc_id)
         if isinstance(keyvalues, dict):
             for key, value in keyvalues.items():
                 if isinstance(value, str):
-                    _add(indexes.setdefault(("keyvalues", key), {}), value, doc_id)
-        for path in [("cid",), *(path for path in indexes if not _is_kept_up(path))]:
+                    index = keys.get(key)
+                    if index is None:
+                        index = keys[key] = {}
+                    _add(index, value, doc_id)
+        for path, index in self._others.items():
             for value in _values_at(record, path):
-                _add(indexes.setdefault(path, {}), value, doc_id)
+                _add(index, value, doc_id)
 
 
 class IndexedTable(RecordTable):
@@ -349,7 +375,3 @@ def _values_at(record: Any, path: Path) -> list[str]:
             return []
         record = record[part]
     return [value for value in (record if isinstance(record, list) else [record]) if isinstance(value, str)]
-
-
-def _is_kept_up(path: Path) -> bool:
-    return path == ("cid",) or (len(path) == 2 and path[0] == "keyvalues")
