@@ -42,6 +42,18 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def size_of(count: int) -> str:
+    """Return a number of bytes for a person: 999 bytes, 1.5 KiB, 20.1 GiB."""
+    if count < 1024:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    size = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:,.1f} TiB"
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
     """Give a function to call with the bytes so far and their total, which moves a bar on stderr.

@@ -8,6 +8,11 @@ _COMMANDS = {
     "add": ("add", "add", "Add files to the store."),
     "query": ("query", "query", "Find assets by what they are."),
     "get": ("get", "get", "Copy files out of the store."),
+    "update": ("update", "update", "Change what is said of an asset."),
+    "delete": ("delete", "delete", "Remove an asset, and its bytes with the last one of them."),
+    "lineage": ("lineage", "lineage", "Show what an asset was made from, and what from it."),
+    "verify": ("verify", "verify", "Hash every file again, and say what is wrong."),
+    "gc": ("gc", "gc", "Remove what nothing needs any more."),
 }
 
 

@@ -7,7 +7,7 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.assets.common import COLUMNS, document, parse_once, row
 from stargazer_cli.commands.lazy import examples
-from stargazer_cli.output import emit_json, note, table
+from stargazer_cli.output import emit_json, note, progress, table
 
 _SAID = {"added": "added", "notneeded": "not needed"}
 
@@ -49,7 +49,8 @@ def add(app: App, files: tuple[Path, ...], pairs: tuple[str, ...], kind: str | N
         intake = take_in(files, keyvalues, kind, scratch=Path(scratch))
         for line in intake.notes:
             note(line)
-        added = app.store.add(intake.files)
+        with progress("storing") as watch:
+            added = app.store.add(intake.files, progress=watch)
     if as_json:
         emit_json([document(each.asset) | {"status": each.status} for each in added])
         return

@@ -1,9 +1,13 @@
 """What the commands of `stargazer assets` share: key=value arguments, and how an asset is shown."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stargazer_cli.errors import UsageError
+import click
+
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.output import printable
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
@@ -53,3 +57,13 @@ def row(asset: "Asset") -> list[str]:
     of = keyvalues.get("sample_id") or keyvalues.get("cohort_id") or keyvalues.get("build") or "-"
     lane = f" {keyvalues['lane']}" if "lane" in keyvalues else ""
     return [keyvalues.get("asset", "-"), of + lane, asset.name, asset.cid]
+
+
+def confirm(question: str) -> None:
+    """Ask before something goes; where nobody can answer, nothing goes."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{question} Nobody is here to answer, so nothing was done.", "Give --yes to do it unasked."
+        )
+    if not click.confirm(printable(question), err=True):
+        raise StargazerError("Nothing was removed.")

@@ -1,0 +1,60 @@
+"""`stargazer assets delete`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.assets.common import confirm, document
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.output import emit_json, note
+
+if TYPE_CHECKING:
+    from stargazer_cli.assets import Asset
+    from stargazer_cli.store import LocalStore
+    from stargazer_cli.store.local import Link
+
+
+@click.command(
+    epilog=examples("stargazer assets delete bafkrei…", "stargazer assets delete 3f2a51c09d7e4b68 --yes")
+)
+@click.argument("target", metavar="CID|ID")
+@click.option("--force", is_flag=True, help="Delete it although other assets link to it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
+@click.pass_obj
+def delete(app: App, target: str, *, force: bool, yes: bool, as_json: bool) -> None:
+    """Remove an asset; the bytes go when no other asset has them.
+
+    Refused while other assets link to it, unless --force is given: their links then lead nowhere.
+    """
+    named = app.store.find(id=target) or app.store.by_cid(target)
+    # Of none or several the store says what is wrong, and of one that may not go.
+    if len(named) == 1 and not yes:
+        links = _links_that_break(app.store, named[0])
+        if force or not links:
+            for link in links:
+                note(f"{link.asset.name or link.asset.cid} links to it: {link.field}")
+            confirm(_question(named[0]))
+            target = named[0].id
+    deleted = app.store.delete(target, force=force)
+    if as_json:
+        emit_json({"asset": document(deleted.asset), "object_removed": deleted.object_removed})
+        return
+    name = deleted.asset.name or deleted.asset.cid
+    if deleted.object_removed:
+        note(f"Deleted {name} and its bytes.")
+    else:
+        note(f"Deleted {name}; its bytes stay for the other assets that have them.")
+
+
+def _links_that_break(store: "LocalStore", asset: "Asset") -> list["Link"]:
+    """Return the links of other assets to bytes that would go."""
+    if len(store.by_cid(asset.cid)) > 1:
+        return []
+    return [link for link in store.links_to(asset.cid) if link.asset.cid != asset.cid]
+
+
+def _question(asset: "Asset") -> str:
+    what = " ".join(f"{key}={value}" for key, value in asset.to_keyvalues().items())
+    return f"Delete {asset.name or asset.cid}{f' ({what})' if what else ''}?"

@@ -1,0 +1,93 @@
+"""`stargazer assets verify`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.output import emit_json, note, progress, size_of, table
+
+if TYPE_CHECKING:
+    from stargazer_cli.store.upkeep import VerifyReport
+
+
+@click.command(epilog=examples("stargazer assets verify", "stargazer assets verify --repair"))
+@click.option(
+    "--repair", is_flag=True, help="Move damaged files aside, and fetch from a remote what it has of them."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def verify(app: App, *, repair: bool, as_json: bool) -> None:
+    """Hash every file of the store again, and say what is missing, damaged or without a record.
+
+    Ends with exit code 1 when an asset has no whole file.
+    """
+    from stargazer_cli.store.upkeep import verify as verify_store
+
+    with progress("checking") as watch:
+        report = verify_store(app.store, repair=repair, progress=watch)
+    if as_json:
+        emit_json(_document(report))
+    else:
+        _show(report)
+    if not report.is_sound:
+        bad = _unrepaired(report)
+        raise StargazerError(
+            f"{len(bad):,} of the store's files {'is' if len(bad) == 1 else 'are'} missing or damaged.",
+            "Add them again under the same keys: their records take them back."
+            if repair
+            else "`stargazer assets verify --repair` fetches what a remote has of them.",
+        )
+
+
+def _unrepaired(report: "VerifyReport") -> set[str]:
+    missing = {each.cid for each in report.missing}
+    damaged = {each.cid for each in report.damaged if each.names}
+    return (missing | damaged) - set(report.repaired)
+
+
+def _show(report: "VerifyReport") -> None:
+    rows = [["missing", _named(each.names), each.cid, _outcome(report, each.cid)] for each in report.missing]
+    for bad in report.damaged:
+        moved = f"moved to {bad.moved_to}" if bad.moved_to else ""
+        outcome = ", ".join(filter(None, [moved, _outcome(report, bad.cid)]))
+        rows.append(["damaged", _named(bad.names), bad.cid, outcome])
+    rows += [["orphaned", "-", waste.path.name, size_of(waste.bytes)] for waste in report.orphaned]
+    rows += [["strange", path.name, "-", str(path)] for path in report.strange]
+    if rows:
+        table(["problem", "name", "cid", ""], rows)
+    note(f"{report.checked:,} files, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
+    if report.orphaned:
+        note("Nothing names the orphaned files: `stargazer assets gc` removes them.")
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return " and ".join(dict.fromkeys(names)) or "-"
+
+
+def _outcome(report: "VerifyReport", cid: str) -> str:
+    return "fetched again" if cid in report.repaired else report.not_repaired.get(cid, "")
+
+
+def _document(report: "VerifyReport") -> dict[str, Any]:
+    return {
+        "sound": report.is_sound,
+        "checked": report.checked,
+        "bytes": report.bytes,
+        "missing": [{"cid": each.cid, "names": each.names} for each in report.missing],
+        "damaged": [
+            {
+                "cid": each.cid,
+                "names": each.names,
+                "found": each.found or None,
+                "moved_to": str(each.moved_to) if each.moved_to else None,
+            }
+            for each in report.damaged
+        ],
+        "orphaned": [{"path": str(waste.path), "bytes": waste.bytes} for waste in report.orphaned],
+        "strange": [str(path) for path in report.strange],
+        "repaired": report.repaired,
+        "not_repaired": report.not_repaired,
+    }
