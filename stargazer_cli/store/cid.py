@@ -21,7 +21,6 @@ _RAW = 0x55
 _DAG_PB = 0x70
 _SHA2_256 = b"\x12\x20"
 _LEAVES_AT_ONCE = 8  # what one thread hashes before it asks for more
-
 _LEAST_BUFFER = 64 * 1024
 
 

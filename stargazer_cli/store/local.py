@@ -16,6 +16,7 @@ from stargazer_cli.store.cid import check_cid, share_threads
 from stargazer_cli.store.files import Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
+from stargazer_cli.store.metadata.merge import Identity, identity, united
 from stargazer_cli.store.objects import LARGE, Entered, Objects, VanishedError, faults_told, unique
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@-]")
 _LONGEST_NAME = 200
 THREADS = max(2, min(8, os.cpu_count() or 1))
-_ATTEMPTS = 3
 _SHOWN = 5
 
 
@@ -87,18 +87,15 @@ class LocalStore:
         """
         if not files:
             return []
-        for _ in range(_ATTEMPTS):
-            # Another process may delete an object between our look at it and our record of it.
-            with contextlib.suppress(VanishedError):
-                return self._add(files, progress)
-        raise StargazerError(
-            "Files of this call were deleted from the store while they were added.",
-            "Add them again when nobody deletes them.",
-        )
+        try:
+            return self._add(files, progress)
+        except VanishedError:
+            # Another process deleted an object between our look at it and our record of it.
+            return self._add(files, progress, reuse=False)
 
-    def _add(self, files: Sequence[NewFile], progress: Progress | None) -> list[Added]:
+    def _add(self, files: Sequence[NewFile], progress: Progress | None, *, reuse: bool = True) -> list[Added]:
         with self._told(), self.objects.workspace() as workspace:
-            entered = self._enter(files, workspace, progress)
+            entered = self._enter(files, workspace, progress, reuse=reuse)
             fresh = self._describe(files, entered)
             placed: list[str] = []
             try:
@@ -215,15 +212,16 @@ class LocalStore:
             keyvalues = changed_keyvalues(record["keyvalues"], changes)
             if keyvalues == record["keyvalues"]:
                 return self._typed(record)
-            record["keyvalues"] = keyvalues
-            others = table.search(Match({"cid": record["cid"]}))
-            twin = next((dict(o) for o in others if o["keyvalues"] == keyvalues), None)
-            if twin is None:
-                kept = record
-            else:
-                kept, gone = sorted((record, twin), key=lambda each: each["created_at"])
-                kept |= _united(kept, gone)
-                table.remove(Match({"id": gone["id"]}))
+            alike = [
+                dict(other)
+                for other in table.search(Match({"cid": record["cid"]}))
+                if other["id"] == record["id"] or other["keyvalues"] == keyvalues
+            ]
+            kept, *others = sorted(alike, key=lambda each: str(each["created_at"]))
+            for other in others:
+                kept |= united(kept, other)
+                table.remove(Match({"id": other["id"]}))
+            kept["keyvalues"] = keyvalues
             table.update(kept, Match({"id": kept["id"]}))
         return self._typed(kept)
 
@@ -251,19 +249,25 @@ class LocalStore:
                 for field in fields
             ]
 
-    def _enter(self, files: Sequence[NewFile], workspace: Path, progress: Progress | None) -> list[Entered]:
-        """Bring the bytes of all files into the workspace, unless the store has them."""
+    def _enter(
+        self, files: Sequence[NewFile], workspace: Path, progress: Progress | None, *, reuse: bool
+    ) -> list[Entered]:
+        """Bring the bytes of all files into the workspace; with `reuse`, unless the store has them."""
         from concurrent.futures import ThreadPoolExecutor
 
         at_once, threads = share_threads(THREADS, len(files))
-        sizes = [_size(file.path) for file in files]
-        here = self.objects.sizes() if max(sizes) >= LARGE else frozenset()
-        count = counter(sum(sizes), progress)
+        bytes_of = [_size(file.path) for file in files]
+        known = self.objects.sizes() if reuse and max(bytes_of) >= LARGE else frozenset()
+        count = counter(sum(bytes_of), progress)
 
         def enter(number: int, file: NewFile) -> Entered:
-            waiting = workspace / str(number)
             return self.objects.enter(
-                file.path, waiting, made_here=file.made_here, sizes=here, threads=threads, count=count
+                file.path,
+                workspace / str(number),
+                made_here=file.made_here,
+                known_sizes=known if reuse else None,
+                threads=threads,
+                count=count,
             )
 
         with ThreadPoolExecutor(at_once, "add") as pool:
@@ -357,27 +361,23 @@ def links_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "derived_from", cid
 
 
-def _identity(record: Any) -> tuple[Any, ...]:
-    return record["cid"], *sorted(record["keyvalues"].items())
-
-
 def _record(table: "Table", fresh: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bool]]:
     """Write the records; gives each as it is now and whether it is new."""
     here = table.search(Match({"cid": [record["cid"] for record in fresh]}))
-    known = {_identity(record): dict(record) for record in here}
-    new: dict[tuple[Any, ...], dict[str, Any]] = {}
+    known = {identity(record): dict(record) for record in here}
+    new: dict[Identity, dict[str, Any]] = {}
     changed: dict[str, dict[str, Any]] = {}
     result: list[tuple[dict[str, Any], bool]] = []
     for candidate in fresh:
-        identity = _identity(candidate)
-        record = known.get(identity)
+        same = identity(candidate)
+        record = known.get(same)
         if record is None:
-            known[identity] = new[identity] = candidate
+            known[same] = new[same] = candidate
             result.append((candidate, True))
             continue
         change = _gained(record, candidate)
         record.update(change)
-        if change and identity not in new:
+        if change and same not in new:
             changed[record["id"]] = record
         result.append((record, False))
     if new:
@@ -399,16 +399,6 @@ def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
         if fresh[key] and not record[key]:
             change[key] = fresh[key]
     return change
-
-
-def _united(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record becomes when another one of the same meaning ends in it."""
-    lists = {
-        key: list(dict.fromkeys([*kept.get(key, []), *gone.get(key, [])]))
-        for key in ("run_ids", "recipes", "derived_from")
-    }
-    texts = {key: kept.get(key) or gone.get(key, "") for key in ("name", "recipe", "owner")}
-    return lists | texts
 
 
 def _one(table: "Table", target: str) -> dict[str, Any]:

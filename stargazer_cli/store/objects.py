@@ -129,20 +129,22 @@ class Objects:
         waiting: Path,
         *,
         made_here: bool = False,
-        sizes: frozenset[int] = frozenset(),
+        known_sizes: frozenset[int] | None = frozenset(),
         threads: int = 1,
         count: Count | None = None,
     ) -> Entered:
         """Bring the bytes of a user's file to `waiting`, unless the store has them.
 
         A file that was `made_here` is given a second name, where that can be; others share blocks or are
-        copied. `sizes` decides whether a large file is hashed before it is copied.
+        copied. A large file is hashed before it is copied only if an object has its size, which
+        `known_sizes` tells; with None every file is brought, whether it is here or not.
         """
         with Source(path) as source:
-            if made_here or source.size < LARGE or source.size in sizes:
+            may_be_here = known_sizes is not None and (source.size < LARGE or source.size in known_sizes)
+            if made_here or may_be_here:
                 cid = source.cid(threads=threads, count=count)
                 count = None
-                if self.is_whole(cid):
+                if known_sizes is not None and self.is_whole(cid):
                     return Entered(cid)
                 if made_here and source.link_to(waiting):
                     return Entered(cid, waiting, source.seal)
