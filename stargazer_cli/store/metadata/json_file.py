@@ -154,7 +154,7 @@ class JsonMetadata:
             if not self._copy.exists() and not self._has_objects():
                 return Records()
             return self._put_right()
-        except UnsoundError:
+        except ValueError:  # the file is unsound, or one of its lines is no JSON
             return self._put_right()
         self._held = stamp, records
         return records
@@ -350,7 +350,7 @@ def _unsealed(stream: BinaryIO) -> Records | None:
     """Return the records of a file that is as we wrote it."""
     try:
         return Records().follow(sealed.unseal(stream))
-    except UnsoundError:
+    except ValueError:
         return None
 
 

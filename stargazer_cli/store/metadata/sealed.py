@@ -33,7 +33,7 @@ Lines = Mapping[int, bytes]
 Tables = dict[str, dict[str, Any]]
 
 
-class UnsoundError(Exception):
+class UnsoundError(ValueError):
     """What was read is not a sealed file: perhaps damaged, perhaps JSON of another form."""
 
 
@@ -70,7 +70,7 @@ def seal(lines: Lines) -> Iterator[bytes]:
 def unseal(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Give the number and line of each record, in order; UnsoundError, by the end, if the file is not whole.
 
-    Raises StargazerError when a newer version wrote the file.
+    A line of a file that is not whole may be no JSON. Raises StargazerError when a newer version wrote it.
     """
     if stream.readline() != _HEAD:
         raise UnsoundError
@@ -79,8 +79,8 @@ def unseal(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if line == _MIDDLE:
             break
         check = zlib.crc32(line, check)
-        number, separator, record = line.partition(b": ")
-        if not separator or not number[1:-1].isdigit() or int(number[1:-1]) <= last:
+        number, _, record = line.partition(b": ")
+        if not number[1:-1].isdigit() or int(number[1:-1]) <= last or not record.startswith(b"{"):
             raise UnsoundError
         last = int(number[1:-1])
         count += 1
