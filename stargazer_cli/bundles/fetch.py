@@ -20,8 +20,8 @@ _AT_ONCE = 4  # more does not help: gateways limit what one address may ask of t
 def fetch(bundle: Bundle, store: "LocalStore", progress: Progress | None = None) -> "list[Added]":
     """Bring every file of a bundle here and record what it is; returns the assets in the bundle's order.
 
-    Files that the store has are hashed and not downloaded. Where a file cannot be had, nothing is recorded:
-    the error is that of the first such file, and what did arrive is not downloaded again next time.
+    Files that the store has are not downloaded. Where a file cannot be had, nothing is recorded: the error
+    is that of the first such file, and what did arrive is not downloaded again next time.
     `progress` is called with the bytes of all downloads together.
     """
     from stargazer_cli.store import NewFile

@@ -137,8 +137,11 @@ class Objects:
 
         A file that was `made_here` is given a second name, where that can be; others share blocks or are
         copied. A large file is hashed before it is copied only if an object has its size, which
-        `known_sizes` tells; with None every file is brought, whether it is here or not.
+        `known_sizes` tells; with None every file is brought, whether it is here or not. A file of the store
+        itself is what its name says, which may be of another layout.
         """
+        if path.parent == self.folder:
+            return Entered(self.require(path.name).name)
         with Source(path) as source:
             may_be_here = known_sizes is not None and (source.size < LARGE or source.size in known_sizes)
             if made_here or may_be_here:

@@ -216,6 +216,30 @@ def test_wrong_bytes_are_refused_and_leave_no_record(
     assert not any(store.object(file.cid) for file in reads.files)
 
 
+def test_a_file_of_another_layout_is_recorded_under_its_published_cid(
+    store: LocalStore, gateway: Gateway, tmp_path: Path
+) -> None:
+    """Whoever publishes chooses chunks and width; the record must hold the CID that others know."""
+    content = READS["S1_R1.fq"]
+    cid = gateway.publish(dags.file(content, dags.Layout(100_000, width=3)))
+    bundle = described(tmp_path, [{"name": "S1.fq", "cid": cid, "keyvalues": {"asset": "r1"}}])
+    for expected in ("added", "notneeded"):
+        (added,) = fetch(bundle, store)
+        assert (added.status, added.asset.cid, store.object(cid).read_bytes()) == (expected, cid, content)
+    assert len(list((store.root / "objects").iterdir())) == 1
+
+
+def test_a_damaged_file_of_the_store_is_not_recorded(
+    store: LocalStore, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    path = store.pull(reads.files[0].cid)
+    path.chmod(0o644)
+    path.write_bytes(b"other bytes")
+    with pytest.raises(StargazerError, match="is damaged"):
+        fetch(reads, store)
+    assert untouched(store)
+
+
 @pytest.mark.parametrize("gateway_url", ["http://127.0.0.1:9", ""])
 def test_offline_is_one_clear_error_and_no_phantom_record(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch, gateway_url: str
