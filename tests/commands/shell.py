@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import pty
+import subprocess
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,3 +75,26 @@ class Shell:
         errors = result.err.splitlines()
         assert [line.split(":")[0] for line in errors] in (["Error"], ["Error", "Hint"])
         return result.err
+
+
+def on_a_terminal(answer: bytes, *args: str) -> tuple[int, str]:
+    """Run a command whose input, output and errors are a terminal."""
+    ours, theirs = pty.openpty()
+    code = "from stargazer_cli.commands.main import cli; cli()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *args], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        os.write(ours, answer)
+        shown = b""
+        while piece := _read(ours):
+            shown += piece
+        os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other side is closed
+        return b""

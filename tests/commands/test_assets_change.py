@@ -1,13 +1,9 @@
 """`stargazer assets update` and `delete`."""
 
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from shell import FASTA, VCF, Shell, fastq, write
+from shell import FASTA, VCF, Shell, fastq, on_a_terminal, write
 
 from stargazer_cli.store import LocalStore
 
@@ -27,29 +23,6 @@ def two_records(run: Shell, tmp_path: Path) -> tuple[str, list[str]]:
     path = write(tmp_path / "x.fq", fastq())
     added = [run("assets", "add", path, "-k", f"sample_id={name}", "--json").json[0] for name in "ab"]
     return added[0]["cid"], [asset["id"] for asset in added]
-
-
-def on_a_terminal(answer: bytes, *args: str) -> tuple[int, str]:
-    """Run a command whose input, output and errors are a terminal."""
-    ours, theirs = pty.openpty()
-    code = "from stargazer_cli.commands.main import cli; cli()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *args], stdin=theirs, stdout=theirs, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        os.write(ours, answer)
-        shown = b""
-        while piece := _read(ours):
-            shown += piece
-        os.close(ours)
-    return process.returncode, shown.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # the other side is closed
-        return b""
 
 
 class TestUpdate:

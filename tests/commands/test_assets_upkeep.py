@@ -140,6 +140,57 @@ class TestVerify:
         assert run("assets", "verify").code == 0
 
 
+class TestMetadata:
+    """The metadata file after something else wrote into it."""
+
+    @pytest.fixture
+    def edited(self, run: Shell, store: LocalStore, tmp_path: Path) -> Path:
+        run("assets", "add", write(tmp_path / "r.fa", FASTA), "-k", "build=before")
+        path = store.root / "stargazer_local.json"
+        path.write_text(path.read_text().replace("before", "after!"))
+        return path
+
+    def builds(self, run: Shell) -> list[str]:
+        return [asset["keyvalues"]["build"] for asset in run("assets", "query", "--json").json]
+
+    def test_an_edit_is_neither_taken_nor_dropped(self, run: Shell, edited: Path) -> None:
+        content = edited.read_bytes()
+        result = run("assets", "query")
+        assert result.code == 1
+        assert "1 records differ from the last good state" in result.err
+        assert "--accept-metadata" in result.err
+        assert "--restore-metadata" in result.err
+        assert edited.read_bytes() == content
+
+    def test_the_edit_is_taken_where_it_is_wanted(self, run: Shell, edited: Path) -> None:
+        result = run("assets", "verify", "--accept-metadata")
+        assert result.code == 0
+        assert "1 file, 20 bytes: sound." in result.err
+        assert self.builds(run) == ["after!"]
+        [kept] = edited.parent.glob("*.before-edit-*")
+        assert "before" in kept.read_text()
+
+    def test_the_last_good_state_comes_back_where_it_is_wanted(self, run: Shell, edited: Path) -> None:
+        assert run("assets", "verify", "--restore-metadata").code == 0
+        assert self.builds(run) == ["before"]
+        [kept] = edited.parent.glob("*.edited-*")
+        assert "after!" in kept.read_text()
+
+    def test_both_at_once_are_refused(self, run: Shell, edited: Path) -> None:
+        content = edited.read_bytes()
+        assert "contradict" in run.refuses("assets", "verify", "--accept-metadata", "--restore-metadata")
+        assert edited.read_bytes() == content
+
+    @pytest.mark.parametrize("option", ["--accept-metadata", "--restore-metadata"])
+    def test_a_server_has_no_such_file(
+        self, run: Shell, monkeypatch: pytest.MonkeyPatch, option: str
+    ) -> None:
+        monkeypatch.setenv("STARGAZER_DB", "postgresql://user:secret@localhost:1/none")
+        error = run.refuses("assets", "verify", option)
+        assert "are on a server" in error
+        assert "secret" not in error
+
+
 class TestGarbage:
     @pytest.fixture
     def rubbish(self, store: LocalStore, family: dict[str, str]) -> Path:

@@ -1,6 +1,7 @@
 """`stargazer assets get`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,15 @@ if TYPE_CHECKING:
 @click.pass_obj
 def get(app: App, cid: str, output: Path, *, with_companions: bool, force: bool, as_json: bool) -> None:
     """Copy the file of a CID out of the store, or from a remote when it is not here; verified."""
-    if with_companions:
-        output.mkdir(parents=True, exist_ok=True)
-    wanted = _wanted(app.store, cid, output, with_companions=with_companions)
+    if with_companions and output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file, and --with-companions needs a folder.", "Give a folder.")
+    into_folder = with_companions or output.is_dir()
+    named = _named(app.store, cid, with_companions=with_companions)
+    wanted = _placed(named, output) if into_folder else {cid: output}
     if not force:
         _check_absent(wanted)
+    if into_folder:
+        output.mkdir(parents=True, exist_ok=True)
     for each, path in wanted.items():
         with progress(path.name) as watch:
             app.store.get(each, path, overwrite=force, progress=watch)
@@ -54,28 +59,33 @@ def get(app: App, cid: str, output: Path, *, with_companions: bool, force: bool,
         )
 
 
-def _wanted(store: "LocalStore", cid: str, output: Path, *, with_companions: bool) -> dict[str, Path]:
-    """Return where each file goes, by CID."""
+def _named(store: "LocalStore", cid: str, *, with_companions: bool) -> dict[str, str]:
+    """Return the name of each file that is wanted, by CID."""
+    from stargazer_cli.store import check_cid
+
     records = store.by_cid(cid)
-    if not output.is_dir():
-        return {cid: output}
-    named = {cid: next((asset.name for asset in records if asset.name), cid)}
+    named = {cid if records else check_cid(cid): next((asset.name for asset in records if asset.name), cid)}
     if with_companions:
         for companion in (each for asset in records for each in asset.companions(store)):
             named.setdefault(companion.cid, companion.name or companion.cid)
-    wanted: dict[str, Path] = {}
-    for each, name in named.items():
-        path = output / (Path(name).name or each)
-        if path in wanted.values():
+    return named
+
+
+def _placed(named: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """Return where each file goes in a folder; a name in a record is no path."""
+    placed: dict[str, Path] = {}
+    for cid, name in named.items():
+        path = folder / (Path(name).name or cid)
+        if path in placed.values():
             raise UsageError(
                 f"Two of the files are named {path.name}: they cannot go into one folder.",
                 "Get each by its CID, under a path of its own.",
             )
-        wanted[each] = path
-    return wanted
+        placed[cid] = path
+    return placed
 
 
-def _check_absent(wanted: dict[str, Path]) -> None:
+def _check_absent(wanted: Mapping[str, Path]) -> None:
     """Refuse before the first file is written what would be refused at the last."""
     for path in wanted.values():
         if os.path.lexists(path):

@@ -6,24 +6,50 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.output import emit_json, note, progress, size_of, table
 
 if TYPE_CHECKING:
+    from stargazer_cli.store import LocalStore
+    from stargazer_cli.store.metadata.json_file import JsonMetadata
     from stargazer_cli.store.upkeep import VerifyReport
 
 
-@click.command(epilog=examples("stargazer assets verify", "stargazer assets verify --repair"))
+@click.command(
+    epilog=examples(
+        "stargazer assets verify",
+        "stargazer assets verify --repair",
+        "stargazer assets verify --restore-metadata",
+    )
+)
 @click.option(
     "--repair", is_flag=True, help="Move damaged files aside, and fetch from a remote what it has of them."
 )
+@click.option(
+    "--accept-metadata",
+    is_flag=True,
+    help="First take the metadata file as something else edited it; what was before is kept aside.",
+)
+@click.option(
+    "--restore-metadata",
+    is_flag=True,
+    help="First go back to the last good state of the metadata file; what is there now is kept aside.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
-def verify(app: App, *, repair: bool, as_json: bool) -> None:
+def verify(app: App, *, repair: bool, accept_metadata: bool, restore_metadata: bool, as_json: bool) -> None:
     """Hash every file of the store again, and say what is missing, damaged or without a record.
 
     Ends with exit code 1 when an asset has no whole file.
     """
+    if accept_metadata and restore_metadata:
+        raise UsageError(
+            "--accept-metadata and --restore-metadata contradict each other.", "Give one of them."
+        )
+    if accept_metadata:
+        _metadata_file(app.store).accept_edited()
+    if restore_metadata:
+        _metadata_file(app.store).restore_last()
     from stargazer_cli.store.upkeep import verify as verify_store
 
     with progress("checking") as watch:
@@ -42,6 +68,17 @@ def verify(app: App, *, repair: bool, as_json: bool) -> None:
         )
 
 
+def _metadata_file(store: "LocalStore") -> "JsonMetadata":
+    from stargazer_cli.store.metadata.json_file import JsonMetadata
+
+    if not isinstance(store.metadata, JsonMetadata):
+        raise UsageError(
+            "The records of this store are on a server (STARGAZER_DB) and not in a file.",
+            "Go back with the server's own backups.",
+        )
+    return store.metadata
+
+
 def _unrepaired(report: "VerifyReport") -> set[str]:
     missing = {each.cid for each in report.missing}
     damaged = {each.cid for each in report.damaged if each.names}
@@ -58,7 +95,8 @@ def _show(report: "VerifyReport") -> None:
     rows += [["strange", path.name, "-", str(path)] for path in report.strange]
     if rows:
         table(["problem", "name", "cid", ""], rows)
-    note(f"{report.checked:,} files, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
+    files = f"{report.checked:,} file{'' if report.checked == 1 else 's'}"
+    note(f"{files}, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
     if report.orphaned:
         note("Nothing names the orphaned files: `stargazer assets gc` removes them.")
 
