@@ -140,7 +140,7 @@ class Objects:
         `known_sizes` tells; with None every file is brought, whether it is here or not. A file of the store
         itself is what its name says, which may be of another layout.
         """
-        if path.parent == self.folder:
+        if path.parent == self.folder and known_sizes is not None:
             return Entered(self.require(path.name).name)
         with Source(path) as source:
             may_be_here = known_sizes is not None and (source.size < LARGE or source.size in known_sizes)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import crates
 import pytest
 from e2e.user import STARGAZER, Answer, User, computed, made, make_user
 
@@ -96,6 +97,21 @@ def test_adding_a_sample_aligns_and_calls_that_sample_only(trio: tuple[User, Ans
     }
     assert {a["reused"] for a in made(answer, sample_id="father")} == {True}
     assert {a["reused"] for a in made(answer, sample_id="child")} == {False}
+
+
+def test_a_run_leaves_as_a_crate_that_tells_which_task_made_what(
+    trio: tuple[User, Answer], tmp_path: Path
+) -> None:
+    user, answer = trio
+    run_id = answer.json["run_id"]
+    user.succeeds("runs", "export", run_id, "-o", tmp_path / "crate")
+    assert crates.faults(tmp_path / "crate", "provenance-run-crate", tmp_path) == []
+    entities = crates.read(tmp_path / "crate")
+    results = set(crates.listed(entities[f"#run/{run_id}"]["result"]))
+    assert results == {f"ipfs://{each['cid']}" for each in answer.json["assets"] if not each["reused"]}
+    tasks = [entity for name, entity in entities.items() if name.startswith("#task/")]
+    assert len(tasks) == len(computed(answer))
+    assert {cid for task in tasks for cid in crates.listed(task.get("result", []))} == results
 
 
 def test_the_joint_call_finds_what_was_planted(trio: tuple[User, Answer], bundled: Path) -> None:

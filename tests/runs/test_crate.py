@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import crates
 import pytest
-import requests
-import rocrate
 from click.testing import CliRunner
-from requests_cache import CachedRequest, CachedResponse, CachedSession
-from rocrate_validator import services
-from rocrate_validator.models import Severity, ValidationSettings
+from crates import listed, read
+from rocrate_validator.models import Severity
 
 from stargazer_cli.app import App
 from stargazer_cli.assets import new_asset
@@ -29,14 +27,6 @@ from stargazer_cli.store import LocalStore, NewFile
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.a-secret"
 PASSWORD = "hunter2"
-CONTEXT = "https://w3id.org/ro/crate/1.1/context"
-# rocrate carries the context of RO-Crate 1.3; in 1.1 these four terms stood for other names.
-TERMS_OF_1_1 = {
-    "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
-    "FormalParameter": "https://bioschemas.org/FormalParameter",
-    "input": "https://bioschemas.org/ComputationalWorkflow#input",
-    "output": "https://bioschemas.org/ComputationalWorkflow#output",
-}
 COLUMNS = ("task_id", "hash", "process", "tag", "status", "exit", "start", "complete", "container")
 IMAGE = "quay.io/lab/gatk:4.6.2.0@sha256:" + "ab" * 32
 BWA = "stargazer/bwa:0.7.17"
@@ -158,54 +148,10 @@ def shown(asset: Any, *, reused: bool) -> MadeAsset:
     )
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the entities of a crate by their id."""
-    document = json.loads((path / "ro-crate-metadata.json").read_text())
-    entities = {entity["@id"]: entity for entity in document["@graph"]}
-    assert len(entities) == len(document["@graph"])
-    return entities
-
-
-def listed(value: Any) -> list[str]:
-    return [each["@id"] for each in (value if isinstance(value, list) else [value])]
-
-
-@pytest.fixture(scope="session")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The validator's cache with the one context that it asks the network for."""
-    path = tmp_path_factory.mktemp("validator") / "cache"
-    document = json.loads((Path(rocrate.__file__).parent / "data" / "ro-crate.jsonld").read_text())
-    document["@context"] |= TERMS_OF_1_1
-    body = json.dumps(document).encode()
-    with CachedSession(cache_name=str(path), backend="sqlite", expire_after=-1) as session:
-        request = session.prepare_request(requests.Request("GET", CONTEXT))
-        answer = CachedResponse(
-            url=CONTEXT,
-            status_code=200,
-            headers={"Content-Type": "application/ld+json"},
-            content=body,
-            request=CachedRequest(method="GET", url=CONTEXT),
-        )
-        session.cache.save_response(answer, cache_key=session.cache.create_key(request))
-    return path
-
-
 @pytest.fixture
-def faults(contexts: Path) -> Callable[..., list[str]]:
-    """Validate a crate without the network; gives what it violates, by the name of the profile's rule."""
-
+def faults(tmp_path: Path) -> Callable[..., list[str]]:
     def check(path: Path, profile: str, severity: Severity = Severity.REQUIRED) -> list[str]:
-        result = services.validate(
-            ValidationSettings(
-                rocrate_uri=str(path),
-                profile_identifier=profile,
-                requirement_severity=severity,
-                offline=True,
-                cache_path=contexts,
-            )
-        )
-        assert result.passed() == (not result.get_issues())
-        return [str(issue.message) for issue in result.get_issues()]
+        return crates.faults(path, profile, tmp_path, severity)
 
     return check
 
