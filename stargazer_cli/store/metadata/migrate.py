@@ -1,0 +1,105 @@
+"""From the metadata file to a server, or back: every record moves, or none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store.metadata import Metadata, open_metadata
+from stargazer_cli.store.metadata.address import FORM, SCHEMES
+from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
+from stargazer_cli.store.metadata.match import Match
+from stargazer_cli.store.metadata.merge import Merged, batches, identity, merge, united
+
+if TYPE_CHECKING:
+    from tinydb.table import Table
+
+    from stargazer_cli.settings import Settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where records are kept, and what to call it: a path, or an address without its password."""
+
+    metadata: Metadata
+    name: str
+
+
+def places(settings: "Settings", to: str) -> tuple[Place, Place]:
+    """Return from where and to where records move.
+
+    They go to `json`, the file in the store's folder; to `postgresql`, the server of the settings; or to a
+    server by its address. They come from where the settings keep them now or, when that is the target, from
+    the other of the two.
+    """
+    in_file = JsonMetadata(settings.local)
+    file = Place(in_file, str(settings.local / NAME))
+    server = None if settings.db is None else _named(open_metadata(settings))
+    if to == "json":
+        if server is None:
+            raise UsageError(
+                "The records are in the file already: STARGAZER_DB is not set.",
+                "To bring them from a server: STARGAZER_DB=postgresql://… stargazer assets migrate --to json",
+            )
+        if not Path(file.name).exists():
+            # Beside objects a missing file means lost records; here there never was one.
+            in_file.accept_edited()
+        return server, file
+    if to == "postgresql":
+        if server is None:
+            raise UsageError("STARGAZER_DB is not set.", f"Set it, or give the address: --to {FORM}")
+        return file, server
+    if not to.startswith(SCHEMES):
+        raise UsageError("--to takes json, postgresql, or the address of a server.", f"Its form is {FORM}.")
+    from stargazer_cli.store.metadata.postgres import PostgresMetadata
+
+    target = _named(PostgresMetadata(to))
+    return (file if server is None or server.name == target.name else server), target
+
+
+def _named(metadata: Metadata) -> Place:
+    return Place(metadata, str(metadata))
+
+
+def migrate(source: Place, target: Place, *, join: bool = False) -> Merged:
+    """Copy every record of one place to another, and compare each with its origin before it is kept.
+
+    Both are held meanwhile. The source stays as it is. Where the target has an equal record, the two become
+    one that lacks nothing of either. Raises UsageError where the target has records that the source has not,
+    unless `join` says that they belong together.
+    """
+    if len(source.metadata.read()) == 0:
+        raise UsageError(f"{source.name} holds no assets: there is nothing to move.")
+    with source.metadata.locked(), target.metadata.transaction() as table:
+        records = source.metadata.read()
+        done = merge(table, records)
+        own = len({hash(identity(record)) for record in records})
+        if (others := len(table) - own) and not join:
+            raise UsageError(
+                f"{target.name} holds {others} assets that {source.name} does not.",
+                "Give --merge to put both together, or another target.",
+            )
+        _compare(records, table, target.name, exactly=done.merged + done.unchanged == 0)
+    return done
+
+
+def _compare(records: "Table", table: "Table", name: str, *, exactly: bool) -> None:
+    """Raise StargazerError unless a table holds each of the records, with everything that is said in it."""
+    for batch in batches(records):
+        found = table.search(Match({"cid": list({record["cid"] for record in batch})}))
+        here = {identity(record): record for record in found}
+        for record in batch:
+            there = here.get(identity(record))
+            if there != record and (exactly or there is None or not _covers(there, record)):
+                raise StargazerError(
+                    f"{name} did not take the record {record['id']} of {record['name']!r} as it is."
+                    " Nothing was moved.",
+                    "This is a fault of Stargazer or of the database: please report it.",
+                )
+
+
+def _covers(joined: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a record that was joined with an equal one says everything that it said."""
+    older = joined["id"] != record["id"] or joined["created_at"] == record["created_at"]
+    return older and record.keys() <= joined.keys() and united(joined, record) == joined
