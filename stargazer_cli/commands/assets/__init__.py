@@ -13,6 +13,7 @@ _COMMANDS = {
     "lineage": ("lineage", "lineage", "Show what an asset was made from, and what from it."),
     "verify": ("verify", "verify", "Hash every file again, and say what is wrong."),
     "gc": ("gc", "gc", "Remove what nothing needs any more."),
+    "migrate": ("migrate", "migrate", "Copy all records between the file and a PostgreSQL server."),
 }
 
 
