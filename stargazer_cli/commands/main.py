@@ -9,6 +9,7 @@ from stargazer_cli import __version__
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import LazyGroup
 from stargazer_cli.errors import StargazerError
+from stargazer_cli.output import note
 
 # name -> (module, attribute, one line of help). Modules are imported when their command is called,
 # so that `--help` answers at once.
@@ -39,9 +40,10 @@ def root(ctx: click.Context, debug: bool) -> None:
 
 
 def _show(error: StargazerError) -> None:
-    click.echo(f"Error: {error.message}", err=True)
+    for line in f"Error: {error.message}".split("\n"):
+        note(line)
     if error.hint:
-        click.echo(f"Hint:  {error.hint}", err=True)
+        note(f"Hint:  {error.hint}")
 
 
 def cli(args: list[str] | None = None) -> None:
@@ -68,6 +70,6 @@ def cli(args: list[str] | None = None) -> None:
         if debug:
             raise
         where = f": {error.filename}" if error.filename else ""
-        click.echo(f"Error: {error.strerror or error}{where}", err=True)
+        note(f"Error: {error.strerror or error}{where}")
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
