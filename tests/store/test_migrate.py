@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
+from commands.shell import Shell
 from store.postgres_server import PASSWORD
 
 from stargazer_cli.assets import R1, Reference
@@ -198,3 +200,31 @@ def test_a_store_that_never_had_a_file_gets_one(
     assert migrate(*places(Settings(), "json")) == Merged(1, 0, 0)
     monkeypatch.delenv("STARGAZER_DB")
     assert LocalStore(Settings()).find() == store.find()
+
+
+def test_the_command_says_what_moved_and_never_the_password(
+    capfd: pytest.CaptureFixture[str], settings: Settings, database: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    shell = Shell(capfd)
+    (tmp_path / "a.fa").write_text(">c\nACGT\n")
+    assert shell("assets", "add", tmp_path / "a.fa", "-k", "build=b").code == 0
+    moved = shell("assets", "migrate", "--to", database)
+    assert moved.code == 0
+    assert "1 added, 0 joined with an equal one, 0 there already" in moved.out
+    assert "Set STARGAZER_DB" in moved.err
+    monkeypatch.setenv("STARGAZER_DB", database)
+    assert shell("assets", "query", "--json").json[0]["name"] == "a.fa"
+    back = shell("assets", "migrate", "--to", "json", "--json")
+    assert (back.json["added"], back.json["merged"], back.json["unchanged"]) == (0, 0, 1)
+    assert "Unset STARGAZER_DB" in back.err
+    wrong = shell("assets", "migrate", "--to", "elsewhere")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (
+        2,
+        "Error: --to takes json, postgresql, or the address of a server.",
+    )
+    address = f"postgresql://me:{quote(PASSWORD, safe='')}@127.0.0.1:1/x"
+    unreachable = shell("assets", "migrate", "--to", address)
+    assert (unreachable.code, unreachable.err.count("\n")) == (1, 2)
+    config = shell("config")
+    for done in (moved, back, wrong, unreachable, config):
+        assert "s3cr3t" not in done.out + done.err
