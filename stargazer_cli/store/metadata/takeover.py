@@ -6,17 +6,18 @@ bytes lie below the store folder at `rel_path`.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stargazer_cli.assets import specialize
 from stargazer_cli.assets.asset import to_text
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store.metadata.merge import Identity, identity
 from stargazer_cli.store.metadata.sealed import SEAL_TABLE, Tables
 from stargazer_cli.store.metadata.table import TABLE, Record
-from stargazer_cli.store.objects import Objects
+from stargazer_cli.store.objects import Objects, unique
 
 _TEXTS = ("id", "cid", "name", "recipe", "created_at", "owner")
 _LISTS = ("run_ids", "derived_from", "recipes")
@@ -42,7 +43,7 @@ def completed(record: Any) -> Record:
     if not isinstance(keyvalues, dict) or not all(isinstance(value, str) for value in keyvalues.values()):
         raise ValueError("its keyvalues are not text")
     complete: Record = {
-        "id": os.urandom(8).hex(),
+        "id": "",
         "cid": "",
         "name": "",
         "keyvalues": keyvalues,
@@ -66,6 +67,12 @@ def completed(record: Any) -> Record:
         raise ValueError("its cid is not one")
     if complete["recipe"] and not complete["recipes"]:
         complete["recipes"] = [complete["recipe"]]
+    complete["id"] = complete["id"] or unique()
+    try:
+        specialize(complete)
+    except UsageError as error:
+        # A record that is no asset would hide all others from each query.
+        raise ValueError(error.message.rstrip(".")) from None
     return complete
 
 
@@ -87,14 +94,13 @@ def take_over(root: Path, tables: Tables) -> Taken:
                     taken.left.append(f"record {number} of the table {name!r}: {str(error).rstrip('.')}")
         elif name != SEAL_TABLE:
             taken.left.append(f"the table {name!r} with {len(table)} records")
-    seen = set()
+    seen: set[Identity] = set()
     for record in found:
         record["keyvalues"] = {key: _linked(key, value, cids) for key, value in record["keyvalues"].items()}
         record["derived_from"] = [cids.get(cid, cid) for cid in record["derived_from"]]
         taken.left += _lost_links(record)
-        identity = (record["cid"], *sorted(record["keyvalues"].items()))
-        if identity not in seen:
-            seen.add(identity)
+        if (same := identity(record)) not in seen:
+            seen.add(same)
             taken.records.append(record)
     return taken
 
