@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.lazy import examples
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.output import emit_json, note
+from stargazer_cli.output import emit_json, note, progress
 from stargazer_cli.runs import record
 
 
@@ -71,7 +72,12 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     click.echo(f"folder    {folder.path}")
 
 
-@runs.command("export")
+@runs.command(
+    "export",
+    epilog=examples(
+        "stargazer runs export germline_short_variant_discovery-1a2b3c4-20260102T030405Z -o crate.zip"
+    ),
+)
 @click.argument("run_id")
 @click.option(
     "-o",
@@ -87,14 +93,10 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
 )
 @click.pass_obj
 def export_run(app: App, run_id: str, output: Path, with_files: bool, data_license: str) -> None:
-    r"""Write what a run did, from what and with what, as a Workflow Run RO-Crate.
+    """Write what a run did, from what and with what, as a Workflow Run RO-Crate.
 
     Files are named by their CIDs; nothing in it tells the machine's name, its folders or its secrets.
-
-    \b
-    stargazer runs export germline_short_variant_discovery-1a2b3c4-20260102T030405Z -o crate.zip
     """
-    from stargazer_cli.output import progress
     from stargazer_cli.runs.crate import export
 
     folder = record.find(app.settings.local / "runs", run_id)

@@ -43,8 +43,8 @@ _FORMATS = dict.fromkeys(_TEXT, "text/plain") | {
 }
 _README = """\
 `ro-crate-metadata.json` says everything in the terms of RO-Crate, `ro-crate-preview.html` shows it in a
-browser. A file that is not in this folder is named `ipfs://CID`: any IPFS gateway that has it gives it out,
-and `ipfs add --only-hash --cid-version=1 FILE` checks a copy.
+browser. A file that is not in this folder is named `ipfs://CID`: any IPFS gateway that has it gives it out.
+`ipfs add --only-hash --cid-version=1 FILE` says whether a copy of what the run made is whole.
 """
 _IMAGE = re.compile(
     r"(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<name>[^:@]+)"
