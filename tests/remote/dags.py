@@ -14,7 +14,7 @@ RAW, DAG_PB = 0x55, 0x70
 TRICKLE_REPEATS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Block:
     """A block, its binary CID, and the part of the file below it."""
 
@@ -25,9 +25,13 @@ class Block:
     size: int = 0
     tree_size: int = 0
 
+    def __repr__(self) -> str:
+        return f"Block({self.text})"
+
     @property
     def text(self) -> str:
-        return "b" + base64.b32encode(self.cid).decode().lower().rstrip("=")
+        versioned = self.cid if self.cid[0] == 1 else bytes([1, DAG_PB]) + self.cid
+        return "b" + base64.b32encode(versioned).decode().lower().rstrip("=")
 
     def content(self) -> bytes:
         return self.own + b"".join(child.content() for child in self.children)

@@ -1,238 +1,292 @@
-"""Downloads against a real HTTP server on loopback, with the faults that gateways have."""
+"""Downloads into the store from a gateway on loopback that sends whole files, with the faults of gateways."""
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from dags import Layout, content, file
+from gateway_server import Gateway, cut, error, flip, hang_up, headers, honest, more, send, stall, status
 
 from stargazer_cli.assets import Reference
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore, NewFile, cid_of
-from stargazer_cli.store.remote import http
+from stargazer_cli.store import LocalStore, NewFile
+from stargazer_cli.store.remote import arriving, http
+from stargazer_cli.store.remote.gateway import GatewaySource
 
-CONTENT = bytes(range(256)) * 3000
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Gateway:
-    """Answers each request with the next of `answers`; the last one stays."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests.append((self.path, dict(self.headers)))
-                answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
-                answer(self)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
-def send(content: bytes = CONTENT, *, said: int | None = None) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content) if said is None else said))
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return answer
-
-
-def send_until_close(content: bytes) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return answer
-
-
-def status(code: int, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def hang_up(handler: BaseHTTPRequestHandler) -> None:
-    handler.connection.close()
+OURS = Layout(256 * 1024)
+ROOT = file(content(5_000_000), OURS)
+CONTENT = ROOT.content()
+CID = ROOT.text
 
 
 @pytest.fixture
-def remote() -> Iterator[Gateway]:
-    server = Gateway()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, noted and not waited for."""
-    noted: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", noted.append)
-    return noted
+def remote(gateway: Gateway) -> Gateway:
+    """A gateway without CARs: what it sends is checked as a whole."""
+    gateway.cars = False
+    gateway.publish(ROOT)
+    return gateway
 
 
 @pytest.fixture
 def store(tmp_path: Path, remote: Gateway, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> LocalStore:
     monkeypatch.setenv("STARGAZER_LOCAL", str(tmp_path / "my store"))
     monkeypatch.setenv("PINATA_GATEWAY", remote.url + "/")
-    monkeypatch.setenv("PINATA_JWT", "a-secret-token")
+    monkeypatch.delenv("PINATA_JWT", raising=False)
     return LocalStore(Settings())
 
 
-@pytest.fixture
-def cid(tmp_path: Path) -> str:
-    (tmp_path / "content").write_bytes(CONTENT)
-    return cid_of(tmp_path / "content")
-
-
 def nothing_stayed(store: LocalStore) -> bool:
-    return not [path for folder in ("objects", "incoming") for path in (store.root / folder).iterdir()]
+    return not [path for folder in ("objects", "incoming") for path in (store.root / folder).rglob("*")]
 
 
-def test_right_bytes_become_an_object(store: LocalStore, remote: Gateway, cid: str) -> None:
-    remote.answers = [send()]
+def ranges(remote: Gateway) -> list[str]:
+    return [request.headers.get("range", "") for request in remote.asked_whole]
+
+
+def test_right_bytes_become_an_object(store: LocalStore, remote: Gateway) -> None:
     seen: list[tuple[int, int | None]] = []
-    path = store.pull(cid, "ref.fa", progress=lambda done, size: seen.append((done, size)))
-    assert path == store.object(cid)
+    path = store.pull(CID, "ref.fa", progress=lambda done, size: seen.append((done, size)))
+    assert path == store.object(CID)
     assert path.read_bytes() == CONTENT
     assert path.stat().st_mode & 0o777 == 0o444
     assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert store.pull(cid, "ref.fa") == path
-    assert [path for path, _ in remote.requests] == [f"/ipfs/{cid}"]
+    assert store.pull(CID, "ref.fa") == path
+    assert [request.path for request in remote.asked_whole] == [f"/ipfs/{CID}"]
 
 
-def test_the_token_is_never_sent(store: LocalStore, remote: Gateway, cid: str) -> None:
-    remote.answers = [status(302, Location=f"{remote.url}/elsewhere"), send()]
-    store.pull(cid, "ref.fa")
-    assert len(remote.requests) == 2
-    for _, headers in remote.requests:
-        assert "a-secret-token" not in str(headers)
-        assert "authorization" not in {name.lower() for name in headers}
+def test_a_gateway_is_told_who_asks_and_nothing_else(store: LocalStore, remote: Gateway) -> None:
+    store.pull(CID, "ref.fa")
+    for request in remote.requests:
+        assert request.headers["user-agent"].startswith("stargazer/")
+        assert request.headers["accept-encoding"] == "identity"
+        assert request.headers.keys() <= {"host", "user-agent", "accept", "accept-encoding", "connection"}
 
 
-def test_wrong_bytes_are_refused_and_removed(store: LocalStore, remote: Gateway, cid: str) -> None:
-    remote.answers = [send(CONTENT[:-1] + b"x")]
-    with pytest.raises(
-        StargazerError,
-        match=f"did not deliver ref.fa .{cid}.: it sent bytes whose CID is bafy.*they were removed",
-    ):
-        store.pull(cid, "ref.fa")
+def test_redirects_are_followed_but_not_for_ever(store: LocalStore, remote: Gateway) -> None:
+    there = status(302, Location=f"{remote.url}/ipfs/{CID}?again")
+    remote.faults = [there] * 5
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    remote.always = there
+    with pytest.raises(StargazerError, match="redirected more than 5 times"):
+        store.get(file(content(9), Layout(3)).text, store.root / "out")
+
+
+@pytest.mark.parametrize("there", ["ftp://127.0.0.1/x", "http://[::1", "http://host:port/x"])
+def test_a_redirect_to_nowhere_is_told(store: LocalStore, remote: Gateway, there: str) -> None:
+    remote.always = status(302, Location=there)
+    with pytest.raises(StargazerError, match=r"did not deliver ref\.fa .*: it redirected to something"):
+        store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
-    assert len(remote.requests) == 1
 
 
-@pytest.mark.parametrize("more", [CONTENT, b"\0"])
+def test_wrong_bytes_are_refused_and_removed(store: LocalStore, remote: Gateway) -> None:
+    remote.always = flip(4_000_000)
+    with pytest.raises(StargazerError) as told:
+        store.pull(CID, "ref.fa")
+    assert f"did not deliver ref.fa ({CID}): it sent bytes whose CID is bafy" in told.value.message
+    assert (
+        "another layout, which cannot be verified without a gateway that sends blocks" in told.value.message
+    )
+    assert "PINATA_GATEWAY=https://" in (told.value.hint or "")
+    assert nothing_stayed(store)
+    assert len(remote.asked_whole) == 1
+
+
+@pytest.mark.parametrize("extra", [CONTENT, b"\0"])
 def test_more_bytes_than_there_should_be_are_refused(
-    store: LocalStore, remote: Gateway, cid: str, more: bytes
+    store: LocalStore, remote: Gateway, extra: bytes
 ) -> None:
-    remote.answers = [send(CONTENT + more)]
+    remote.always = send(CONTENT + extra)
     with pytest.raises(StargazerError, match="they were removed"):
-        store.pull(cid, "ref.fa")
+        store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
 
 
-def test_a_transfer_cut_off_is_tried_again(
-    store: LocalStore, remote: Gateway, cid: str, waits: list[float]
+def test_a_body_without_an_end_is_stopped(
+    store: LocalStore, remote: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote.answers = [send(CONTENT[:5000], said=len(CONTENT)), hang_up, status(500), send()]
-    assert store.pull(cid, "ref.fa").read_bytes() == CONTENT
-    assert waits == pytest.approx([0.5, 2.0, 8.0], rel=0.25)
-
-
-def test_a_transfer_cut_off_each_time_is_told(store: LocalStore, remote: Gateway, cid: str) -> None:
-    remote.answers = [send(CONTENT[:5000], said=len(CONTENT))]
-    with pytest.raises(StargazerError, match=r"did not deliver ref\.fa .*tried 4 times"):
-        store.pull(cid, "ref.fa")
+    monkeypatch.setattr(arriving.Arriving, "room", lambda self: 12_000_000 - self.size)
+    remote.always = more(itertools.repeat(bytes(100_000)))
+    with pytest.raises(StargazerError, match=r"sent more than the 6,000,000 bytes that there can be"):
+        store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
-    assert len(remote.requests) == 4
+
+
+def test_a_file_that_the_disk_cannot_hold_is_refused_before_it_comes(
+    store: LocalStore, remote: Gateway
+) -> None:
+    remote.always = headers(Content_Length=str(1 << 60))
+    with pytest.raises(StargazerError, match=r"1,152,921,504,606,846,976 bytes long, and .* has room for"):
+        store.pull(CID, "ref.fa")
+    assert nothing_stayed(store)
+
+
+def test_a_file_of_one_block_cannot_be_longer_than_a_block(store: LocalStore, remote: Gateway) -> None:
+    cid = remote.publish(file(content(5), OURS))
+    remote.always = more(itertools.repeat(bytes(100_000)))
+    with pytest.raises(StargazerError, match=r"sent more than the 2,101,248 bytes that there can be"):
+        store.pull(cid, "x")
+    remote.always = send(bytes(3_000_000))
+    with pytest.raises(StargazerError, match="announced 3,000,000 bytes where 2,101,248 are the most"):
+        store.pull(cid, "x")
+    assert nothing_stayed(store)
+
+
+def test_a_file_of_one_block_of_another_size_is_verified(store: LocalStore, remote: Gateway) -> None:
+    root = file(content(700_000), Layout(1 << 20))
+    assert store.pull(remote.publish(root), "x").read_bytes() == root.content()
+    assert [request.query for request in remote.requests] == [{"format": "raw"}]
+    remote.always = flip(5)
+    other = file(content(700_001), Layout(1 << 20))
+    with pytest.raises(StargazerError, match="they were removed"):
+        store.pull(remote.publish(other), "y")
+
+
+def test_compressed_bytes_are_refused(store: LocalStore, remote: Gateway) -> None:
+    remote.always = headers(Content_Encoding="gzip")
+    with pytest.raises(StargazerError, match="sent compressed bytes"):
+        store.pull(CID, "ref.fa")
+    assert nothing_stayed(store)
+
+
+def test_a_broken_transfer_goes_on_where_it_broke(
+    store: LocalStore, remote: Gateway, waits: list[float]
+) -> None:
+    remote.faults = [cut(2_000_000), hang_up, status(500), cut(1_100_000)]
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    here = "bytes=2000000-"
+    assert ranges(remote) == ["", here, here, here, "bytes=3100000-"]
+    assert {request.headers.get("if-range") for request in remote.asked_whole[1:]} == {f'"{CID}"'}
+    assert waits == pytest.approx([0.5, 2.0, 8.0, 0.5], rel=0.25)
+
+
+def test_a_transfer_that_gets_on_a_little_each_time_is_not_given_up(
+    store: LocalStore, remote: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stargazer_cli.store.remote.plain.WORTHWHILE", 400_000)
+    remote.always = cut(400_000)
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    assert len(remote.asked_whole) == 13
+
+
+def test_a_gateway_that_gives_crumbs_is_given_up(store: LocalStore, remote: Gateway) -> None:
+    remote.always = cut(5000)
+    with pytest.raises(StargazerError, match=r"did not deliver ref\.fa .*tried 4 times"):
+        store.pull(CID, "ref.fa")
+    assert nothing_stayed(store)
+    assert len(remote.asked_whole) == 4
+
+
+def test_a_gateway_without_ranges_sends_all_again(store: LocalStore, remote: Gateway) -> None:
+    remote.ranges = False
+    remote.faults = [cut(2_000_000)]
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_in_between_is_taken_anew(store: LocalStore, remote: Gateway) -> None:
+    remote.faults = [lambda reply: cut(2_000_000)(send(bytes(5_000_000), ETag='"old"')(reply))]
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    assert remote.asked_whole[1].headers["if-range"] == '"old"'
+
+
+def test_a_weak_tag_is_not_relied_on(store: LocalStore, remote: Gateway) -> None:
+    remote.faults = [lambda reply: cut(2_000_000)(headers(ETag='W/"x"')(reply))]
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    assert "if-range" not in remote.asked_whole[1].headers
+
+
+@pytest.mark.parametrize(
+    "wrong", [headers(Content_Range="bytes 7-9/10"), headers(Content_Range="nonsense"), status(416)]
+)
+def test_a_part_that_was_not_asked_for_is_not_taken(
+    store: LocalStore, remote: Gateway, wrong: "object"
+) -> None:
+    remote.faults = [cut(2_000_000), wrong]  # type: ignore[list-item]
+    assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    assert ranges(remote) == ["", "bytes=2000000-", ""]
+
+
+def test_a_part_that_nobody_asked_for_is_refused(store: LocalStore, remote: Gateway) -> None:
+    remote.always = lambda reply: error(206)
+    with pytest.raises(StargazerError, match="answered 206"):
+        store.pull(CID, "ref.fa")
 
 
 def test_a_cut_that_the_protocol_does_not_show_is_found_by_the_cid(
-    store: LocalStore, remote: Gateway, cid: str
+    store: LocalStore, remote: Gateway
 ) -> None:
-    remote.answers = [send_until_close(CONTENT[:5000])]
+    remote.always = lambda reply: cut(5000)(headers(Content_Length=None)(reply))
     with pytest.raises(StargazerError, match="they were removed"):
-        store.pull(cid, "ref.fa")
+        store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
 
 
 def test_too_many_requests_waits_as_long_as_is_asked(
-    store: LocalStore, remote: Gateway, cid: str, waits: list[float]
+    store: LocalStore, remote: Gateway, waits: list[float]
 ) -> None:
-    remote.answers = [status(429, Retry_After="7"), status(503, Retry_After="60"), send()]
-    store.pull(cid, "ref.fa")
+    remote.faults = [status(429, Retry_After="7"), status(503, Retry_After="60")]
+    store.pull(CID, "ref.fa")
     assert waits == [7.0, 60.0]
 
 
-def test_nobody_waits_for_a_day(store: LocalStore, remote: Gateway, cid: str, waits: list[float]) -> None:
-    remote.answers = [status(503, Retry_After="86400")]
-    with pytest.raises(StargazerError, match="asks to come back in 86,400 seconds"):
-        store.pull(cid, "ref.fa")
+def test_nobody_waits_for_a_day(store: LocalStore, remote: Gateway, waits: list[float]) -> None:
+    remote.always = status(503, Retry_After="86400")
+    with pytest.raises(StargazerError, match="503 Service Unavailable and asks to come back in 86,400 s"):
+        store.pull(CID, "ref.fa")
     assert waits == []
 
 
-def test_not_found_is_told_at_once(store: LocalStore, remote: Gateway, cid: str) -> None:
-    remote.answers = [status(404)]
+def test_not_found_is_told_at_once(store: LocalStore, remote: Gateway) -> None:
     with pytest.raises(StargazerError, match="answered 404 Not Found"):
-        store.pull(cid, "ref.fa")
-    assert len(remote.requests) == 1
+        store.pull(file(content(7_000_000), OURS).text, "ref.fa")
+    assert len(remote.asked_whole) == 1
     assert nothing_stayed(store)
 
 
 def test_a_gateway_that_stops_answering_is_given_up(
-    store: LocalStore, remote: Gateway, cid: str, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, remote: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = threading.Event()
-    remote.answers = [lambda handler: done.wait(10) and None]
+    remote.always = stall(done)
     monkeypatch.setattr(http, "TIMEOUT", 0.1)
     with pytest.raises(StargazerError, match="it stopped answering; tried 4 times"):
-        store.pull(cid, "ref.fa")
+        store.pull(CID, "ref.fa")
     done.set()
     assert nothing_stayed(store)
 
 
 def test_a_gateway_that_is_not_there_is_told(
-    store: LocalStore, remote: Gateway, cid: str, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.settings, "pinata_gateway", "http://127.0.0.1:9")
-    with pytest.raises(StargazerError, match="did not deliver"):
-        store.pull(cid, "ref.fa")
+    with pytest.raises(StargazerError, match=r"did not deliver ref\.fa .*refused; tried 4 times"):
+        store.pull(CID, "ref.fa")
     assert waits == pytest.approx([0.5, 2.0, 8.0], rel=0.25)
 
 
-@pytest.mark.parametrize("address", ["ftp://example.org", "nonsense", "http://a:port"])
+@pytest.mark.parametrize(
+    "address", ["ftp://example.org", "nonsense", "http://a:port", "https://", "http://["]
+)
 def test_a_gateway_that_is_no_web_address_is_told(
-    store: LocalStore, cid: str, address: str, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.settings, "pinata_gateway", address)
     with pytest.raises(UsageError, match="is not a web address"):
-        store.pull(cid, "ref.fa")
+        store.pull(CID, "ref.fa")
+
+
+def test_the_password_of_a_gateway_is_not_shown() -> None:
+    assert GatewaySource("https://me:secret@host:8080/gate", CID).name == "https://host:8080"
 
 
 def test_an_empty_gateway_switches_downloads_off(
-    store: LocalStore, remote: Gateway, cid: str, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, remote: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.settings, "pinata_gateway", "")
     with pytest.raises(StargazerError, match="public downloads are off"):
-        store.pull(cid, "ref.fa")
+        store.pull(CID, "ref.fa")
     assert remote.requests == []
 
 
@@ -243,30 +297,34 @@ def test_what_is_no_cid_is_never_asked_for(store: LocalStore, remote: Gateway) -
 
 
 def test_get_fetches_what_is_not_here_without_keeping_it(
-    store: LocalStore, remote: Gateway, cid: str, tmp_path: Path
+    store: LocalStore, remote: Gateway, tmp_path: Path
 ) -> None:
-    remote.answers = [send()]
-    out = store.get(cid, tmp_path / "out")
+    out = store.get(CID, tmp_path / "out")
     assert out.read_bytes() == CONTENT
     assert out.stat().st_mode & 0o200
-    assert not store.root.exists()
 
 
-def test_get_of_wrong_bytes_leaves_nothing(
-    store: LocalStore, remote: Gateway, cid: str, tmp_path: Path
-) -> None:
-    remote.answers = [send(b"wrong")]
+def test_get_of_wrong_bytes_leaves_nothing(store: LocalStore, remote: Gateway, tmp_path: Path) -> None:
+    remote.always = send(b"wrong")
+    (tmp_path / "folder").mkdir()
     with pytest.raises(StargazerError, match="they were removed"):
-        store.get(cid, tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["content"]
+        store.get(CID, tmp_path / "folder" / "out")
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_a_pulled_object_can_be_recorded_without_a_second_copy(
-    store: LocalStore, remote: Gateway, cid: str
-) -> None:
-    remote.answers = [send()]
-    path = store.pull(cid, "ref.fa")
+def test_an_interrupt_leaves_nothing(store: LocalStore, remote: Gateway) -> None:
+    def interrupt(done: int, size: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.pull(CID, "ref.fa", progress=interrupt)
+    assert nothing_stayed(store)
+
+
+def test_a_pulled_object_can_be_recorded_without_a_second_copy(store: LocalStore, remote: Gateway) -> None:
+    remote.faults = [honest]
+    path = store.pull(CID, "ref.fa")
     inode = path.stat().st_ino
     added = store.add([NewFile(path, Reference(build="b", name="ref.fa"))])[0]
-    assert (added.asset.cid, added.asset.name) == (cid, "ref.fa")
+    assert (added.asset.cid, added.asset.name) == (CID, "ref.fa")
     assert path.stat().st_ino == inode

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _QUERY = {"format": "car", "dag-scope": "entity", "car-version": "1", "car-order": "dfs", "car-dups": "y"}
+# Bytes of blocks that are kept, should they come again.
+_KEPT = 16 << 20
 _ACCEPT = f"{car.MEDIA_TYPE}; version=1; order=dfs; dups=y"
 
 
@@ -60,8 +62,8 @@ class Blocks:
             self._check(response)
             whole = self._follow(Walk(self._root, start), car.blocks(http.body(response)))
         if not whole and self._file.size == start:
-            # It sends in an order of its own.
-            raise NotOffered if start == 0 else http.Refused("it sent other blocks than were asked for")
+            # It sends in an order of its own, or never again what it sent once.
+            raise NotOffered
         return whole
 
     def _check(self, response: "httpx.Response") -> None:
@@ -101,20 +103,20 @@ class Blocks:
 
 
 class _Recent:
-    """The last few blocks: a stream may leave out what it sent before, as in a run of zeros."""
-
-    _KEPT = 4
+    """The last blocks: a stream may leave out what it sent before, as in a run of zeros."""
 
     def __init__(self) -> None:
         self._blocks: dict[Name, bytes] = {}
+        self._size = 0
 
     def get(self, name: Name) -> bytes | None:
         """Return the block of a name, if it is among them."""
         return self._blocks.get(name)
 
     def keep(self, name: Name, block: bytes) -> None:
-        """Put a block last, and let the first go when there are too many."""
-        self._blocks.pop(name, None)
+        """Put a block last, and let the first ones go when there are too many."""
+        if self._blocks.pop(name, None) is None:
+            self._size += len(block)
         self._blocks[name] = block
-        if len(self._blocks) > self._KEPT:
-            del self._blocks[next(iter(self._blocks))]
+        while self._size > _KEPT:
+            self._size -= len(self._blocks.pop(next(iter(self._blocks))))

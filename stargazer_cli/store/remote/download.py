@@ -53,8 +53,8 @@ def download(
                 continue
             except NotAFile as reason:
                 raise StargazerError(
-                    f"{what} {reason}: it cannot be an asset.",
-                    "Give the CID of one file, as `ipfs add` made it.",
+                    f"{what} {reason}, so it cannot be an asset.",
+                    "Give the CID of one file, such as `ipfs add` prints.",
                 ) from None
             if read_only:
                 target.chmod(READ_ONLY)

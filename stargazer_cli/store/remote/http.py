@@ -39,6 +39,7 @@ _LONGEST_PAUSE = 30.0
 _PASSING = frozenset({408, 425, 429})
 _NEVER = frozenset({501, 505})
 _SERVER_FAULT = 500
+_NO_ADDRESS = "it redirected to something that is no web address"
 
 Result = TypeVar("Result")
 Origin = tuple[str, str, int | None]
@@ -131,9 +132,11 @@ def faults() -> Iterator[None]:
     except httpx.TooManyRedirects:
         raise Refused(f"it redirected more than {_REDIRECTS} times") from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise Refused("it redirected to something that is no web address") from None
+        raise Refused(_NO_ADDRESS) from None
     except httpx.RequestError as error:
         reason = str(error) or "the connection broke"
+        if "location header" in reason:
+            raise Refused(_NO_ADDRESS) from None
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             raise Refused(f"its certificate is not valid ({reason})") from None
         raise Passing(reason) from None

@@ -1,0 +1,35 @@
+"""An account at Pinata on loopback, as several tests use it."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+from remote.pinata_server import TOKEN, Pinata
+
+from stargazer_cli.settings import Settings
+from stargazer_cli.store.remote import http
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, noted and not waited for."""
+    noted: list[float] = []
+    monkeypatch.setattr(http.time, "sleep", noted.append)
+    return noted
+
+
+@pytest.fixture
+def server() -> Iterator[Pinata]:
+    server = Pinata()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def attached(settings: Settings, server: Pinata, waits: list[float]) -> Settings:  # noqa: ARG001
+    """Settings with the account attached, and no public gateway."""
+    settings.pinata_jwt = SecretStr(TOKEN)
+    settings.pinata_api = server.url("api")
+    settings.pinata_uploads = server.url("uploads")
+    settings.pinata_gateway = ""
+    return settings
