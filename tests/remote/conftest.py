@@ -1,9 +1,10 @@
-"""An account at Pinata on loopback, as several tests use it."""
+"""A gateway and an account at Pinata, both on loopback, and time that does not pass."""
 
 from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
+from remote.gateway_server import Gateway, served
 from remote.pinata_server import TOKEN, Pinata
 
 from stargazer_cli.settings import Settings
@@ -19,6 +20,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with served(Gateway()) as running:
+        yield running
+
+
+@pytest.fixture
 def server() -> Iterator[Pinata]:
     server = Pinata()
     yield server
@@ -26,7 +33,7 @@ def server() -> Iterator[Pinata]:
 
 
 @pytest.fixture
-def attached(settings: Settings, server: Pinata, waits: list[float]) -> Settings:  # noqa: ARG001
+def attached(settings: Settings, server: Pinata, waits: list[float]) -> Settings:
     """Settings with the account attached, and no public gateway."""
     settings.pinata_jwt = SecretStr(TOKEN)
     settings.pinata_api = server.url("api")

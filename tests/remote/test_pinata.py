@@ -21,28 +21,8 @@ CID = cid_of_bytes(CONTENT)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, noted and not waited for."""
-    noted: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", noted.append)
-    return noted
-
-
-@pytest.fixture
-def account(
-    server: Server, waits: list[float], settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pinata]:
-    settings.pinata_jwt = SecretStr(TOKEN)
-    settings.pinata_api = server.url("api")
-    settings.pinata_uploads = server.url("uploads")
-    with Pinata(settings) as account:
+def account(attached: Settings) -> Iterator[Pinata]:
+    with Pinata(attached) as account:
         yield account
 
 
@@ -239,16 +219,16 @@ def test_files_are_asked_for_by_what_they_are(server: Server, account: Pinata) -
     for number, sample in enumerate(["a", "b", "a"]):
         server.store(bytes([number]), "x", {"sample_id": sample, "build": "GRCh38"})
     server.store(b"public", "x", {"sample_id": "a"}, "public")
-    assert len(list(account.files(sample_id="a", build="GRCh38"))) == 2
+    assert len(list(account.files({"sample_id": "a", "build": "GRCh38"}))) == 2
     assert [file.cid for file in account.files(cid=cid_of_bytes(b"\1"))] == [cid_of_bytes(b"\1")]
-    assert [file.network for file in account.files(network="public", sample_id="a")] == ["public"]
+    assert [file.network for file in account.files({"sample_id": "a"}, network="public")] == ["public"]
 
 
 def test_a_server_that_ignores_the_question_gives_no_other_files(server: Server, account: Pinata) -> None:
     server.filters = False
     for number, sample in enumerate(["a", "b", "a"]):
         server.store(bytes([number]), "x", {"sample_id": sample})
-    assert len(list(account.files(sample_id="a"))) == 2
+    assert len(list(account.files({"sample_id": "a"}))) == 2
 
 
 def test_a_list_without_an_end_is_left(server: Server, account: Pinata) -> None:
@@ -347,7 +327,7 @@ def test_the_gateway_is_asked_for_once(server: Server, account: Pinata) -> None:
 
 def test_an_account_without_a_gateway_is_told_so(server: Server, account: Pinata) -> None:
     server.fault("GET", "/gateways", answer={"data": {"count": 0, "rows": []}})
-    with pytest.raises(StargazerError, match="has no gateway"):
+    with pytest.raises(StargazerError, match="account has no gateway"):
         account.signed_url(CID)
 
 
@@ -376,7 +356,7 @@ def test_an_answer_that_is_none_is_told(server: Server, account: Pinata, answer:
 
 def test_an_address_that_is_not_that_of_the_file_is_not_used(server: Server, account: Pinata) -> None:
     server.fault("POST", "/download_link", answer={"data": "http://127.0.0.1:9/files/x?X-Expires=1"})
-    with pytest.raises(StargazerError, match="did not sign an address"):
+    with pytest.raises(StargazerError, match="what it signed is not the address"):
         account.signed_url(CID)
 
 

@@ -1,11 +1,12 @@
 """Bytes from elsewhere and to elsewhere; none of it is trusted before its CID is checked."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.remote.download import Progress
+    from stargazer_cli.store.remote.source import Progress, Source
 
 
 def fetch(
@@ -19,6 +20,9 @@ def fetch(
 ) -> str:
     """Put the verified bytes of `cid` at the new path `target`, or leave nothing there.
 
+    The user's account at Pinata is asked first, where there is one: its private files, then its public ones
+    through its own gateway. Then the public gateway is.
+
     Returns the CID of the bytes in our layout: another one than `cid` where that was made with another
     chunk size or tree.
     """
@@ -26,5 +30,13 @@ def fetch(
     from stargazer_cli.store.remote.download import download
     from stargazer_cli.store.remote.gateway import public_source
 
-    source = public_source(settings.pinata_gateway, cid, name)
-    return download([source], cid, target, name=name, progress=progress, read_only=read_only)
+    sources: list[Source] = []
+    with ExitStack() as stack:
+        if settings.pinata_jwt:
+            from stargazer_cli.store.remote.pinata import NETWORKS, Pinata
+
+            account = stack.enter_context(Pinata(settings))
+            sources += [account.source(cid, network) for network in NETWORKS]
+        if settings.pinata_gateway or not sources:
+            sources.append(public_source(settings.pinata_gateway, cid, name))
+        return download(sources, cid, target, name=name, progress=progress, read_only=read_only)

@@ -85,14 +85,14 @@ class Pinata:
     """
 
     def __init__(self, settings: "Settings") -> None:
-        if settings.pinata_jwt is None or not settings.pinata_jwt.get_secret_value():
+        if not settings.pinata_jwt:
             raise UsageError(
                 "Pinata is not switched on: there is no token.",
                 "Set PINATA_JWT to the JWT of an API key (app.pinata.cloud, API Keys).",
             )
         self._api = settings.pinata_api
         self._uploads = settings.pinata_uploads
-        self._visibility: Network = settings.pinata_visibility
+        self.visibility: Network = settings.pinata_visibility
         self._own_gateway = settings.pinata_gateway
         self._jwt = settings.pinata_jwt
         self._client = http.client(http.Token(self._jwt, self._api, self._uploads))
@@ -127,7 +127,7 @@ class Pinata:
         that has another is not sent. When Pinata gives it another, the upload is deleted there again. A file
         that Pinata has already gets `keyvalues` by an update.
         """
-        network = network or self._visibility
+        network = network or self.visibility
         pairs = dict(keyvalues or {})
         _check_keyvalues(pairs)
         size = path.stat().st_size
@@ -152,29 +152,31 @@ class Pinata:
         return file
 
     def files(
-        self, *, network: Network | None = None, cid: str = "", name: str = "", **keyvalues: str
+        self,
+        keyvalues: Mapping[str, str] | None = None,
+        *,
+        network: Network | None = None,
+        cid: str = "",
+        name: str = "",
     ) -> Iterator[RemoteFile]:
-        """List the account's files that have this CID, name and keyvalues, of one network, newest first."""
-        network = network or self._visibility
-        wanted = {f"keyvalues[{key}]": value for key, value in keyvalues.items()}
-        params = {"cid": cid, "name": name, "limit": str(_PAGE)} | wanted
+        """List the account's files of one network that have these keyvalues, CID and name, newest first."""
+        network = network or self.visibility
+        wanted = keyvalues or {}
+        params = {"cid": cid, "name": name, "limit": str(_PAGE), "pageToken": ""}
+        params |= {f"keyvalues[{key}]": value for key, value in wanted.items()}
         seen: set[str] = set()
         barren = 0
-        token = ""
         while True:
-            page = {key: value for key, value in (params | {"pageToken": token}).items() if value}
-            with self._told("did not list its files"):
-                data = self._object(f"{self._api}/files/{network}", params=page)
-                fresh = [file for file in _listed(data, network) if file.id not in seen]
+            files, params["pageToken"] = self._page(network, {k: v for k, v in params.items() if v})
+            fresh = [file for file in files if file.id not in seen]
             seen.update(file.id for file in fresh)
             for file in fresh:
                 # Whatever the server made of the question.
-                if _is_wanted(file, cid, name, keyvalues):
+                if _is_wanted(file, cid, name, wanted):
                     yield file
-            barren = 0 if fresh else barren + 1
-            token = data.get("next_page_token") or ""
-            if not token:
+            if not params["pageToken"]:
                 return
+            barren = 0 if fresh else barren + 1
             if barren == _MOST_BARREN_PAGES:
                 raise StargazerError("Pinata's list of files does not end.", "Try again later.")
 
@@ -203,39 +205,53 @@ class Pinata:
 
     def gateways(self) -> list[str]:
         """Return the web addresses of the account's gateways; the first one is used."""
+        with self._told("did not tell the account's gateway"):
+            return http.retried(self._find_gateways, tries=_TRIES)
+
+    def signed_url(self, cid: str, *, seconds: int = _SIGNED_FOR) -> str:
+        """Return an address from which a private file can be downloaded for `seconds`: it is a secret."""
+        with self._told(f"did not sign an address for {cid}"):
+            return http.retried(lambda: self._sign(cid, seconds), tries=_TRIES)
+
+    def source(self, cid: str, network: Network) -> "PinataSource":
+        """Return the account as a source of a file's bytes, for a download."""
+        return PinataSource(self, cid, network)
+
+    def locate(self, cid: str, network: Network) -> str:
+        """Ask once where a file can be downloaded; raises `http.Passing` or `http.Refused`."""
+        if network == "public":
+            return f"{self._find_gateways()[0]}/ipfs/{cid}"
+        return self._sign(cid, _SIGNED_FOR)
+
+    def _page(self, network: Network, params: Mapping[str, str]) -> tuple[list[RemoteFile], str]:
+        """Return one page of a list, and the token of the next one; it is empty on the last."""
+        with self._told("did not list its files"):
+            url = f"{self._api}/files/{network}"
+            data = _object(http.retried(lambda: self._once("GET", url, params=params), tries=_TRIES))
+            return _listed(data, network), str(data.get("next_page_token") or "")
+
+    def _sign(self, cid: str, seconds: int) -> str:
+        url = f"{self._find_gateways()[0]}/files/{cid}"
+        wanted = {"url": url, "date": int(time.time()), "expires": seconds, "method": "GET"}
+        signed = self._once("POST", f"{self._api}/files/private/download_link", json=wanted)
+        if not isinstance(signed, str) or not signed.startswith(f"{url}?"):
+            raise http.Refused("what it signed is not the address of the file")
+        return signed
+
+    def _find_gateways(self) -> list[str]:
         if _is_dedicated(self._own_gateway):
             return [self._own_gateway.rstrip("/")]
         secret = hashlib.sha256(self._jwt.get_secret_value().encode()).hexdigest()
         # Asked for once: every download needs it, and the rate is limited.
         known = _gateways.get((self._api, secret))
         if known is None:
-            with self._told("did not tell the account's gateway"):
-                data = self._object(f"{self._api}/gateways")
-            rows = data.get("rows")
-            domains = [row.get("domain") for row in rows if isinstance(row, dict)] if rows else []
+            data = _object(self._once("GET", f"{self._api}/gateways"))
             scheme = self._api.partition("://")[0]
-            known = [_address(domain, scheme) for domain in domains if isinstance(domain, str) and domain]
+            known = [_address(domain, scheme) for domain in _domains(data)]
             if not known:
-                raise StargazerError(
-                    "The account at Pinata has no gateway, so its private files cannot be downloaded.",
-                    "Make one at app.pinata.cloud/gateway, or set PINATA_GATEWAY to it.",
-                )
+                raise http.Refused("the account has no gateway: make one at app.pinata.cloud/gateway")
             _gateways[self._api, secret] = known
         return known
-
-    def signed_url(self, cid: str, *, seconds: int = _SIGNED_FOR) -> str:
-        """Return an address from which a private file can be downloaded for `seconds`: it is a secret."""
-        url = f"{self.gateways()[0]}/files/{cid}"
-        wanted = {"url": url, "date": int(time.time()), "expires": seconds, "method": "GET"}
-        what = f"did not sign an address for {cid}"
-        signed = self._ask(what, "POST", f"{self._api}/files/private/download_link", json=wanted)
-        if not isinstance(signed, str) or not signed.startswith(f"{url}?"):
-            raise StargazerError(f"Pinata {what}: its answer is not one.", "Try again later.")
-        return signed
-
-    def source(self, cid: str, network: Network) -> "PinataSource":
-        """Return the account as a source of a file's bytes, for a download."""
-        return PinataSource(self, cid, network)
 
     def _send_form(self, outgoing: "_Outgoing") -> RemoteFile:
         fields = {
@@ -298,13 +314,6 @@ class Pinata:
         with self._told(what):
             return http.retried(lambda: self._once(method, url, **request), tries=_TRIES)
 
-    def _object(self, url: str, **request: Any) -> dict[str, Any]:
-        """Return the `data` of an answer that must be an object; raises `http.Refused`."""
-        data = http.retried(lambda: self._once("GET", url, **request), tries=_TRIES)
-        if not isinstance(data, dict):
-            raise http.Refused(_NO_ANSWER)
-        return data
-
     def _once(self, method: str, url: str, *, expected: tuple[int, ...] = (_OK,), **request: Any) -> Any:
         """Ask once; raises `http.Passing` or `http.Refused`."""
         with (
@@ -362,13 +371,7 @@ class PinataSource:
 
     def request(self) -> http.Request:
         """Return the address; that of a private file is signed anew, so a transfer outlives its signature."""
-        try:
-            if self._network == "public":
-                return http.Request(f"{self._account.gateways()[0]}/ipfs/{self._cid}")
-            return http.Request(self._account.signed_url(self._cid))
-        except StargazerError as error:
-            # The next source is asked.
-            raise http.Refused(error.message.removesuffix(".")) from None
+        return http.Request(self._account.locate(self._cid, self._network))
 
 
 @dataclass(frozen=True)
@@ -420,6 +423,18 @@ def _check_keyvalues(pairs: Mapping[str, str]) -> None:
     for key, value in pairs.items():
         if not isinstance(value, str):
             raise UsageError(f"The keyvalue {key!r} must be text, not {value!r}.")
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise http.Refused(_NO_ANSWER)
+    return data
+
+
+def _domains(data: dict[str, Any]) -> list[str]:
+    rows = data.get("rows")
+    domains = [row.get("domain") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [domain for domain in domains if isinstance(domain, str) and domain]
 
 
 def _listed(data: dict[str, Any], network: Network) -> list[RemoteFile]:
