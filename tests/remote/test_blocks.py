@@ -5,8 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dags import DAG_PB, Block, Layout, block, car, content, field, file, node
-from gateway_server import Fault, Gateway, cut, flip, hang_up, headers, honest, more, send, served, status
+from remote.dags import DAG_PB, Block, Layout, block, car, content, field, file, node
+from remote.gateway_server import (
+    Fault,
+    Gateway,
+    cut,
+    flip,
+    hang_up,
+    headers,
+    honest,
+    more,
+    send,
+    served,
+    status,
+)
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import cid_of

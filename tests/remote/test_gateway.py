@@ -5,8 +5,20 @@ import threading
 from pathlib import Path
 
 import pytest
-from dags import Layout, content, file
-from gateway_server import Gateway, cut, error, flip, hang_up, headers, honest, more, send, stall, status
+from remote.dags import Layout, content, file
+from remote.gateway_server import (
+    Gateway,
+    cut,
+    error,
+    flip,
+    hang_up,
+    headers,
+    honest,
+    more,
+    send,
+    stall,
+    status,
+)
 
 from stargazer_cli.assets import Reference
 from stargazer_cli.errors import StargazerError, UsageError
