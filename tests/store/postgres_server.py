@@ -30,14 +30,9 @@ _FOLDERS = (
 )
 ADMIN = "postgres"
 PASSWORD = "s3cr3t:/p@ss#?%"  # every sign that means something in a URL
-# Quick, and a test's data need not outlive a power cut.
-_OPTIONS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "max_connections": "60",
-    "shared_buffers": "64MB",
-    "log_min_messages": "fatal",
-}
+_OPTIONS = {"max_connections": "60", "log_min_messages": "fatal"}
+# A test's data need not outlive a power cut.
+_QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
 def programs() -> Path | None:
@@ -52,13 +47,14 @@ def programs() -> Path | None:
 class Server:
     """A server of our own, on a socket in its folder and on a port of the loopback interface."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, quick: bool = True) -> None:
         self._folder = folder
         self._programs = programs
         # The server refuses to run as root: there its files belong to the user that the package made.
         self._user = "postgres" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self._options = _OPTIONS | (_QUICK if quick else {})
         self.port = _free_port()
         folder.mkdir(mode=0o755, exist_ok=True)
         if self._user:
@@ -76,7 +72,7 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [self._programs / "postgres", "-D", self._folder / "data", "-k", self._folder]
-        options = _OPTIONS | {"listen_addresses": "127.0.0.1", "port": str(self.port)}
+        options = self._options | {"listen_addresses": "127.0.0.1", "port": str(self.port)}
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         log = self._folder / "log"
@@ -146,14 +142,17 @@ class Server:
 
 
 @contextmanager
-def serve(programs: Path) -> Iterator[Server]:
-    """Give a running server that ends, with its data, when the block does."""
+def serve(programs: Path, *, quick: bool = True) -> Iterator[Server]:
+    """Give a running server that ends, with its data, when the block does.
+
+    Unless `quick`, it writes as safely as one that keeps a team's data: what a measurement needs.
+    """
     # Not pytest's folder: a socket's path has at most 107 characters, and others must be let in.
     folder = Path(tempfile.mkdtemp(prefix="stargazer-pg-"))
     server = None
     try:
         folder.chmod(0o755)
-        server = Server(folder, programs)
+        server = Server(folder, programs, quick=quick)
         server.start()
         yield server
     finally:
@@ -178,7 +177,7 @@ def _main() -> int:
     found = programs()
     if found is None:
         sys.exit("There is no PostgreSQL server on this machine: install the package postgresql.")
-    with serve(found) as server:
+    with serve(found, quick=False) as server:
         url = server.url(server.database())
         return subprocess.run(sys.argv[1:], check=False, env=os.environ | {"STARGAZER_DB": url}).returncode
 

@@ -6,6 +6,7 @@ and that a record is there once, the server itself sees to.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, LiteralString
 
 import orjson
@@ -16,6 +17,7 @@ from stargazer_cli.store.metadata.server import Server, Session
 from stargazer_cli.store.metadata.table import TABLE, Record, RecordTable
 
 _BATCH = 5_000  # documents in one statement
+_COMBINATIONS = 1_000  # of values of several keys that are asked for together
 
 
 class PostgresMetadata:
@@ -130,34 +132,49 @@ class _Documents(Storage):
 def narrowing(conditions: Iterable[Condition]) -> tuple[LiteralString, list[Any]]:
     """Return a condition of SQL that the indexes answer, and its parameters.
 
-    It holds for every record that meets the conditions.
+    It holds for every record that meets the conditions. What they ask together is asked as one document
+    where it can be: the index then begins with the rarest key, and a common one costs nothing.
     """
     clauses: list[LiteralString] = []
     parameters: list[Any] = []
-    for condition in conditions:
+    together: list[Record] = [{}]
+    for condition in sorted(conditions, key=lambda each: len(each.values)):
         # What the server cannot hold, no record has.
         texts = [value for value in condition.values if value is not None and _can_be_held(value)]
-        either: list[LiteralString] = ["false"]
-        if texts and condition.path == ("cid",):
-            either.append("cid = ANY(%s::text[])")
+        forms = [form for value in texts for form in _forms(condition.path, value)]
+        if condition.path == ("cid",) and None not in condition.values:
+            clauses.append("cid = ANY(%s::text[])")
             parameters.append(texts)
-        elif texts:
-            either.append("document @> ANY(%s::jsonb[])")
-            parameters.append([_json(form) for value in texts for form in _forms(condition.path, value)])
-        if None in condition.values:
-            either.append("document #>> %s::text[] IS NULL")
-            parameters.append(list(condition.path))
-        clauses.append("(" + " OR ".join(either) + ")")
+        elif None in condition.values:
+            clauses.append("(document #>> %s::text[] IS NULL OR document @> ANY(%s::jsonb[]))")
+            parameters += [list(condition.path), [_json(form) for form in forms]]
+        elif len(together) * len(forms) <= _COMBINATIONS:
+            together = [_joined(one, other) for one in together for other in forms]
+        else:
+            clauses.append("document @> ANY(%s::jsonb[])")
+            parameters.append([_json(form) for form in forms])
+    if together != [{}]:
+        clauses.append("document @> ANY(%s::jsonb[])")
+        parameters.append([_json(document) for document in together])
     return " AND ".join(clauses), parameters
 
 
-def _forms(path: Path, value: str) -> Iterator[Any]:
-    """Give the smallest documents that hold a value at a path: alone, and as a member of a list."""
-    for form in (value, [value]):
-        document: Any = form
-        for part in reversed(path):
-            document = {part: document}
-        yield document
+def _forms(path: Path, value: str) -> list[Record]:
+    """Return the smallest records that have a value at a path, or in a list there.
+
+    Lists are at the top of a record; what is further down is text.
+    """
+    forms: list[Any] = [value, [value]] if len(path) == 1 else [value]
+    return [reduce(lambda held, part: {part: held}, reversed(path), form) for form in forms]
+
+
+def _joined(one: Record, other: Record) -> Record:
+    """Return a record that has what both have, such as two keys of the keyvalues."""
+    joined = dict(one)
+    for key, value in other.items():
+        both = isinstance(value, dict) and isinstance(joined.get(key), dict)
+        joined[key] = _joined(joined[key], value) if both else value
+    return joined
 
 
 def _can_be_held(text: str) -> bool:
