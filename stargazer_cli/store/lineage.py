@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli.assets import KINDS
 from stargazer_cli.errors import UsageError
+from stargazer_cli.output import printable
 from stargazer_cli.store.local import links_of
 from stargazer_cli.store.metadata.match import Match
 
@@ -237,5 +238,4 @@ def _entities(text: str) -> str:
 
 def _quoted(text: str) -> str:
     """Write text for between double quotes of Graphviz."""
-    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return safe.replace("\\", "\\\\").replace('"', '\\"')
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"')

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
-from stargazer_cli.store.files import Progress, Source, counter, sync_folder
+from stargazer_cli.store.files import Progress, Source, counter, shown, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import Identity, identity, united
@@ -173,12 +173,14 @@ class LocalStore:
     def get(self, cid: str, dest: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
         """Copy the file of a CID to `dest`, verified, in one step; the copy is the user's to edit."""
         dest = Path(dest)
-        if not overwrite and os.path.lexists(dest):
-            raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
-        if dest.is_dir():
-            raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
         partial = dest.with_name(f".{unique()}.part")
         try:
+            if dest.is_dir():
+                raise UsageError(f"{shown(dest)} is a folder.", "Give the path of a file.")
+            if not overwrite and os.path.lexists(dest):
+                raise UsageError(
+                    f"{shown(dest)} exists already.", "Give another path, or --force to replace it."
+                )
             here = self.object(cid)
             if here is None:
                 from stargazer_cli.store.remote import fetch
@@ -195,7 +197,7 @@ class LocalStore:
             partial.replace(dest)
             sync_folder(dest.parent)
         except OSError as error:
-            raise StargazerError(f"{dest} cannot be written: {error.strerror}.") from error
+            raise StargazerError(f"{shown(dest)} cannot be written: {error.strerror}.") from error
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -295,8 +297,9 @@ class LocalStore:
         for file, entry in zip(files, entered, strict=True):
             asset = file.asset.model_copy()
             if asset.cid not in ("", entry.cid):
+                name = shown(file.path)
                 raise StargazerError(
-                    f"The file {file.path} is {entry.cid} and not {asset.cid} as was said: it has changed."
+                    f"The file {name} is {entry.cid} and not {asset.cid} as was said: it has changed."
                 )
             for key, path in file.links.items():
                 setattr(asset, key, cids[Path(path)])
@@ -409,7 +412,7 @@ def _one(table: "Table", target: str) -> dict[str, Any]:
             f"No asset has the CID or id {target[:100]!r}.", "`stargazer assets query --json` lists both."
         )
     if len(found) > 1:
-        lines = [f"  {each['id']}  {_shown(each['keyvalues'])}" for each in found]
+        lines = [f"  {each['id']}  {_keys(each['keyvalues'])}" for each in found]
         raise UsageError(
             f"{target} has {len(found)} records:\n" + "\n".join(lines),
             "Give the id of the one that is meant.",
@@ -417,8 +420,8 @@ def _one(table: "Table", target: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def _shown(keyvalues: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in keyvalues.items()) or "(no keys)"
+def _keys(keyvalues: Mapping[str, str]) -> str:
+    return shown(" ".join(f"{key}={value}" for key, value in keyvalues.items())) or "(no keys)"
 
 
 def _links(table: "Table", cid: str) -> list[tuple[dict[str, Any], list[str]]]:
@@ -437,15 +440,15 @@ def _links(table: "Table", cid: str) -> list[tuple[dict[str, Any], list[str]]]:
 def _refuse_linked(record: Mapping[str, Any], links: list[tuple[dict[str, Any], list[str]]]) -> None:
     if not links:
         return
-    lines = [
-        f"  {each['keyvalues'].get('asset', 'asset')} {each['name']} ({each['cid']}) by {', '.join(fields)}"
-        for each, fields in links[:_SHOWN]
-    ]
+    lines = []
+    for each, fields in links[:_SHOWN]:
+        kind = each["keyvalues"].get("asset", "asset")
+        lines.append("  " + shown(f"{kind} {each['name']} ({each['cid']}) by {', '.join(fields)}"))
     if len(links) > _SHOWN:
         lines.append(f"  and {len(links) - _SHOWN} more")
     others = "another asset links" if len(links) == 1 else f"{len(links)} other assets link"
     raise UsageError(
-        f"{record['name'] or record['cid']} is what {others} to:\n" + "\n".join(lines),
+        f"{shown(record['name'] or record['cid'])} is what {others} to:\n" + "\n".join(lines),
         "Delete those first, or delete it all the same with --force.",
     )
 
@@ -454,7 +457,7 @@ def _size(path: Path) -> int:
     """Return the size of a file; one that cannot be read is told when it is opened."""
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return 0
 
 
