@@ -10,8 +10,10 @@ What they say names no address: a signed address is a secret.
 """
 
 import contextlib
+import functools
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,6 +114,7 @@ def client(token: Token | None = None) -> httpx.Client:
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx.Client(
+        verify=_trusted(),
         timeout=TIMEOUT,
         follow_redirects=True,
         max_redirects=_REDIRECTS,
@@ -120,6 +123,12 @@ def client(token: Token | None = None) -> httpx.Client:
         # Both are called for each step of a redirect.
         event_hooks={"request": [token.settle] if token else [], "response": [_refuse_downgrade]},
     )
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates to trust: to read them takes longer than to fetch a small file."""
+    return httpx.create_ssl_context()
 
 
 @contextlib.contextmanager
