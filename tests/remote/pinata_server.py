@@ -238,6 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     role: str
     protocol_version = "HTTP/1.1"
     timeout = 30
+    disable_nagle_algorithm = True  # head and body go in two writes, and the second would wait for 40 ms
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
