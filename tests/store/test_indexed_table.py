@@ -40,10 +40,12 @@ def indexed() -> IndexedTable:
 
 
 def random_record(chance: random.Random) -> dict[str, Any]:
-    keyvalues = {"asset": chance.choice(KINDS)}
+    keyvalues: dict[str, Any] = {"asset": chance.choice(KINDS)}
     for key in ("sample_id", "tool", "r1_cid"):
         if chance.random() < 0.7:
             keyvalues[key] = chance.choice(SAMPLES)
+    if chance.random() < 0.1:
+        keyvalues["strange"] = chance.choice([5, None, ["a"], {"a": "b"}])  # not ours, and no reason to fail
     return {
         "id": f"{chance.randrange(40)}",
         "cid": chance.choice("xyz"),
@@ -260,7 +262,7 @@ def test_indexes_that_name_too_much_are_made_anew() -> None:
     for n in range(30):
         records = records.fork()
         IndexedTable(records).update({"keyvalues": {"asset": f"{n}"}})
-    assert sum(map(len, records._keys["asset"])) < 30
+    assert 0 < len(records._keys) < 20
     assert IndexedTable(records.fork()).count(Match({"asset": "29"})) == 10
 
 

@@ -79,12 +79,13 @@ def unseal(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if line == _MIDDLE:
             break
         check = zlib.crc32(line, check)
-        number, _, record = line.partition(b": ")
-        if not number[1:-1].isdigit() or int(number[1:-1]) <= last or not record.startswith(b"{"):
+        quote = line.find(b'": {', 1)
+        number = int(line[1:quote])
+        if number <= last:
             raise UnsoundError
-        last = int(number[1:-1])
+        last = number
         count += 1
-        yield last, record[:-2] if record.endswith(b",\n") else record[:-1]
+        yield number, line[quote + 3 : -2 if line.endswith(b",\n") else -1]
     end = stream.read(LONGEST_SEAL)
     if not end.startswith(_SEAL) or not end.endswith(_END):
         raise UnsoundError

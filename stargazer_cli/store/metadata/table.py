@@ -21,8 +21,8 @@ from stargazer_cli.store.metadata.conditions import Condition, Path, conditions_
 TABLE = "assets"
 Record = dict[str, Any]
 Fields = Mapping[str, Any] | Callable[[MutableMapping[str, Any]], None]
-# The ids of the records that hold a value: most values are held by one record, and a number is smaller.
-Index = dict[str, int | list[int]]
+# The ids of the records that hold something: most values are held by one record, and a number is smaller.
+Postings = int | list[int]
 # Reading a record takes about as long as putting this many ids into a set.
 _SET_ADDITIONS_PER_RECORD = 40
 
@@ -193,9 +193,9 @@ class Records(Storage):
         self.lines: dict[int, bytes] = {}
         self.changed = False
         self.frozen = False
-        self._cids: Index = {}
-        self._keys: dict[str, Index] = {}
-        self._others: dict[Path, Index] = {}  # made when they are asked for first
+        self._cids: dict[str, Postings] = {}
+        self._keys: dict[tuple[str, str], Postings] = {}  # of each key and value in keyvalues
+        self._others: dict[Path, dict[str, Postings]] = {}  # each made when it is asked for first
         self._superfluous = 0  # records whose postings may be out of date
 
     def fork(self) -> "Records":
@@ -205,27 +205,20 @@ class Records(Storage):
         fork.lines = dict(self.lines)
         if self._superfluous <= len(self.lines):
             fork._cids = self._cids
-            fork._keys = dict(self._keys)
+            fork._keys = self._keys
             fork._others = dict(self._others)
             fork._superfluous = self._superfluous
         else:
-            for doc_id, line in fork.lines.items():
-                fork._note(doc_id, orjson.loads(line))
+            fork._note(fork.lines.items())
         return fork
 
     def follow(self, lines: Iterable[tuple[int, bytes]]) -> "Records":
         """Return a fork that holds just these lines, given in order; only those that are new are read."""
         fork = self.fork()
-        before, fork.lines = fork.lines, {}
-        for doc_id, line in lines:
-            known = before.get(doc_id)
-            if known == line:
-                fork.lines[doc_id] = known
-            else:
-                fork.lines[doc_id] = line
-                fork._superfluous += known is not None
-                fork._note(doc_id, orjson.loads(line))
-        fork._superfluous += len(before.keys() - fork.lines.keys())
+        before, fork.lines = fork.lines, dict(lines)
+        fresh = {doc_id: line for doc_id, line in fork.lines.items() if before.get(doc_id) != line}
+        fork._superfluous += len(before) + len(fresh) - len(fork.lines)
+        fork._note(fresh.items())
         return fork
 
     def records(self, doc_ids: Iterable[int]) -> Iterator[tuple[int, Record]]:
@@ -246,7 +239,7 @@ class Records(Storage):
             self.lines = dict(sorted({**self.lines, doc_id: line}.items()))
         self.lines[doc_id] = line
         self.changed = True
-        self._note(doc_id, orjson.loads(line))
+        self._note([(doc_id, line)])
 
     def drop(self, doc_id: int) -> None:
         """Remove a record."""
@@ -288,38 +281,50 @@ class Records(Storage):
             self.put(doc_id, orjson.dumps(record))
 
     def _postings(self, condition: Condition) -> list[list[int]]:
-        index = self._index(condition.path)
-        held = [index.get(value) for value in condition.values if value is not None]
+        held = [self._holding(condition.path, value) for value in condition.values if value is not None]
         return [[ids] if isinstance(ids, int) else ids for ids in held if ids is not None]
 
-    def _index(self, path: Path) -> Index:
+    def _holding(self, path: Path, value: str) -> Postings | None:
+        """Return the records with a value at a path."""
         if path == ("cid",):
-            return self._cids
+            return self._cids.get(value)
         if len(path) == 2 and path[0] == "keyvalues":
-            return self._keys.get(path[1], {})
-        if path not in self._others:
-            index: Index = {}
+            return self._keys.get((path[1], value))
+        index = self._others.get(path)
+        if index is None:
+            index = {}
             for doc_id, line in self.lines.items():
-                for value in _values_at(orjson.loads(line), path):
-                    _add(index, value, doc_id)
+                for held in _values_at(orjson.loads(line), path):
+                    _add(index, held, doc_id)
             self._others[path] = index
-        return self._others[path]
+        return index.get(value)
 
-    def _note(self, doc_id: int, record: Record) -> None:
-        """Add the postings of a record that came or changed."""
-        cid, keyvalues, keys = record.get("cid"), record.get("keyvalues"), self._keys
-        if isinstance(cid, str):
-            _add(self._cids, cid, doc_id)
-        if isinstance(keyvalues, dict):
-            for key, value in keyvalues.items():
-                if isinstance(value, str):
-                    index = keys.get(key)
-                    if index is None:
-                        index = keys[key] = {}
+    def _note(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Add the postings of records that came or changed: what opening a store takes its time for."""
+        keys, others = self._keys, self._others
+        for doc_id, line in lines:
+            record = orjson.loads(line)
+            cid, keyvalues = record.get("cid"), record.get("keyvalues")
+            if type(cid) is str:
+                _add(self._cids, cid, doc_id)
+            if type(keyvalues) is dict:
+                try:
+                    for pair in keyvalues.items():
+                        # As `_add` does, without the time of a call.
+                        postings = keys.get(pair)
+                        if postings is None:
+                            keys[pair] = doc_id
+                        elif type(postings) is list:
+                            postings.append(doc_id)
+                        else:
+                            keys[pair] = [postings, doc_id]  # type: ignore[list-item]
+                except TypeError:  # a list or object, which is no key of a dictionary and nothing to look up
+                    for pair in keyvalues.items():
+                        if type(pair[1]) is str:
+                            _add(keys, pair, doc_id)
+            for path, index in others.items():
+                for value in _values_at(record, path):
                     _add(index, value, doc_id)
-        for path, index in self._others.items():
-            for value in _values_at(record, path):
-                _add(index, value, doc_id)
 
 
 class IndexedTable(RecordTable):
@@ -358,14 +363,14 @@ def _set(document: Record, fields: Fields) -> None:
         document.update(fields)
 
 
-def _add(index: Index, value: str, doc_id: int) -> None:
-    held = index.get(value)
-    if held is None:
-        index[value] = doc_id
-    elif isinstance(held, int):
-        index[value] = [held, doc_id]
+def _add(index: dict[Any, Postings], key: Any, doc_id: int) -> None:
+    postings = index.get(key)
+    if postings is None:
+        index[key] = doc_id
+    elif isinstance(postings, int):
+        index[key] = [postings, doc_id]
     else:
-        held.append(doc_id)
+        postings.append(doc_id)
 
 
 def _values_at(record: Any, path: Path) -> list[str]:
