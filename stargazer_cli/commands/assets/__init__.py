@@ -13,6 +13,10 @@ _COMMANDS = {
     "lineage": ("lineage", "lineage", "Show what an asset was made from, and what from it."),
     "verify": ("verify", "verify", "Hash every file again, and say what is wrong."),
     "gc": ("gc", "gc", "Remove what nothing needs any more."),
+    "export": ("portable", "export", "Write all records as JSON Lines, and the files."),
+    "import": ("portable", "import_", "Enter the records of an export, and the files."),
+    "push": ("push", "push", "Bring assets to Pinata."),
+    "pull": ("pull", "pull", "Bring assets from Pinata into the store."),
     "migrate": ("migrate", "migrate", "Copy all records between the file and a PostgreSQL server."),
 }
 

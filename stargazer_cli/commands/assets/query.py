@@ -25,21 +25,22 @@ _LAST = ("derived_from", "run_ids", "created_at", "owner", "id", "path")
         "stargazer assets query asset=r1 sample_id=NA1 sample_id=NA2",
         "stargazer assets query asset=alignment duplicates_marked=true",
         "stargazer assets query asset=variants --csv > variants.csv",
+        "stargazer assets query sample_id=NA1 --remote",
     )
 )
 @click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the assets.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a column for each key.")
+@click.option("--remote", is_flag=True, help="Look at Pinata, in the account of PINATA_JWT, and not here.")
 @click.pass_obj
-def query(app: App, pairs: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
+def query(app: App, pairs: tuple[str, ...], *, as_json: bool, as_csv: bool, remote: bool) -> None:
     """Find assets; a key that is given twice matches either value."""
     if as_json and as_csv:
         raise UsageError("--json and --csv are given both.", "Give one of them.")
     filters: dict[str, list[str]] = {}
     for key, value in parse_pairs(pairs):
         filters.setdefault(key, []).append(value)
-    check_keys(app.store, filters)
-    found = app.store.find(**filters)
+    found = _find_remote(app, filters) if remote else _find(app.store, filters)
     if as_json:
         emit_json([document(asset) for asset in found])
     elif as_csv:
@@ -47,10 +48,23 @@ def query(app: App, pairs: tuple[str, ...], as_json: bool, as_csv: bool) -> None
     elif found:
         table(COLUMNS, [row(asset) for asset in found])
     else:
-        note("No asset matches." if filters else f"The store {app.store.root} holds no assets yet.")
+        where = "The Pinata account" if remote else f"The store {app.store.root}"
+        note("No asset matches." if filters else f"{where} holds no assets yet.")
 
 
-def check_keys(store: "LocalStore", filters: Mapping[str, list[str]]) -> None:
+def _find(store: "LocalStore", filters: Mapping[str, list[str]]) -> list["Asset"]:
+    _check_keys(store, filters)
+    return store.find(**filters)
+
+
+def _find_remote(app: App, filters: Mapping[str, list[str]]) -> list["Asset"]:
+    # Which keys others use there is not known here: none is refused.
+    from stargazer_cli.store.remote.sync import remote_find
+
+    return remote_find(app.settings, **filters)
+
+
+def _check_keys(store: "LocalStore", filters: Mapping[str, list[str]]) -> None:
     """Refuse a key or kind that nothing has: it is a slip, and would silently find nothing."""
     from stargazer_cli.assets import BASE_FIELDS, KINDS, did_you_mean, kind_class
 

@@ -1,0 +1,162 @@
+"""`stargazer assets export` and `import`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.output import emit_json, note, progress, size_of
+
+if TYPE_CHECKING:
+    from stargazer_cli.store.carry import Carried
+
+_FOLDER = click.Path(path_type=Path, readable=False)
+
+
+@click.command(
+    "export",
+    epilog=examples(
+        "stargazer assets export records.jsonl",
+        "stargazer assets export /backup/records.jsonl --with-files /backup/files",
+        "stargazer assets export - | gzip > records.jsonl.gz",
+    ),
+)
+@click.argument("file", metavar="FILE|-")
+@click.option(
+    "--with-files", "folder", type=_FOLDER, metavar="FOLDER", help="Copy the files there too, named by CID."
+)
+@click.option("--force", is_flag=True, help="Replace FILE where it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@click.pass_obj
+def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bool) -> None:
+    """Write all records as JSON Lines, which another store can import.
+
+    The same folder may be given again: files that are in it are not copied again.
+    """
+    from stargazer_cli.store.carry import copy_out
+    from stargazer_cli.store.portable import export_records
+
+    if file == "-":
+        if as_json:
+            raise UsageError("--json and - contradict each other: both print.", "Give the path of a file.")
+        count = export_records(app.store, sys.stdout.buffer)
+    else:
+        count = _export_to(app, Path(file), force=force)
+    carried = None
+    if folder:
+        with progress("copying") as watch:
+            carried = copy_out(app.store, folder, progress=watch)
+    if as_json:
+        emit_json({"records": count, "file": file} | _document(carried))
+        return
+    note(f"{count:,} records written{'' if file == '-' else f' to {file}'}.")
+    if carried:
+        note(f"{_copied(carried)} to {folder}; {carried.there:,} there already.")
+        if carried.missing:
+            note(f"{len(carried.missing):,} files are not in this store and were left out.")
+
+
+def _export_to(app: App, path: Path, *, force: bool) -> int:
+    """Write the records to a file that is whole or absent."""
+    from stargazer_cli.store.files import sync_folder
+    from stargazer_cli.store.portable import export_records
+
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists already.", "Give another path, or --force to replace it.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("xb") as stream:
+            count = export_records(app.store, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StargazerError(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+@click.command(
+    "import",
+    epilog=examples(
+        "stargazer assets import records.jsonl",
+        "stargazer assets import /backup/records.jsonl --with-files /backup/files",
+        "gunzip -c records.jsonl.gz | stargazer assets import -",
+    ),
+)
+@click.argument("file", metavar="FILE|-")
+@click.option(
+    "--with-files",
+    "folder",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="Take the bytes of the records from there; each is verified by its CID.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was entered as JSON.")
+@click.pass_obj
+def import_(app: App, file: str, *, folder: Path | None, as_json: bool) -> None:
+    """Enter the records of an export, all or none; those that are here already take on what they lack."""
+    from stargazer_cli.store.carry import bring_in
+    from stargazer_cli.store.portable import import_records
+
+    if folder and not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Give the one that `export --with-files` wrote.")
+    if file == "-":
+        entered = import_records(app.store, sys.stdin.buffer)
+    else:
+        try:
+            with Path(file).open("rb") as stream:
+                entered = import_records(app.store, stream)
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from None
+    carried = None
+    if folder:
+        with progress("copying") as watch:
+            carried = bring_in(app.store, folder, progress=watch)
+    if as_json:
+        emit_json(
+            {"added": entered.added, "merged": entered.merged, "unchanged": entered.unchanged}
+            | _document(carried)
+        )
+    else:
+        note(
+            f"{entered.added:,} records added, {entered.merged:,} joined with an equal one, "
+            f"{entered.unchanged:,} there already."
+        )
+        if carried:
+            note(f"{_copied(carried)} from {folder}; {carried.there:,} there already.")
+    if carried and (carried.refused or carried.missing):
+        raise _incomplete(carried, folder)
+
+
+def _incomplete(carried: "Carried", folder: Path | None) -> StargazerError:
+    if carried.refused:
+        cid, why = next(iter(carried.refused.items()))
+        more = f" And {len(carried.refused) - 1:,} more." if len(carried.refused) > 1 else ""
+        return StargazerError(
+            f"The file {cid} was not taken: {why}{more}",
+            "Copy it again and repeat the import; what is here already is not copied again.",
+        )
+    return StargazerError(
+        f"{len(carried.missing):,} records have no file in {folder} or in the store.",
+        "`stargazer assets verify` names them; `stargazer assets verify --repair` fetches what a remote has.",
+    )
+
+
+def _copied(carried: "Carried") -> str:
+    return f"{carried.files:,} files copied, {size_of(carried.bytes)},"
+
+
+def _document(carried: "Carried | None") -> dict[str, Any]:
+    if carried is None:
+        return {}
+    from dataclasses import asdict
+
+    return {"files": asdict(carried)}
