@@ -165,6 +165,17 @@ def test_indexes_hold_over_forks_reads_and_failures() -> None:
             assert IndexedTable(records).search(query) == theirs.search(query)
 
 
+def test_plain_tinydb_may_work_on_the_records_too() -> None:
+    chance = random.Random(2)
+    theirs, records = plain(), Records()
+    ours = Table(records, "assets", cache_size=0)
+    for _ in range(100):
+        operate = random_operation(chance)
+        assert operate(ours) == operate(theirs)
+        query = random_query(chance)
+        assert IndexedTable(records).search(query) == theirs.search(query)
+
+
 def test_what_is_given_out_is_the_callers_own() -> None:
     table = indexed()
     given = random_record(random.Random(1))

@@ -183,6 +183,21 @@ class TestReadingAndWriting:
             with pytest.raises(RuntimeError, match="in a transaction"):
                 late.insert(record(5))
 
+    @pytest.mark.parametrize("by", ["something else", "a transaction within it"])
+    def test_a_change_meanwhile_is_not_written_over(
+        self, metadata: JsonMetadata, root: Path, by: str
+    ) -> None:
+        with pytest.raises(StargazerError, match="wrote to"), metadata.transaction() as table:
+            table.insert(record(4))
+            if by == "something else":
+                TinyDB(root / NAME).table("assets").update({"name": "changed"}, doc_ids=[1])
+            else:
+                with metadata.transaction() as inner:
+                    inner.update({"name": "changed"}, doc_ids=[1])
+        document = json.loads((root / NAME).read_text())
+        assert document["assets"]["1"]["name"] == "changed"
+        assert len(document["assets"]) == 3
+
     def test_a_thousand_single_inserts_are_quick(self, root: Path) -> None:
         # An earlier system took 15 s, and grew with the square.
         metadata = JsonMetadata(root)
@@ -553,10 +568,10 @@ class TestEdits:
         assert metadata.restore_last() == 3
         assert (root / NAME).read_bytes() == before
         assert builds(metadata) == ["b1", "b2", "b3"]
-        assert [path.read_bytes() for path in kept(root, "edited")] == [edited]
-        assert str(kept(root, "edited")[0]) in caplog.messages[0]
+        assert [path.read_bytes() for path in kept(root, "before-restore")] == [edited]
+        assert str(kept(root, "before-restore")[0]) in caplog.messages[0]
         assert metadata.restore_last() == 3
-        assert len(kept(root, "edited")) == 1
+        assert len(kept(root, "before-restore")) == 1
 
     def test_a_damaged_file_cannot_be_kept_and_can_be_restored(
         self, metadata: JsonMetadata, root: Path

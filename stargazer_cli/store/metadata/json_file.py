@@ -62,23 +62,30 @@ class JsonMetadata:
     def transaction(self) -> Iterator[IndexedTable]:
         """Give the records for a change that is written at once when the block ends, or not at all."""
         with self.locked():
+            before = self._stamp_now()
             records = self._current().fork()
             try:
                 yield IndexedTable(records)
             finally:
                 records.frozen = True
             if records.changed:
+                if self._stamp_now() != before:
+                    raise StargazerError(
+                        f"Something else wrote to {self._path} during a change, which was not made.",
+                        "Do it again when nothing but Stargazer writes there.",
+                    )
                 self._write(records)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store's lock: one change at a time."""
         with self._lock_held():
-            if self._path.exists() and self._path.stat().st_size:
-                self._renew_copy()
-            else:
-                # Before the first object is here: later a missing file means that records were lost.
-                self._write(self._current().fork())
+            if not self._is_there():
+                records = self._current()  # what was lost is recovered, and there again
+                if not self._is_there():
+                    # Before the first object is: later a missing file means that records were lost.
+                    self._write(records)
+            self._renew_copy()
             yield
 
     def accept_edited(self) -> int:
@@ -112,10 +119,8 @@ class JsonMetadata:
                 )
             kept = [self._keep(self._path, "edited"), self._keep(self._copy, "before-edit")]
             self._write(Records().follow(lines.items()))
-        _tell(
-            f"{self._path} holds {len(lines)} records as they were edited. "
-            f"Kept aside: {', '.join(str(path) for path in kept if path) or 'nothing'}."
-        )
+        if aside := " and ".join(str(path) for path in kept if path):
+            _tell(f"{self._path} holds {len(lines)} records as they were edited. Kept aside: {aside}.")
         return len(lines)
 
     def restore_last(self) -> int:
@@ -133,12 +138,10 @@ class JsonMetadata:
                     f"There is no good copy {self._copy} to go back to.",
                     "Put back a copy of the metadata file from a backup.",
                 )
-            kept = self._keep(self._path, "edited")
-            self._write(last.fork())
-        _tell(
-            f"{self._path} holds the {len(last.lines)} records of the last good state. "
-            f"Kept aside: {kept or 'nothing'}."
-        )
+            kept = self._keep(self._path, "before-restore")
+            self._write(last)
+        aside = f" Kept aside: {kept}." if kept else ""
+        _tell(f"{self._path} holds the {len(last.lines)} records of the last good state.{aside}")
         return len(last.lines)
 
     def _current(self) -> Records:
@@ -155,7 +158,9 @@ class JsonMetadata:
                 return Records()
             return self._put_right()
         except ValueError:  # the file is unsound, or one of its lines is no JSON
-            return self._put_right()
+            records = self._put_right()
+            if self._held is not None and self._held[1] is records:
+                return records
         self._held = stamp, records
         return records
 
@@ -198,7 +203,7 @@ class JsonMetadata:
         )
         if may_write:
             kept = self._keep(self._path, "damaged")
-            self._write(last.fork())
+            self._write(last)
             _tell(f"{said}{f'; the damaged file is now {kept}' if kept else ''}.")
         else:
             _tell(f"{said} for now; nothing was changed, as the store cannot be written.")
@@ -246,6 +251,13 @@ class JsonMetadata:
             "or go back with `stargazer assets verify --restore-metadata`; what goes is kept aside.",
         )
 
+    def _is_there(self) -> bool:
+        return self._path.exists() and self._path.stat().st_size > 0
+
+    def _stamp_now(self) -> Stamp:
+        with self._path.open("rb") as stream:
+            return _stamp(stream)
+
     def _content(self) -> bytes | None:
         try:
             return self._path.read_bytes()
@@ -273,8 +285,7 @@ class JsonMetadata:
         finally:
             waiting.unlink(missing_ok=True)
         records.frozen = True
-        with self._path.open("rb") as stream:
-            self._held = _stamp(stream), records
+        self._held = self._stamp_now(), records
 
     def _renew_copy(self) -> None:
         """Make the copy anew where a writer was killed between the file and its copy, or it was removed."""
