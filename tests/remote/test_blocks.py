@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from remote.dags import DAG_PB, Block, Layout, block, car, content, field, file, node
+from remote.dags import DAG_PB, Block, Layout, block, car, content, field, file, node, section
 from remote.gateway_server import (
     Fault,
     Gateway,
@@ -47,9 +47,9 @@ def fetch(root: Block, target: Path, *gateways: Gateway) -> str:
     )
 
 
-def car_of(root: Block) -> Fault:
-    """The blocks of another file."""
-    return lambda reply: headers(Content_Type="application/vnd.ipld.car; version=1")(send(car(root))(reply))
+def stream_of(blocks: bytes) -> Fault:
+    """Other blocks than those that were asked for."""
+    return lambda reply: headers(Content_Type="application/vnd.ipld.car; version=1")(send(blocks)(reply))
 
 
 def starts(gateway: Gateway) -> list[int]:
@@ -156,6 +156,29 @@ def test_a_run_of_equal_blocks_is_read_however_it_is_sent(
     fetch(root, target, gateway)
     assert target.read_bytes() == data
     assert not gateway.asked_whole
+
+
+def test_a_run_of_equal_blocks_is_read_though_each_transfer_breaks(gateway: Gateway, target: Path) -> None:
+    root = file(bytes(100_000), FINE)
+    gateway.publish(root)
+    gateway.always = cut(5000)
+    fetch(root, target, gateway)
+    assert target.read_bytes() == bytes(100_000)
+
+
+def test_blocks_that_come_again_and_again_are_not_read_for_ever(gateway: Gateway, target: Path) -> None:
+    root = file(content(30_000), FINE)
+    gateway.publish(root)
+    leaf = next(found for found in root.sent() if not found.children)
+    again = iter(lambda: section(leaf.cid + leaf.data) * 100, None)
+    begun = car(Block(root.cid, root.data, root.own, root.children[:1], size=root.children[0].size))
+    gateway.faults = [
+        lambda reply: more(again)(headers(Content_Type=gateway.car_type)(send(begun)(reply)))
+        for _ in range(2)
+    ]
+    with pytest.raises(StargazerError, match="they were removed"):
+        fetch(root, target, gateway)
+    assert [request.query.get("format") for request in gateway.requests] == ["car", "car", None]
 
 
 def test_what_was_left_out_long_ago_is_asked_for(
@@ -326,7 +349,7 @@ def test_blocks_that_do_not_belong_to_the_file_are_refused(gateway: Gateway, tar
     root = file(content(30_000), FINE)
     gateway.publish(root)
     gateway.faults = [cut(3000)]
-    gateway.always = car_of(file(content(31_000)[1000:], FINE))
+    gateway.always = stream_of(car(file(content(31_000)[1000:], FINE)))
     with pytest.raises(StargazerError, match="they were removed"):
         fetch(root, target, gateway)
     assert not target.exists()

@@ -79,21 +79,26 @@ class Blocks:
     def _follow(self, walk: Walk, stream: Iterator[tuple[Name, bytes]]) -> bool:
         """Write the file along the walk; False where the blocks that come are not those of the walk."""
         recent = _Recent()
+        surplus = 0
         arrived = None
         while expected := walk.expected:
-            arrived = arrived or next(stream, None)
-            if arrived and arrived[0] == expected:
-                block = arrived[1]
-                arrived = None
-            elif (kept := recent.get(expected)) is not None:
-                block = kept
-            elif walk.skippable:
-                walk.skip()
-                continue
-            elif arrived:
-                return False
-            else:
-                raise http.Passing("the blocks ended before the file did")
+            block = recent.get(expected)
+            if block is None:
+                arrived = arrived or next(stream, None)
+                if arrived and arrived[0] == expected:
+                    block, arrived = arrived[1], None
+                elif arrived and arrived[0] in recent and surplus <= (walk.total or 0):
+                    # It was taken from those before, and comes again.
+                    surplus += len(arrived[1])
+                    arrived = None
+                    continue
+                elif walk.skippable:
+                    walk.skip()
+                    continue
+                elif arrived:
+                    return False
+                else:
+                    raise http.Passing("the blocks ended before the file did")
             recent.keep(expected, block)
             brought = walk.take(block)
             if self._file.total != walk.total:
@@ -103,11 +108,15 @@ class Blocks:
 
 
 class _Recent:
-    """The last blocks: a stream may leave out what it sent before, as in a run of zeros."""
+    """The last blocks: a file may repeat them, as in a run of zeros, and a stream may send them once."""
 
     def __init__(self) -> None:
         self._blocks: dict[Name, bytes] = {}
         self._size = 0
+
+    def __contains__(self, name: Name) -> bool:
+        """Tell whether a block is among them."""
+        return name in self._blocks
 
     def get(self, name: Name) -> bytes | None:
         """Return the block of a name, if it is among them."""
