@@ -10,6 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from gateway_server import Gateway, Reply, send, served, status
+from remote.pinata_server import TOKEN, Pinata
 
 from stargazer_cli import bundles
 from stargazer_cli.app import App
@@ -156,7 +157,7 @@ def test_a_fetch_brings_every_file_and_links_the_mates(
     for each in added:
         assert store.object(each.asset.cid).read_bytes() == READS[each.asset.name]
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (sum(map(len, READS.values())),) * 2
+    assert seen[-1][0] == sum(map(len, READS.values()))
     (r1,), (r2,) = store.find(asset="r1", sample_id="S1"), store.find(asset="r2", sample_id="S1")
     assert (r1.to_keyvalues()["mate_cid"], r2.to_keyvalues()["mate_cid"]) == (r2.cid, r1.cid)
     assert [asset.name for asset in r1.companions(store)] == ["S1_R2.fq"]
@@ -252,6 +253,44 @@ def test_offline_is_one_clear_error_and_no_phantom_record(
     assert "TP53" in failed.value.message
     assert failed.value.hint
     assert untouched(offline)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pinata]:
+    """An account at Pinata, switched on."""
+    pinata = Pinata()
+    monkeypatch.setenv("PINATA_JWT", TOKEN)
+    monkeypatch.setenv("PINATA_API", pinata.url("api"))
+    monkeypatch.setenv("PINATA_UPLOADS", pinata.url("uploads"))
+    yield pinata
+    pinata.close()
+
+
+def test_what_pinata_says_of_a_file_wins_and_the_rest_is_as_the_bundle_says(
+    store: LocalStore, account: Pinata, gateway: Gateway, reads: bundles.Bundle
+) -> None:
+    known = {"asset": "reference", "build": "the build of the lab"}
+    account.store(READS["ref.fa"], "lab.fa", known)
+    online = LocalStore(Settings())
+    added = fetch(reads, online)
+    assert (added[0].asset.name, added[0].asset.to_keyvalues()) == ("lab.fa", known)
+    assert [each.asset.kind for each in added[1:]] == ["r1", "r2"]
+    # The local database holds all of it, for whoever has no token.
+    assert sorted(asset.name for asset in store.find()) == ["S1_R1.fq", "S1_R2.fq", "lab.fa"]
+    assert TOKEN not in (store.root / "stargazer_local.json").read_text()
+    assert all(TOKEN not in str(request.headers) for request in gateway.requests)
+
+
+def test_an_account_that_does_not_answer_leaves_no_record(
+    store: LocalStore, account: Pinata, reads: bundles.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the records of the bundle would stand beside those of the account, which say other things."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    account.close()
+    with pytest.raises(StargazerError) as failed:
+        fetch(reads, LocalStore(Settings()))
+    assert TOKEN not in failed.value.message
+    assert untouched(store)
 
 
 @pytest.mark.real_data
