@@ -200,9 +200,11 @@ def test_the_environment_keeps_stargazers_secrets_back(machine, monkeypatch):
     monkeypatch.setenv("PINATA_JWT", "eyJ.secret")
     monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", "https://user:secret@mirror.example")
     monkeypatch.setenv("STARGAZER_API_TOKEN", "secret")
+    monkeypatch.setenv("STARGAZER_DB", "postgresql://user:secret@db.example/db")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the user's own, for the work folder")
     env = locate(machine.settings, ["bwa"]).environment()
-    assert not {"PINATA_JWT", "STARGAZER_API_TOKEN", "STARGAZER_MAVEN_REPOSITORY"} & set(env)
+    secrets = {"PINATA_JWT", "STARGAZER_API_TOKEN", "STARGAZER_MAVEN_REPOSITORY", "STARGAZER_DB"}
+    assert not secrets & set(env)
     assert env["AWS_SECRET_ACCESS_KEY"]
     assert (env["NXF_OFFLINE"], env["NXF_DISABLE_CHECK_LATEST"]) == ("true", "true")
 
