@@ -46,4 +46,4 @@ def migrate(app: App, to: str, join: bool, as_json: bool) -> None:
     if to == "json":
         note("Unset STARGAZER_DB wherever this store is used: from now on its records are in the file.")
     else:
-        note("Set STARGAZER_DB to this server wherever this store is used; the origin stays as it is.")
+        note("Set STARGAZER_DB to this server wherever this store is used, and put what it came from aside.")

@@ -78,7 +78,7 @@ def migrate(source: Place, target: Place, *, join: bool = False) -> Merged:
         if (others := len(table) - own) and not join:
             raise UsageError(
                 f"{target.name} holds {others} assets that {source.name} does not.",
-                "Give --merge to put both together, or another target.",
+                "If they were deleted there, put the target aside first; --merge puts both together.",
             )
         _compare(records, table, target.name, exactly=done.merged + done.unchanged == 0)
     return done
