@@ -80,9 +80,11 @@ def test_redirects_are_followed_but_not_for_ever(store: LocalStore, remote: Gate
     there = status(302, Location=f"{remote.url}/ipfs/{CID}?again")
     remote.faults = [there] * 5
     assert store.pull(CID, "ref.fa").read_bytes() == CONTENT
+    remote.requests.clear()
     remote.always = there
     with pytest.raises(StargazerError, match="redirected more than 5 times"):
         store.get(file(content(9), Layout(3)).text, store.root / "out")
+    assert len(remote.asked_whole) == 6
 
 
 @pytest.mark.parametrize("there", ["ftp://127.0.0.1/x", "http://[::1", "http://host:port/x"])

@@ -196,7 +196,7 @@ def test_a_car_made_by_boxo_is_read() -> None:
 def test_the_blocks_of_a_car_are_read_from_pieces_of_any_size(piece: int) -> None:
     from remote.dags import car as written
 
-    root = file(content(5000), Layout(1000, 3, inline=36))
+    root = file(content(5005), Layout(1000, 3, inline=36))
     stream = written(root)
     pieces = [stream[at : at + piece] for at in range(0, len(stream), piece)]
     expected = [found.data for found in root.sent() if found.cid[2]]
@@ -227,5 +227,6 @@ def test_a_car_that_cannot_be_trusted_is_refused(stream: bytes, why: str) -> Non
 
 @pytest.mark.parametrize("end", [1, 5, len(HEADER) + 1, len(HEADER) + 20])
 def test_a_car_that_breaks_off_is_told_as_such(end: int) -> None:
+    long = file(content(200), FINE)
     with pytest.raises(Passing, match="broke off"):
-        list(car.blocks([(HEADER + section(LEAF.cid + LEAF.data) * 200)[:end]]))
+        list(car.blocks([(HEADER + section(long.cid + long.data))[:end]]))
