@@ -97,6 +97,18 @@ def test_a_name_from_a_record_stays_inside_the_folder(run: Shell, store: LocalSt
     assert [path.name for path in out.iterdir()] == ["escaped.txt"]
 
 
+def test_keys_that_another_version_wrote_are_found(run: Shell, store: LocalStore, tmp_path: Path) -> None:
+    run("assets", "add", write(tmp_path / "r.fa", FASTA), "-k", "build=b")
+    run("assets", "add", write(tmp_path / "x.txt", "x"), "-k", "project=p")
+    with store.metadata.transaction() as table:
+        table.update({"keyvalues": {"asset": "reference", "patch": "14"}}, doc_ids=[1])
+        table.update({"keyvalues": {"asset": "hologram", "depth": "3"}}, doc_ids=[2])
+    assert [each["name"] for each in run("assets", "query", "patch=14", "--json").json] == ["r.fa"]
+    assert run("assets", "query", "asset=hologram", "depth=3").out.splitlines()[1].split()[2] == "x.txt"
+    assert "'project' is not a key" in run.refuses("assets", "query", "project=p")
+    assert "no asset kind 'holograms'" in run.refuses("assets", "query", "asset=holograms")
+
+
 class TestCsv:
     def rows(self, text: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(text)))

@@ -97,6 +97,19 @@ def test_a_record_is_pushed_by_its_id(run: Shell, server: Pinata, tmp_path: Path
     assert run("assets", "push", added["id"], "--json").json[0]["cid"] == cid_of(path)
 
 
+def test_what_is_deleted_there_stays_here(run: Shell, server: Pinata, reference: tuple[str, str]) -> None:
+    cid, index = reference
+    run("assets", "push", cid, index)
+    assert "Nobody is here to answer" in run.refuses("assets", "delete", cid, "--remote")
+    assert "Deleted at Pinata: r.fa, " in run("assets", "delete", cid, "--remote", "--yes").err
+    assert cid not in {file.cid for file in server.files.values()}
+    assert index in {file.cid for file in server.files.values()}
+    assert len(run("assets", "query", "--json").json) == 2
+    assert run("assets", "delete", cid, "--remote", "--yes").err == "Pinata has no file of this CID.\n"
+    assert run("assets", "delete", cid, "--remote", "--yes", "--json").json == []
+    assert "is not a CID" in run.refuses("assets", "delete", "nonsense", "--remote", "--yes")
+
+
 def test_a_failed_pull_records_nothing(
     run: Shell,
     server: Pinata,

@@ -1,7 +1,7 @@
 """What the commands of `stargazer assets` share: key=value arguments, and how an asset is shown."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,30 +33,28 @@ def parse_once(pairs: Sequence[str]) -> dict[str, str]:
     return keyvalues
 
 
-def document(asset: "Asset") -> dict[str, Any]:
-    """Return an asset as `--json` prints it."""
-    return {
-        "id": asset.id,
-        "cid": asset.cid,
-        "name": asset.name,
-        "keyvalues": asset.to_keyvalues(),
-        "derived_from": asset.derived_from,
-        "run_ids": asset.run_ids,
-        "created_at": asset.created_at,
-        "owner": asset.owner,
-        "path": str(asset.path) if asset.path else None,
-    }
-
-
+# The base fields of a record that `--json` prints.
+_SHOWN = ("id", "cid", "name", "keyvalues", "derived_from", "run_ids", "created_at", "owner", "path")
 COLUMNS = ("kind", "of", "name", "cid")
 
 
-def row(asset: "Asset") -> list[str]:
-    """Return an asset as a row of a table under `COLUMNS`."""
-    keyvalues = asset.to_keyvalues()
+def document(asset: "Asset | Mapping[str, Any]") -> dict[str, Any]:
+    """Return an asset, or its record, as `--json` prints it."""
+    record = _record(asset)
+    return {key: record.get(key) for key in _SHOWN}
+
+
+def row(asset: "Asset | Mapping[str, Any]") -> list[str]:
+    """Return an asset, or its record, as a row of a table under `COLUMNS`."""
+    record = _record(asset)
+    keyvalues = record["keyvalues"]
     of = keyvalues.get("sample_id") or keyvalues.get("cohort_id") or keyvalues.get("build") or "-"
     lane = f" {keyvalues['lane']}" if "lane" in keyvalues else ""
-    return [keyvalues.get("asset", "-"), of + lane, asset.name, asset.cid]
+    return [keyvalues.get("asset", "-"), of + lane, record["name"], record["cid"]]
+
+
+def _record(asset: "Asset | Mapping[str, Any]") -> Mapping[str, Any]:
+    return asset if isinstance(asset, Mapping) else asset.to_dict()
 
 
 def confirm(question: str) -> None:
