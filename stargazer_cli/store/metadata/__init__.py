@@ -4,6 +4,8 @@ Each backend gives TinyDB tables, so that TinyDB's query API is the way in whate
 """
 
 from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def open_metadata(settings: "Settings") -> Metadata:
         from stargazer_cli.store.metadata.postgres import PostgresMetadata
 
         return PostgresMetadata(settings.db.get_secret_value())
+    return _json_file(settings.local)
+
+
+@lru_cache(maxsize=4)
+def _json_file(root: Path) -> Metadata:
+    # One for all stores of a process on this folder: what one of them read, the next need not read again.
     from stargazer_cli.store.metadata.json_file import JsonMetadata
 
-    return JsonMetadata(settings.local)
+    return JsonMetadata(root)
