@@ -67,9 +67,9 @@ def table(day: str) -> str:
     return "".join("\t".join(row) + "\n" for row in (COLUMNS, *rows)) + "4\tdd/4"
 
 
-def finished(store: LocalStore, tmp_path: Path, **changes: Any) -> RunFolder:
+def finished(store: LocalStore, tmp_path: Path, *, reads: str = "NA1 R1.fq.gz", **changes: Any) -> RunFolder:
     """Record a run of one sample as `runs.execute` does: two inputs, a VCF of its own, a reused index."""
-    reads = added(store, tmp_path, "NA1 R1.fq.gz", "r1", sample_id="NA1")
+    r1 = added(store, tmp_path, reads, "r1", sample_id="NA1")
     reference = added(store, tmp_path, "ref.fa", "reference", build="b")
     index = added(store, tmp_path, "ref.fa.fai", "reference_index", build="b", reference_cid=reference.cid)
     folder = record.create(store.root / "runs", "germline_short_variant_discovery", "abc1234")
@@ -81,10 +81,10 @@ def finished(store: LocalStore, tmp_path: Path, **changes: Any) -> RunFolder:
         sample_id="NA1",
         variant_type="gvcf",
         run_ids=[folder.run_id],
-        derived_from=sorted([reads.cid, reference.cid]),
+        derived_from=sorted([r1.cid, reference.cid]),
     )
     fasta = str(store.stage(reference.cid, reference.name))
-    source = str(store.stage(reads.cid, reads.name))
+    source = str(store.stage(r1.cid, r1.name))
     plan = Plan(
         workflow="germline_short_variant_discovery",
         subject="NA1",
@@ -96,13 +96,13 @@ def finished(store: LocalStore, tmp_path: Path, **changes: Any) -> RunFolder:
             "stand_call_conf": 30.0,
             "somewhere": f"{tmp_path}/private/list.txt",
         },
-        inputs={source: reads.cid, fasta: reference.cid},
+        inputs={source: r1.cid, fasta: reference.cid},
         recipes=[
             RecipeSpec(
                 stage="haplotype_caller",
                 subject="NA1",
                 tasks=("bwa_mem", "haplotype_caller"),
-                sources=(Source(role="reference", cid=reference.cid), Source(role="r1", cid=reads.cid)),
+                sources=(Source(role="reference", cid=reference.cid), Source(role="r1", cid=r1.cid)),
             )
         ],
     )
@@ -116,6 +116,7 @@ def finished(store: LocalStore, tmp_path: Path, **changes: Any) -> RunFolder:
         planned_versions={
             "haplotype_caller": {"gatk": "4.6"},
             "bwa_mem": {"bwa": "0.7.17", "samtools": "1.16"},
+            "bwa_mem2_mem": {"bwa-mem2": ""},
         },
         reported_versions={"haplotype_caller": {"gatk": "4.6.2.0"}},
         scripts={"haplotype_caller": "5c" * 32},
@@ -252,6 +253,38 @@ def test_each_task_is_told_with_its_times_its_tools_and_what_it_made(
         "#step/bwa_mem",
         "#step/haplotype_caller",
     ]
+
+
+def test_in_containers_the_versions_are_those_that_the_tasks_reported(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    folder = finished(
+        store,
+        tmp_path,
+        profile="podman",
+        planned_versions={"haplotype_caller": {"image": IMAGE}},
+        reported_versions={"haplotype_caller": {"gatk": "4.6.2.0"}},
+    )
+    crate.export(store, folder, tmp_path / "crate")
+    tool = read(tmp_path / "crate")["#tool/haplotype_caller"]
+    assert tool["softwareRequirements"] == {"@id": "#software/gatk/4.6.2.0"}
+
+
+def test_the_readme_tells_people_the_same(store: LocalStore, tmp_path: Path) -> None:
+    folder = finished(
+        store, tmp_path, reads="NA1`<b>\n.fq", status="failed", error="bwa_mem failed.\n  | why"
+    )
+    crate.export(store, folder, tmp_path / "crate")
+    page = (tmp_path / "crate" / "README.md").read_text()
+    assert page.startswith(
+        f"# Run {folder.run_id}\n\nWorkflow germline_short_variant_discovery, version abc1234"
+    )
+    assert "    bwa_mem failed.\n      | why\n" in page
+    # A name cannot leave its code span, nor its line.
+    assert "- r1 `NA1'<b>\\n.fq` `bafkrei" in page
+    assert f"- variants `NA1.g.vcf.gz` `{folder.load().assets[0].cid}`\n" in page
+    assert "- sample_ploidy: `2`\n" in page
+    assert "## Tools\n\n- bwa 0.7.17\n- gatk 4.6.2.0\n- samtools 1.16\n\n" in page
 
 
 def test_without_a_container_engine_no_image_is_claimed(

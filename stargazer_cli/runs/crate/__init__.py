@@ -106,14 +106,14 @@ def _pack(content: Path, archive: Path) -> None:
 
 
 def _write(facts: Facts, content: Path, places: Mapping[str, Path], license_id: str) -> None:
-    """Write `ro-crate-metadata.json`, its preview and `main.nf` beside the data files."""
+    """Write `ro-crate-metadata.json`, `README.md` and `main.nf` beside the data files."""
     try:
         from rocrate.rocrate import ROCrate
     except ImportError:
         raise UsageError(
             "Writing a crate needs the package rocrate.", "Install it with: pip install 'stargazer[crate]'"
         ) from None
-    crate = ROCrate(version="1.1", gen_preview=True)
+    crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update({term: TERMS + term for term in OWN_TERMS})
     Builder(crate, facts, content, places).build(license_id)
     crate.write(content)

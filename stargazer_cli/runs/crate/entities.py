@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from stargazer_cli import catalog
 from stargazer_cli.runs.crate.facts import DataFile, Facts
+from stargazer_cli.runs.crate.readme import readme
 from stargazer_cli.runs.trace import TaskRun
 from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of
 
@@ -41,11 +42,6 @@ _FORMATS = dict.fromkeys(_TEXT, "text/plain") | {
     ".tar": "application/x-tar",
     ".tsv": "text/tab-separated-values",
 }
-_README = """\
-`ro-crate-metadata.json` says everything in the terms of RO-Crate, `ro-crate-preview.html` shows it in a
-browser. A file that is not in this folder is named `ipfs://CID`: any IPFS gateway that has it gives it out.
-`ipfs add --only-hash --cid-version=1 FILE` says whether a copy of what the run made is whole.
-"""
 _IMAGE = re.compile(
     r"(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<name>[^:@]+)"
     r"(?::(?P<tag>[^@]+))?(?:@sha256:(?P<sha256>[0-9a-f]{64}))?"
@@ -108,10 +104,10 @@ class Builder:
         _set(root, "author", self._agent)
         root["license"] = self._license(license_id)
         kinds = ["process", "workflow", *(["provenance"] if self.facts.tasks else []), "workflow_crate"]
-        readme = self._content / "README.md"
-        readme.write_text(f"# {root['name']}\n\n{root['description']}\n\n{_README}", encoding="utf-8")
-        about = {"encodingFormat": _format(readme.name), "about": {"@id": root.id}}
-        self.crate.add_file(readme, readme.name, properties=about)
+        page = self._content / "README.md"
+        page.write_text(readme(self.facts), encoding="utf-8")
+        about = {"encodingFormat": _format(page.name), "about": {"@id": root.id}}
+        self.crate.add_file(page, page.name, properties=about)
         for identifier, name in (_PROFILES[kind] for kind in kinds):
             version = identifier.rpartition("/")[2]
             profile = {"@type": "CreativeWork", "name": name, "version": version}
@@ -130,16 +126,11 @@ class Builder:
         script.write_bytes(self.facts.script)
         exact = self.facts.script_version == self.record.commit
         remark = "" if exact else f" The file is that of {self.facts.script_version}."
-        types = [
-            "File",
-            "SoftwareSourceCode",
-            "ComputationalWorkflow",
-            *(["HowTo"] if self.facts.tasks else []),
-        ]
+        types = ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
         workflow = self.crate.add_workflow(
             script,
             "main.nf",
-            properties={"@type": types},
+            properties={"@type": [*types, "HowTo"] if self.facts.tasks else types},
             main=True,
             lang="nextflow",
             lang_version=self.record.tools.get("nextflow") or None,
@@ -201,13 +192,10 @@ class Builder:
         identifier = _ref(direction, name)
         if here := self.crate.get(identifier):
             return here
-        known = (
-            catalog.parameters_of(self.record.workflow) if self.record.workflow in catalog.workflows() else {}
-        )
-        description = known[name].description if name in known else ""
-        slot = self.crate.add_formal_parameter(
-            name, kind, identifier=identifier, description=description or None
-        )
+        workflow_known = self.record.workflow in catalog.workflows()
+        known = catalog.parameters_of(self.record.workflow) if workflow_known else {}
+        description = known[name].description if name in known else None
+        slot = self.crate.add_formal_parameter(name, kind, identifier=identifier, description=description)
         workflow.append_to(direction, slot, compact=True)
         return slot
 
@@ -292,10 +280,8 @@ class Builder:
             },
         )
         for software, version in sorted(self.facts.versions.get(name, {}).items()):
-            # Of an image or a conda environment its name is all that is known.
-            if software not in ("image", "environment"):
-                url = known.documentation.get(software, "") if known else ""
-                tool.append_to("softwareRequirements", self._software(software, version, url), compact=True)
+            url = known.documentation.get(software, "") if known else ""
+            tool.append_to("softwareRequirements", self._software(software, version, url), compact=True)
         return tool
 
     def _software(self, name: str, version: str, url: str) -> "Entity":

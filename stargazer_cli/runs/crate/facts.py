@@ -3,6 +3,7 @@
 Nothing in it tells about the machine: its name, its folders, its secrets.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -19,7 +20,6 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.runs.ingest import read_manifest
 from stargazer_cli.runs.record import pipeline_commit
 from stargazer_cli.runs.trace import TaskRun, task_runs
-from stargazer_cli.runs.versions import actual
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
@@ -101,7 +101,7 @@ def gather(store: "LocalStore", folder: "RunFolder", kept: "RunRecord") -> Facts
         reused=tuple(file for cid, file in reused.items() if cid not in inputs and cid not in outputs),
         tasks=tuple(_timed_in(kept, task) for task in tasks),
         made_by=_made_by(folder, [asset.cid for asset in made], tasks),
-        versions=actual(kept.planned_versions, kept.reported_versions),
+        versions=_versions(kept, tasks),
         parameters=_parameters(kept, scrub),
         owner=next((owner for owner in owners if owner), ""),
         error=scrub(kept.error) or ("" if kept.status == "done" else kept.status),
@@ -176,6 +176,22 @@ def _scrubber(store: "LocalStore", folder: "RunFolder") -> Callable[[str], str]:
     return scrub
 
 
+def _versions(kept: "RunRecord", tasks: list[TaskRun]) -> dict[str, dict[str, str]]:
+    """Return the versions of the tools of each task that ran: reported by it, else as planned."""
+    planned, reported = kept.planned_versions, kept.reported_versions
+    ran = {task.task for task in tasks} or set(planned | reported)
+    merged = {task: planned.get(task, {}) | reported.get(task, {}) for task in sorted(ran)}
+    # An image or a conda environment is no tool, and one that was not found has no version.
+    return {
+        task: {
+            tool: version
+            for tool, version in tools.items()
+            if version and tool not in ("image", "environment")
+        }
+        for task, tools in merged.items()
+    }
+
+
 def _timed_in(kept: "RunRecord", task: TaskRun) -> TaskRun:
     """Leave out times outside the run: the table has no time zone, and this machine may be in another."""
     slack = timedelta(minutes=1)
@@ -210,9 +226,12 @@ def _script(commit: str) -> tuple[bytes, str]:
     """Return `main.nf` as of a commit where git has it, else as it is now; and of which version it is."""
     pipeline = catalog.pipeline_dir()
     if re.fullmatch(r"[0-9a-f]{4,40}", commit):
-        shown = subprocess.run(
-            ["git", "-C", str(pipeline), "show", f"{commit}:./main.nf"], capture_output=True, check=False
-        )
-        if shown.returncode == 0:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            shown = subprocess.run(
+                ["git", "-C", str(pipeline), "show", f"{commit}:./main.nf"],
+                capture_output=True,
+                check=True,
+                timeout=20,
+            )
             return shown.stdout, commit
     return (pipeline / "main.nf").read_bytes(), pipeline_commit(pipeline)
