@@ -133,6 +133,23 @@ def test_a_certificate_that_is_not_valid_is_not_tried_again() -> None:
         raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:9/x", r"^Connection refused$"),
+        ("http://nowhere.invalid/x", r"^its host cannot be found \(.+\)$"),
+    ],
+)
+def test_a_fault_of_the_connection_is_told_in_words(address: str, words: str) -> None:
+    with http.client() as client, pytest.raises(Passing, match=words), http.faults():
+        client.get(address)
+
+
+def test_a_fault_without_words_is_told_all_the_same() -> None:
+    with pytest.raises(Passing, match="the connection broke"), http.faults():
+        raise httpx.ReadError("")
+
+
 NOW = datetime.now(UTC)
 
 

@@ -143,12 +143,12 @@ def faults() -> Iterator[None]:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise Refused(_NO_ADDRESS) from None
     except httpx.RequestError as error:
-        reason = str(error) or "the connection broke"
+        reason = str(error)
         if "location header" in reason:
             raise Refused(_NO_ADDRESS) from None
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             raise Refused(f"its certificate is not valid ({reason})") from None
-        raise Passing(reason) from None
+        raise Passing(_in_words(reason)) from None
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:
@@ -225,6 +225,15 @@ def retried(attempt: Callable[[], Result], *, tries: int = TRIES) -> Result:
             if failed >= tries:
                 raise Refused(f"{fault}; tried {tries} times") from None
             time.sleep(_pause(failed) if fault.wait is None else fault.wait)
+
+
+def _in_words(reason: str) -> str:
+    """Say what a fault of the connection means, without the number that the system has for it."""
+    number, _, words = reason.rpartition("] ")
+    if number.startswith("[Errno -"):
+        # The numbers of getaddrinfo, and of no other call, are negative.
+        return f"its host cannot be found ({words})"
+    return words if number.startswith("[Errno ") else reason or "the connection broke"
 
 
 def _pause(failed: int) -> float:
