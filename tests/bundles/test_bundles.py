@@ -295,15 +295,21 @@ def test_an_account_that_does_not_answer_leaves_no_record(
 
 @pytest.mark.real_data
 def test_the_real_reads_arrive_under_the_cids_of_the_bundle(
-    store: LocalStore, gateway: Gateway, real_data: Path
+    store: LocalStore, gateway: Gateway, real_data: Path, run: Callable[..., object], guide: str
 ) -> None:
     bundle = bundles.load("variant_calling_demo")
     for file in bundle.files:
         content = (real_data / "germline_tp53" / file.name).read_bytes()
         assert gateway.publish(dags.file(content, OURS)) == file.cid
-    assert [each.status for each in fetch(bundle, store)] == ["added"] * 3
+    done = run("fetch", "variant_calling_demo")
+    assert f"$ stargazer bundles fetch variant_calling_demo\n{done.stderr}{done.stdout}" in guide
     (reference,) = store.find(asset="reference", build="GRCh38")
     assert reference.name == "GRCh38_TP53.fa"
+
+
+@pytest.fixture
+def guide() -> str:
+    return (Path(__file__).parents[2] / "docs" / "guides" / "bundles.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -314,9 +320,10 @@ def run(store: LocalStore) -> Callable[..., object]:
     return invoke
 
 
-def test_list_and_show_tell_what_there_is_and_what_is_here(run: Callable[..., object]) -> None:
+def test_list_and_show_tell_what_there_is_and_what_is_here(run: Callable[..., object], guide: str) -> None:
     listed = run("list")
     assert "scrna_demo            0 of 2  Human bone marrow" in listed.stdout
+    assert f"$ stargazer bundles list\n{listed.stdout}" in guide
     document = json.loads(run("list", "--json").stdout)
     assert [each["name"] for each in document] == ["scrna_demo", "variant_calling_demo"]
     assert document[0]["files"][0] == {
