@@ -70,6 +70,9 @@ def own_cid(root: Block, folder: Path) -> str:
         (5, Layout(256 * 1024, raw_leaves=False)),
         (1_000_000, Layout(256 * 1024, raw_leaves=False)),
         (3_000_000, COARSE),
+        (1_000_000, Layout(128 * 1024)),
+        (1_000_000, Layout(512 * 1024)),
+        (1_000_000, Layout(256 * 1024, 3)),
         (100_000, FINE),
         (100_000, Layout(1000, 2, version=0)),
         (100_000, Layout(1000, 3, "trickle")),
@@ -259,6 +262,16 @@ def test_what_was_checked_is_kept_when_all_is_sent_anew(gateway: Gateway, target
         download(sources, root.text, target, progress=lambda done, _: seen.append(done))
     assert target.read_bytes() == content(5_000_000)
     assert seen == sorted(seen)
+
+
+def test_a_gateway_that_sends_nothing_leaves_a_clean_start(gateway: Gateway, target: Path) -> None:
+    root = file(content(1_000_000), OURS)
+    gateway.cars = False
+    gateway.always = send(b"")
+    with served(Gateway(cars=False)) as other:
+        other.publish(root)
+        assert fetch(root, target, gateway, other) == root.text
+    assert target.read_bytes() == content(1_000_000)
 
 
 def test_what_was_checked_outlives_wrong_bytes(gateway: Gateway, target: Path) -> None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.cid import CidHasher
+from stargazer_cli.store.cid import CHUNK, CidHasher
 from stargazer_cli.store.remote.source import Progress
 from stargazer_cli.store.remote.unixfs import MAX_BLOCK, Name
 
@@ -29,6 +29,7 @@ class Arriving:
         self._target = target
         self._progress = progress
         self._hasher = CidHasher()
+        self._finished = False
         self._stream = target.open("x+b")
 
     def __enter__(self) -> Self:
@@ -68,28 +69,34 @@ class Arriving:
         """Take the next bytes of the file."""
         self._stream.write(piece)
         self._hasher.update(piece)
-        if self._progress:
-            self._progress(self.size, self.total)
+        self._tell()
 
-    def write_checked(self, piece: bytes) -> None:
-        """Take the next bytes, which are known to be those of the CID."""
-        if piece:
+    def write_checked(self, piece: bytes, digest: bytes | None = None) -> None:
+        """Take the next bytes, which are known to be those of the CID; `digest` is their sha2-256."""
+        if digest and len(piece) == CHUNK and self.size % CHUNK == 0:
+            # A chunk of our layout too: it need not be hashed a second time.
+            self._stream.write(piece)
+            self._hasher.take_leaf(digest, CHUNK)
+            self._tell()
+        elif piece:
             self.write(piece)
-            self.checked = self.size
+        self.checked = self.size
 
     def rewind(self, size: int) -> None:
-        """Keep the first `size` bytes only."""
-        if size == self.size:
+        """Keep the first `size` bytes only; more can be added to a file that was finished."""
+        if size == self.size and not self._finished:
             return
         self._stream.seek(size)
         self._stream.truncate()
         self._stream.seek(0)
         self._hasher = CidHasher()
+        self._finished = False
         while self.size < size and (piece := self._stream.read(min(_READ, size - self.size))):
             self._hasher.update(piece)
 
     def finish(self) -> str:
-        """Make the bytes durable, and return their CID in our layout; nothing can be added afterwards."""
+        """Make the bytes durable, and return their CID in our layout."""
+        self._finished = True
         self._stream.flush()
         os.fsync(self._stream.fileno())
         return self._hasher.cid()
@@ -98,3 +105,7 @@ class Arriving:
         """Tell whether the file, which came whole, is this one block."""
         self._stream.seek(0)
         return name.fits(self._stream.read(MAX_BLOCK))
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._progress(self.size, self.total)
