@@ -131,6 +131,15 @@ class TestVerify:
         assert "public downloads are off" in result.json["not_repaired"][family["r.fa"]]
         assert "Add them again under the same keys" in result.err
 
+    def test_what_repair_did_is_shown(self, run: Shell, store: LocalStore, family: dict[str, str]) -> None:
+        spoil(store.objects.folder / family["r.fa"])
+        result = run("assets", "verify", "--repair")
+        row = result.out.splitlines()[1].split()
+        assert row == ["damaged", "r.fa", family["r.fa"], "moved", "aside,", "not", "fetched"]
+        [moved] = store.objects.damaged.iterdir()
+        assert f"What was damaged is now {moved}\n" in result.err
+        assert "public downloads are off" in result.err
+
     def test_what_is_added_again_is_whole_again(self, run: Shell, store: LocalStore, tmp_path: Path) -> None:
         path = write(tmp_path / "r.fa", FASTA)
         [added] = run("assets", "add", path, "-k", "build=b", "--json").json

@@ -86,27 +86,34 @@ def _unrepaired(report: "VerifyReport") -> set[str]:
 
 
 def _show(report: "VerifyReport") -> None:
-    rows = [["missing", _named(each.names), each.cid, _outcome(report, each.cid)] for each in report.missing]
+    rows = [["missing", _named(each.names), each.cid, _done(report, each.cid)] for each in report.missing]
     for bad in report.damaged:
-        moved = f"moved to {bad.moved_to}" if bad.moved_to else ""
-        outcome = ", ".join(filter(None, [moved, _outcome(report, bad.cid)]))
-        rows.append(["damaged", _named(bad.names), bad.cid, outcome])
+        moved = "moved aside" if bad.moved_to else ""
+        done = ", ".join(filter(None, [moved, _done(report, bad.cid)]))
+        rows.append(["damaged", _named(bad.names), bad.cid, done])
     rows += [["orphaned", "-", waste.path.name, size_of(waste.bytes)] for waste in report.orphaned]
     rows += [["strange", path.name, "-", str(path)] for path in report.strange]
     if rows:
         table(["problem", "name", "cid", ""], rows)
-    files = f"{report.checked:,} file{'' if report.checked == 1 else 's'}"
-    note(f"{files}, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
+    for bad in report.damaged:
+        if bad.moved_to:
+            note(f"What was damaged is now {bad.moved_to}")
+    for why in report.not_repaired.values():
+        note(why)
     if report.orphaned:
         note("Nothing names the orphaned files: `stargazer assets gc` removes them.")
+    files = f"{report.checked:,} file{'' if report.checked == 1 else 's'}"
+    note(f"{files}, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
 
 
 def _named(names: tuple[str, ...]) -> str:
     return " and ".join(dict.fromkeys(names)) or "-"
 
 
-def _outcome(report: "VerifyReport", cid: str) -> str:
-    return "fetched again" if cid in report.repaired else report.not_repaired.get(cid, "")
+def _done(report: "VerifyReport", cid: str) -> str:
+    if cid in report.repaired:
+        return "fetched again"
+    return "not fetched" if cid in report.not_repaired else ""
 
 
 def _document(report: "VerifyReport") -> dict[str, Any]:
