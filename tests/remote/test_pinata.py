@@ -108,6 +108,14 @@ def test_an_upload_that_breaks_goes_on_where_the_server_is(
 
 
 @pytest.mark.usefixtures("resumable")
+def test_a_line_that_breaks_all_the_time_brings_a_large_file_over(
+    server: Server, account: Pinata, path: Path
+) -> None:
+    server.fault("PATCH", "/tus/", cut=30_000, times=20)
+    assert server.files[account.upload(path).id].content == CONTENT
+
+
+@pytest.mark.usefixtures("resumable")
 def test_an_upload_that_the_server_lost_begins_again(server: Server, account: Pinata, path: Path) -> None:
     server.fault("PATCH", "/tus/", status=404)
     assert server.files[account.upload(path).id].content == CONTENT
@@ -199,6 +207,15 @@ def test_retry_after_is_honoured(server: Server, account: Pinata, waits: list[fl
     server.fault("GET", "/files", status=429, headers={"Retry-After": "17"})
     assert list(account.files()) == []
     assert waits == [17.0]
+
+
+def test_a_server_that_says_nothing_is_asked_again(
+    server: Server, account: Pinata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account._client, "timeout", 0.2)
+    server.fault("GET", "/files", pause=1.0)
+    assert list(account.files()) == []
+    assert len(server.requests("GET", "/files")) == 2
 
 
 def test_a_server_that_stays_down_is_given_up(server: Server, account: Pinata, waits: list[float]) -> None:

@@ -14,7 +14,7 @@ from stargazer_cli.assets import Alignment, Asset, KnownSites, Reference, Varian
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
-from stargazer_cli.store.remote import records, sync
+from stargazer_cli.store.remote import sync
 from stargazer_cli.store.remote.pinata import Pinata
 
 Add = Callable[..., Asset]
@@ -67,6 +67,7 @@ def test_nothing_is_sent_twice(here: LocalStore, elsewhere: LocalStore, server: 
     before = len(server.requests("POST", "/files", "uploads"))
     assert [each.status for each in sync.push(here, [asset.id])] == ["notneeded"]
     assert len(server.requests("POST", "/files", "uploads")) == before
+    assert len(server.files) == 2
     assert [each.status for each in sync.pull(elsewhere, [asset.cid])] == ["pulled"]
     assert [each.status for each in sync.pull(elsewhere, [asset.cid])] == ["notneeded"]
     assert len(elsewhere.find()) == 1
@@ -153,6 +154,49 @@ def test_two_machines_that_push_at_once_lose_no_record(
     # The next push makes one object of them again.
     sync.push(here, [asset.cid])
     assert len(sync.remote_find(attached, sample_id=["NA1", "NA2"])) == 2
+
+
+def test_an_old_object_that_was_left_there_changes_nothing(
+    here: LocalStore, elsewhere: LocalStore, server: Server, add: Add
+) -> None:
+    asset = add(b"x", Reference(build="old"))
+    sync.push(here, [asset.cid])
+    [old] = [file for file in server.files.values() if "record_of" in file.keyvalues]
+    here.update(asset.cid, {"build": "new"})
+    sync.push(here, [asset.cid])
+    server.store(old.content, old.name, old.keyvalues)
+    sync.pull(elsewhere, [asset.cid])
+    assert [each.keyvalues["build"] for each in elsewhere.find()] == ["new"]
+
+
+def test_records_that_were_deleted_there_by_hand_are_told(
+    here: LocalStore, elsewhere: LocalStore, server: Server, add: Add
+) -> None:
+    asset = add(b"x", Reference(build="a"))
+    sync.push(here, [asset.cid])
+    [record] = [file for file in server.files.values() if "record_of" in file.keyvalues]
+    del server.files[record.id]
+    with pytest.raises(StargazerError, match=f"at Pinata are gone: the object {record.cid}"):
+        sync.pull(elsewhere, [asset.cid])
+    assert elsewhere.find() == []
+    sync.push(here, [asset.cid])
+    assert len(sync.pull(elsewhere, [asset.cid])) == 1
+
+
+def test_an_object_that_vanishes_before_it_is_recorded_leaves_no_record(
+    here: LocalStore, elsewhere: LocalStore, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = add(b"x", Reference(build="a"))
+    sync.push(here, [asset.cid])
+    pull = elsewhere.pull
+
+    def pull_and_lose(*arguments: object) -> None:
+        pull(*arguments).unlink()  # type: ignore[arg-type]
+
+    monkeypatch.setattr(elsewhere, "pull", pull_and_lose)
+    with pytest.raises(StargazerError, match="is not in the store"):
+        sync.pull(elsewhere, [asset.cid])
+    assert elsewhere.find() == []
 
 
 def test_records_that_differ_on_both_sides_are_told_and_stay(
@@ -287,6 +331,11 @@ def test_a_search_does_not_read_what_it_does_not_need(
     assert len(sync.remote_find(attached, build="b7")) == 1
     # Two networks, and on each the question and that for pairs which do not tell everything.
     assert len(server.seen) == 4
+
+
+def test_a_search_for_many_values_looks_through_a_list_once(server: Server, attached: Settings) -> None:
+    sync.remote_find(attached, sample_id=[f"NA{number}" for number in range(50)])
+    assert len(server.seen) == 2
 
 
 def test_files_of_the_account_that_are_no_assets_are_left_alone(
@@ -473,13 +522,6 @@ def test_the_token_is_in_no_file_that_anything_of_this_leaves(
     assert all(TOKEN.encode() not in file.content for file in server.files.values())
     assert TOKEN not in repr(here.settings) + str(here.settings) + here.settings.model_dump_json()
     assert all("Authorization" not in seen.headers for seen in server.seen if seen.host == "gateway")
-
-
-def test_equal_records_are_equal_bytes() -> None:
-    one = {"id": "1", "cid": "c", "name": "ä", "keyvalues": {"b": "1", "a": "2"}, "path": "/home/me"}
-    two = {"keyvalues": {"a": "2", "b": "1"}, "name": "ä", "cid": "c", "id": "1", "odd": 3}
-    other = one | {"id": "0"}
-    assert records.encode("c", [one, other]) == records.encode("c", [other, two])
 
 
 def test_an_account_is_told_apart_from_its_token(attached: Settings) -> None:

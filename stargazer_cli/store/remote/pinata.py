@@ -261,7 +261,6 @@ class Pinata:
         }
 
         def attempt() -> Any:
-            outgoing.stream.seek(0)
             content = cast(BinaryIO, _Watched(outgoing))
             form = {"file": (outgoing.name, content, _ANY_BYTES)}
             return self._once("POST", f"{self._uploads}/files", data=fields, files=form)

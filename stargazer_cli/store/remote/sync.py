@@ -163,7 +163,7 @@ def remote_find(settings: "Settings", **filters: Any) -> list[Asset]:
 
         def tell(file: RemoteFile) -> list[Record]:
             if file.keyvalues.get(PARTIAL) or (thorough and file.keyvalues.get(RECORD_CID)):
-                return list(_records_there(account, file.cid, file).records)
+                return list(_all_records(account, file).records)
             return [_record_told(file)]
 
         for record in (record for records in side_by_side(tell, ours) for record in records):
@@ -237,12 +237,20 @@ def _look_up_all(settings: "Settings", cids: Sequence[str]) -> list[_There]:
 def _look_up(account: Pinata, cid: str) -> _There:
     for network in NETWORKS:
         if file := _file_of(account, cid, network):
-            there = _records_there(account, cid, file, network)
-            if there.records:
-                return there
-            # Pushed by something else than this program: its pairs are all that there is.
-            return replace(there, records=(_record_told(file),))
+            return _all_records(account, file)
     return _There()
+
+
+def _all_records(account: Pinata, file: RemoteFile) -> _There:
+    """Read the records of a file; those of one that something else pushed are what its pairs tell."""
+    there = _records_there(account, file.cid, file, file.network)
+    named = file.keyvalues.get(RECORD_CID)
+    if named and named not in [each.cid for each in there.objects]:
+        raise StargazerError(
+            f"The records of {file.name} ({file.cid}) at Pinata are gone: the object {named} is not there.",
+            "Push it again from where its records are.",
+        )
+    return there if there.records else replace(there, records=(_record_told(file),))
 
 
 def _file_of(account: Pinata, cid: str, network: Network) -> RemoteFile | None:
@@ -253,11 +261,8 @@ def _objects_of(account: Pinata, cid: str, network: Network) -> list[RemoteFile]
     return list(account.files({RECORD_OF: cid}, network=network))
 
 
-def _records_there(
-    account: Pinata, cid: str, file: RemoteFile | None, network: Network | None = None
-) -> _There:
+def _records_there(account: Pinata, cid: str, file: RemoteFile | None, network: Network) -> _There:
     """Read every object with records of a file; that which the file names goes before the others."""
-    network = network or (file.network if file else account.visibility)
     named = file.keyvalues.get(RECORD_CID, "") if file else ""
     objects = sorted(_objects_of(account, cid, network), key=lambda each: each.cid != named)
     contents = {each.cid: form.decode(_download_object(account, each), cid) for each in objects}
@@ -283,8 +288,7 @@ def _download_object(account: Pinata, file: RemoteFile) -> bytes:
 
 def _is_asset(file: RemoteFile) -> bool:
     """Whether a file of the account is an asset, and not a user's own file or an object with records."""
-    pairs = file.keyvalues
-    return not pairs.get(RECORD_OF) and bool(pairs.get(RECORD_CID) or pairs.get("asset"))
+    return bool(file.keyvalues.get(RECORD_CID) or file.keyvalues.get("asset"))
 
 
 def _record_told(file: RemoteFile) -> Record:
