@@ -42,8 +42,11 @@ class Entered:
     content: str = ""
 
 
-class VanishedError(Exception):
+class VanishedError(StargazerError):
     """An object that was here when a file was hashed has been deleted before a record could name it."""
+
+    def __init__(self, cid: str) -> None:
+        super().__init__(f"The object {cid} was deleted while it was added.", "Add its file again.")
 
 
 class Objects:
@@ -111,6 +114,8 @@ class Objects:
         """Note that the file of a CID was whole; a note that is lost costs no more than hashing it again."""
         with contextlib.suppress(OSError):
             self.seals.mkdir(exist_ok=True)
+            # Of a store that several users share, the note may be someone else's, but not the folder.
+            (self.seals / cid).unlink(missing_ok=True)
             (self.seals / cid).write_text(seal, "ascii")
 
     def unseal(self, cid: str) -> None:
@@ -120,8 +125,13 @@ class Objects:
 
     def sizes(self) -> frozenset[int]:
         """Return the sizes of all files: what has another size is not here."""
+        sizes = set()
         with os.scandir(self.folder) as entries:
-            return frozenset(entry.stat().st_size for entry in entries)
+            for entry in entries:
+                # Another process may delete it.
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.add(entry.stat().st_size)
+        return frozenset(sizes)
 
     def enter(
         self,
@@ -140,7 +150,7 @@ class Objects:
         `known_sizes` tells; with None every file is brought, whether it is here or not. A file of the store
         itself is what its name says, which may be of another layout.
         """
-        if path.parent == self.folder and known_sizes is not None:
+        if path.parent == self.folder:
             return Entered(self.require(path.name).name)
         with Source(path) as source:
             may_be_here = known_sizes is not None and (source.size < LARGE or source.size in known_sizes)
@@ -168,7 +178,7 @@ class Objects:
             target = self.folder / entry.cid
             if entry.waiting is None:
                 if not target.exists():
-                    raise VanishedError
+                    raise VanishedError(entry.cid)
                 continue
             if target.exists():
                 if self.is_whole(entry.cid):

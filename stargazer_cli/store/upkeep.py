@@ -5,6 +5,7 @@ aside and kept: what is wrong with a disk can be learned from it.
 """
 
 import contextlib
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,12 +173,15 @@ def _files(objects: "Objects") -> tuple[dict[str, int], list[Path]]:
     """Return the size of each object, and what is in the folder besides objects."""
     files: dict[str, int] = {}
     strange: list[Path] = []
-    if objects.folder.is_dir():
-        for path in sorted(objects.folder.iterdir()):
-            if path.is_file() and not path.is_symlink() and _is_cid(path.name):
-                files[path.name] = path.stat().st_size
-            else:
-                strange.append(path)
+    for path in sorted(objects.folder.iterdir()) if objects.folder.is_dir() else ():
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+        if stat.S_ISREG(found.st_mode) and _is_cid(path.name):
+            files[path.name] = found.st_size
+        else:
+            strange.append(path)
     return files, strange
 
 
