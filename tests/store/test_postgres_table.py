@@ -90,6 +90,14 @@ def test_an_operation_that_fails_changes_nothing(metadata: PostgresMetadata) -> 
         assert table.insert({"name": "c"}) == 3
 
 
+def test_ids_begin_at_one_again_after_all_is_gone(metadata: PostgresMetadata) -> None:
+    with metadata.transaction() as table:
+        assert table.insert_multiple([{}, Document({}, 7), {}]) == [1, 7, 2]
+        assert table.insert({}) == 8
+        table.truncate()
+        assert (len(table), table.all(), table.insert({})) == (0, [], 1)
+
+
 def test_a_table_for_reading_cannot_be_changed(metadata: PostgresMetadata) -> None:
     table = metadata.read()
     attempts: list[Callable[[], Any]] = [
@@ -176,14 +184,22 @@ def test_the_server_itself_refuses_a_second_equal_record(
 )
 def test_a_query_by_keys_uses_the_index(filled: PostgresMetadata, query: Any) -> None:
     where_clause, parameters = narrowing(conditions_of(query))
-    plan = filled.read()._source.rows(
-        "EXPLAIN (ANALYZE, FORMAT TEXT) SELECT doc_id, document FROM stargazer_records WHERE " + where_clause,
-        parameters,
+    select = "SELECT document FROM stargazer_records WHERE " + where_clause
+    plan = "\n".join(line for (line,) in filled.read()._source.rows("EXPLAIN " + select, parameters))
+    assert "Bitmap Index Scan on stargazer_records_document" in plan
+    assert "Seq Scan" not in plan
+    # Nothing is sent that does not match.
+    found = filled.read().search(query)
+    assert [document for (document,) in filled.read()._source.rows(select, parameters)] == found != []
+
+
+def test_many_values_of_several_keys_are_found(filled: PostgresMetadata) -> None:
+    samples = [f"s{n}" for n in range(0, 2_000, 4)]
+    query = Match(
+        {"sample_id": samples, "asset": ["r1", "r2", "none"], "cid": [f"c{n}" for n in range(1_000)]}
     )
-    text = "\n".join(line for (line,) in plan)
-    assert "Bitmap Index Scan on stargazer_records_document" in text
-    assert "Seq Scan" not in text
-    assert len(filled.read().search(query)) > 0
+    found = filled.read().search(query)
+    assert [document["cid"] for document in found] == [f"c{n}" for n in range(1_000) if n // 10 % 4 == 0]
 
 
 def test_a_cid_is_found_by_its_own_index(filled: PostgresMetadata) -> None:

@@ -117,11 +117,6 @@ class Server:
                 raise
             self._commit(cursor)
 
-    def close(self) -> None:
-        """Close the connections that wait for their next use."""
-        while idle := self._waiting():
-            idle.pop().close()
-
     def _waiting(self) -> "list[Connection]":
         return self._idle.setdefault(os.getpid(), [])
 
@@ -152,7 +147,6 @@ class Server:
                 except psycopg.OperationalError:
                     if connection is not waiting or not connection.closed:
                         raise
-                    self.close()  # they were lost together
                     connection = self._connect()
                     cursor = connection.execute(statement, parameters or None)
                 yield cursor
