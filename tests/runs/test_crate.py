@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -405,6 +406,31 @@ def test_a_run_that_goes_on_is_not_exported(store: LocalStore, tmp_path: Path) -
     folder = finished(store, tmp_path, status="running")
     with folder.locked(), pytest.raises(UsageError, match="still being carried out"):
         crate.export(store, folder, tmp_path / "crate")
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(
+    store: LocalStore, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation without it, as far as a test can be one: Python finds no such package."""
+    monkeypatch.setattr(crate, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="needs the package rocrate") as refused:
+        crate.export(store, folder, tmp_path / "crate")
+    assert refused.value.hint == "Install it with: pip install 'stargazer[crate]'"
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(store: LocalStore, folder: RunFolder, tmp_path: Path) -> None:
+    small = tmp_path / "small disk"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        for target in (small / "crate", small / "crate.zip"):
+            with pytest.raises(StargazerError, match="No space left on device"):
+                crate.export(store, folder, target)
+            assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_the_command_writes_the_crate_and_says_where(folder: RunFolder, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ file is named by its CID. What tells about the machine stays out: its name, its 
 
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def export(
     if not target.parent.is_dir():
         raise UsageError(f"There is no folder {target.parent}.", "Make it first, or give another path.")
     license_id = _license_id(data_license)
+    _require_rocrate()
     facts = gather(store, folder, kept)
     try:
         with TemporaryDirectory(prefix=".stargazer-crate-", dir=target.parent) as scratch:
@@ -63,6 +65,14 @@ def export(
                 content.rename(target)
     except OSError as error:
         raise StargazerError(f"{target} cannot be written: {error.strerror or error}.") from error
+
+
+def _require_rocrate() -> None:
+    """Refuse before files are copied, not after it."""
+    if find_spec("rocrate") is None:
+        raise UsageError(
+            "Writing a crate needs the package rocrate.", "Install it with: pip install 'stargazer[crate]'"
+        )
 
 
 def _license_id(text: str) -> str:
@@ -107,12 +117,8 @@ def _pack(content: Path, archive: Path) -> None:
 
 def _write(facts: Facts, content: Path, places: Mapping[str, Path], license_id: str) -> None:
     """Write `ro-crate-metadata.json`, `README.md` and `main.nf` beside the data files."""
-    try:
-        from rocrate.rocrate import ROCrate
-    except ImportError:
-        raise UsageError(
-            "Writing a crate needs the package rocrate.", "Install it with: pip install 'stargazer[crate]'"
-        ) from None
+    from rocrate.rocrate import ROCrate
+
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update({term: TERMS + term for term in OWN_TERMS})
     Builder(crate, facts, content, places).build(license_id)
