@@ -125,15 +125,19 @@ def cid_of(codec: int, data: bytes, layout: Layout) -> bytes:
 
 def car(root: Block, *, start: int = 0, repeat: bool = True) -> bytes:
     """A CAR of version 1 with the blocks of a file; in-line blocks are in it too, as in boxo's."""
-    top = b"\xd8\x2a" + b"\x58" + varint(len(root.cid) + 1) + b"\0" + root.cid
-    header = b"\xa2" + b"\x65roots\x81" + top + b"\x67version\x01"
-    parts = [section(header)]
+    parts = [car_header(root)]
     seen: set[bytes] = set()
     for found in root.sent(start):
         if repeat or found.cid not in seen:
             parts.append(section(found.cid + found.data))
         seen.add(found.cid)
     return b"".join(parts)
+
+
+def car_header(root: Block) -> bytes:
+    """`{"roots": [root], "version": 1}` in CBOR."""
+    top = b"\xd8\x2a" + b"\x58" + varint(len(root.cid) + 1) + b"\0" + root.cid
+    return section(b"\xa2" + b"\x65roots\x81" + top + b"\x67version\x01")
 
 
 def section(data: bytes) -> bytes:

@@ -1,11 +1,12 @@
 """Files that come block by block: layouts, resumed transfers, bad blocks, gateways that know less."""
 
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from remote.dags import DAG_PB, Block, Layout, block, car, content, field, file, node, section
+from remote.dags import DAG_PB, Block, Layout, block, car, car_header, content, field, file, node, section
 from remote.gateway_server import (
     Fault,
     Gateway,
@@ -23,8 +24,11 @@ from remote.gateway_server import (
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import cid_of
 from stargazer_cli.store.remote import blocks, http
+from stargazer_cli.store.remote.arriving import Arriving
+from stargazer_cli.store.remote.car import blocks as read_blocks
 from stargazer_cli.store.remote.download import download
 from stargazer_cli.store.remote.gateway import GatewaySource
+from stargazer_cli.store.remote.unixfs import Walk, name_of
 
 OURS = Layout(256 * 1024)
 FINE = Layout(1000, 3)
@@ -421,3 +425,22 @@ def test_no_source_is_told(target: Path) -> None:
     with pytest.raises(StargazerError, match=r"There is nowhere to get x \(bafy"):
         download([], file(content(3), Layout(1)).text, target, name="x")
     assert not target.exists()
+
+
+def test_memory_does_not_grow_with_the_file(target: Path) -> None:
+    chunks = [number.to_bytes(8, "big") * (32 * KIBI) for number in range(160)]
+    root = file(b"".join(chunks), OURS)
+    sections = [section(found.cid + found.data) for found in root.sent()]
+    stream = [car_header(root), *sections]
+    del chunks
+    tracemalloc.start()
+    try:
+        with Arriving(target) as arriving:
+            transfer = blocks.Blocks(None, None, name_of(root.text), arriving)  # type: ignore[arg-type]
+            assert transfer._follow(Walk(name_of(root.text)), read_blocks(stream))
+            assert arriving.finish() == root.text
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert target.stat().st_size == 40 << 20
+    assert peak < 24 << 20

@@ -25,6 +25,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
 from stargazer_cli.store.remote import arriving, http
+from stargazer_cli.store.remote.download import download
 from stargazer_cli.store.remote.gateway import GatewaySource
 
 OURS = Layout(256 * 1024)
@@ -135,6 +136,23 @@ def test_a_file_that_the_disk_cannot_hold_is_refused_before_it_comes(
     with pytest.raises(StargazerError, match=r"1,152,921,504,606,846,976 bytes long, and .* has room for"):
         store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
+
+
+def test_a_file_of_known_length_cannot_be_longer(remote: Gateway, waits: list[float], tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    source = [GatewaySource(remote.url, CID)]
+    for fault, why in (
+        (send(CONTENT + b"x"), "announced 5,000,001 bytes where 5,000,000 are the most"),
+        (more([b"x"]), "sent more than the 5,000,000 bytes"),
+    ):
+        remote.faults = [fault]
+        with pytest.raises(StargazerError, match=why):
+            download(source, CID, target, size=len(CONTENT))
+        assert not target.exists()
+    remote.faults = [cut(2_000_000)]
+    assert download(source, CID, target, size=len(CONTENT)) == CID
+    with pytest.raises(StargazerError, match="bytes long, and"):
+        download(source, CID, tmp_path / "other", size=1 << 60)
 
 
 def test_a_file_of_one_block_cannot_be_longer_than_a_block(store: LocalStore, remote: Gateway) -> None:

@@ -224,8 +224,14 @@ def test_progress_forgets_the_faults_before_it(waits: list[float]) -> None:
     assert retried(failing(*[Passing("a fault", progressed=True)] * 50)) == "done"
     mixed = [Passing("a fault"), Passing("a fault"), Passing("a fault", progressed=True)] * 5
     assert retried(failing(*mixed)) == "done"
-    with pytest.raises(Refused, match="tried 4 times"):
-        retried(failing(Passing("a fault", progressed=True), *[Passing("a fault")] * 3))
+
+
+def test_who_brought_something_is_given_more_time(waits: list[float]) -> None:
+    progress = Passing("a fault", progressed=True)
+    assert retried(failing(progress, *[Passing("a fault")] * 8)) == "done"
+    assert sum(waits) == pytest.approx(190, rel=0.25)
+    with pytest.raises(Refused, match="tried 10 times"):
+        retried(failing(progress, *[Passing("a fault")] * 9))
 
 
 def test_what_the_server_asks_for_is_waited_for(waits: list[float]) -> None:

@@ -29,6 +29,8 @@ from stargazer_cli.errors import UsageError
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 TRIES = 4
+# A server that has brought something is given some four minutes: there is more to lose than time.
+PATIENCE = 10
 # Seconds: how long to wait where a server asks for it. What asks for more is given up at once.
 LONGEST_WAIT = 120.0
 _REDIRECTS = 5
@@ -211,15 +213,17 @@ def content_length(response: httpx.Response) -> int | None:
 def retried(attempt: Callable[[], Result], *, tries: int = TRIES) -> Result:
     """Call `attempt` until it meets no Passing fault, `tries` times in a row at most.
 
-    The pauses between grow from half a second; what the server asks for goes before. In the end it is
-    Refused.
+    Once an attempt brought something, more are made. The pauses between grow from half a second; what the
+    server asks for goes before. In the end it is Refused.
     """
     failed = 0
     while True:
         try:
             return attempt()
         except Passing as fault:
-            failed = 1 if fault.progressed else failed + 1
+            failed += 1
+            if fault.progressed:
+                failed, tries = 1, max(tries, PATIENCE)
             if fault.wait is not None and fault.wait > LONGEST_WAIT:
                 raise Refused(f"{fault} and asks to come back in {fault.wait:,.0f} seconds") from None
             if failed >= tries:
