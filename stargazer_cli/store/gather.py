@@ -35,7 +35,10 @@ def gather(paths: Sequence[Path]) -> Gathered:
             if not found:
                 raise UsageError(f"There is no file in the folder {path}.", "Give the paths of files.")
             gathered.paths += found
-    gathered.paths = list({os.path.realpath(path): path for path in gathered.paths}.values())
+    distinct: dict[str, Path] = {}
+    for path in gathered.paths:
+        distinct.setdefault(os.path.realpath(path), path)
+    gathered.paths = list(distinct.values())
     return gathered
 
 

@@ -123,6 +123,15 @@ def test_a_file_that_is_named_and_in_a_folder_is_one(run: Shell, tmp_path: Path)
     assert len(run("assets", "add", path, tmp_path / "run", "--json").json) == 1
 
 
+def test_a_file_under_two_names_is_one_and_keeps_the_first(
+    run: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "run/a.fa", FASTA)
+    (tmp_path / "run/b.fa").symlink_to(path)
+    monkeypatch.chdir(tmp_path / "run")
+    assert names(run("assets", "add", "a.fa", path, tmp_path / "run", "--json").json) == ["a.fa"]
+
+
 def test_names_of_any_kind_are_kept_and_shown_escaped(run: Shell, store: LocalStore, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
