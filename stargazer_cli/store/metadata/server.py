@@ -33,6 +33,7 @@ SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL tcp_keepalives_idle = 30;
 SET LOCAL tcp_keepalives_interval = 10;
 SET LOCAL tcp_keepalives_count = 3;
+SET LOCAL tcp_user_timeout = '60s';
 SELECT pg_advisory_xact_lock((1400136050::bigint << 32) + 'stargazer_records'::regclass::oid::bigint)
 """
 _LOCK_SCHEMA: LiteralString = "SELECT pg_advisory_xact_lock(1400136050::bigint << 32)"
