@@ -138,7 +138,8 @@ def flip(at: int) -> Fault:
 
     def fault(reply: Reply) -> Reply:
         body = bytearray(b"".join(reply.body))
-        body[at] ^= 1
+        if body:
+            body[at % len(body)] ^= 1
         return replace(reply, body=[bytes(body)])
 
     return fault

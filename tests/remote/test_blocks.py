@@ -1,5 +1,6 @@
 """Files that come block by block: layouts, resumed transfers, bad blocks, gateways that know less."""
 
+import random
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -425,6 +426,59 @@ def test_no_source_is_told(target: Path) -> None:
     with pytest.raises(StargazerError, match=r"There is nowhere to get x \(bafy"):
         download([], file(content(3), Layout(1)).text, target, name="x")
     assert not target.exists()
+
+
+def any_fault(chance: random.Random, other: Block) -> Fault:
+    at = chance.randrange(1, 30_000)
+    return chance.choice(
+        [
+            cut(at),
+            cut(at // 10),
+            flip(-1),
+            flip(at % 500),
+            hang_up,
+            status(500),
+            status(429, Retry_After="1"),
+            status(404),
+            status(206),
+            send(content(at)),
+            stream_of(car(other)),
+            stream_of(content(at)),
+            more([content(at)]),
+            headers(Content_Length=None),
+            headers(Content_Range="bytes 5-9/10"),
+            headers(Content_Type="text/html"),
+            honest,
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_whatever_happens_the_bytes_are_right_or_not_there(
+    seed: int, gateway: Gateway, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(blocks, "_KEPT", chance.choice([1000, 5000, 1 << 24]))
+    parts = [bytes(3000), content(3000), chance.randbytes(2500)]
+    data = b"".join(chance.choices(parts, k=chance.randrange(12)))
+    trickle, inline = Layout(1000, 2, "trickle", raw_leaves=False), Layout(700, 5, inline=40)
+    layout = chance.choice([FINE, trickle, inline, OURS])
+    root, other = file(data, layout), file(chance.randbytes(9000), FINE)
+    with served(Gateway()) as second:
+        for each in (gateway, second):
+            each.publish(root)
+            each.cars, each.ranges, each.entity_bytes, each.repeats = (
+                chance.random() < 0.8 for _ in range(4)
+            )
+            each.faults = [any_fault(chance, other) for _ in range(chance.randrange(6))]
+        try:
+            found = fetch(root, target, gateway, second)
+        except StargazerError:
+            assert not target.exists()
+        else:
+            assert target.read_bytes() == data
+            assert found == own_cid(root, tmp_path)
+    assert list(target.parent.iterdir()) in ([], [target])
 
 
 def test_memory_does_not_grow_with_the_file(target: Path) -> None:
