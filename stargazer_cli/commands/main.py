@@ -16,7 +16,7 @@ from stargazer_cli.output import note
 _COMMANDS = {
     "demo": ("demo", "demo", "Run a pipeline on the bundled data, whose truth is known."),
     "run": ("run", "run", "Run a workflow on assets of the store."),
-    "assets": ("assets", "assets", "Add, find and get assets."),
+    "assets": ("assets", "assets", "Keep files by what they are: add, find, get, change, check, move."),
     "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
     "runs": ("runs", "runs", "Look at earlier runs."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),

@@ -9,6 +9,13 @@ from pathlib import Path
 from stargazer_cli.assets.matrix import holds_matrix, is_whole_matrix
 from stargazer_cli.errors import UsageError
 
+# Folders that are one thing, told by a file in them, and how each becomes a file.
+_ONE_THING = {
+    ".zgroup": ("a Zarr store", "Write it as one file: anndata.read_zarr(FOLDER).write_h5ad(FILE)"),
+    "zarr.json": ("a Zarr store", "Write it as one file: anndata.read_zarr(FOLDER).write_h5ad(FILE)"),
+    "vidmap.json": ("a GenomicsDB workspace", "Pack it: tar -cf WORKSPACE.tar WORKSPACE"),
+}
+
 
 @dataclass
 class Gathered:
@@ -21,7 +28,8 @@ class Gathered:
 def gather(paths: Sequence[Path]) -> Gathered:
     """Return each file once, in the order given, and those of a folder in the order of their names.
 
-    A folder with the files of a count matrix is one asset and stays a folder.
+    A folder with the files of a count matrix is one asset and stays a folder. Other folders that mean
+    something only as a whole are refused.
     """
     gathered = Gathered()
     for path in paths:
@@ -55,6 +63,10 @@ def _inside(folder: Path, left_out: list[str]) -> Iterator[Path]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise UsageError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+    for entry in entries:
+        if entry.name in _ONE_THING:
+            what, hint = _ONE_THING[entry.name]
+            raise UsageError(f"{folder} is {what}, whose files mean nothing one by one.", hint)
     for entry in entries:
         path = Path(entry.path)
         if why := _why_not(entry):

@@ -102,6 +102,25 @@ def test_a_matrix_folder_is_of_no_other_kind(run: Shell, tmp_path: Path) -> None
     assert f"{tmp_path / 'm'} is a folder with a count matrix, which asset=anndata is not" in error
 
 
+@pytest.mark.parametrize(
+    ("mark", "problem"),
+    [
+        (".zgroup", "is a Zarr store"),
+        ("zarr.json", "is a Zarr store"),
+        ("vidmap.json", "is a GenomicsDB workspace"),
+    ],
+)
+def test_a_folder_that_is_one_thing_is_not_taken_apart(
+    run: Shell, store: LocalStore, tmp_path: Path, mark: str, problem: str
+) -> None:
+    write(tmp_path / "run/a.fa", FASTA)
+    write(tmp_path / "run/cells/0", "x")
+    write(tmp_path / "run/cells" / mark, "{}")
+    for folder in (tmp_path / "run", tmp_path / "run/cells"):
+        assert f"{tmp_path / 'run/cells'} {problem}" in run.refuses("assets", "add", folder)
+    assert store.find() == []
+
+
 @pytest.mark.parametrize("inside", [[], [".hidden"]])
 def test_a_folder_without_files_is_refused(run: Shell, tmp_path: Path, inside: list[str]) -> None:
     folder = tmp_path / "empty"

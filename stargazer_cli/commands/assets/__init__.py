@@ -23,4 +23,4 @@ _COMMANDS = {
 
 @click.group(cls=LazyGroup, package=__name__, lazy=_COMMANDS)
 def assets() -> None:
-    """Add, find, change and get assets."""
+    """Keep files by what they are: add, find, get, change, check and move them."""

@@ -142,7 +142,8 @@ def _incomplete(carried: "Carried", folder: Path | None) -> StargazerError:
         more = f" And {len(carried.refused) - 1:,} more." if len(carried.refused) > 1 else ""
         return StargazerError(
             f"The file {cid} was not taken: {why}{more}",
-            "Copy it again and repeat the import; what is here already is not copied again.",
+            "Copy it again and repeat the import. A CID that was made with another layout is proven by a remote "
+            "only: `stargazer assets get CID -o FILE`.",
         )
     return StargazerError(
         f"{len(carried.missing):,} records have no file in {folder} or in the store.",
