@@ -142,8 +142,8 @@ def _incomplete(carried: "Carried", folder: Path | None) -> StargazerError:
         more = f" And {len(carried.refused) - 1:,} more." if len(carried.refused) > 1 else ""
         return StargazerError(
             f"The file {cid} was not taken: {why}{more}",
-            "Copy it again and repeat the import. A CID that was made with another layout is proven by a remote "
-            "only: `stargazer assets get CID -o FILE`.",
+            "Copy it again and repeat the import. A CID of another layout is proven by a remote only: "
+            "`stargazer assets pull CID`.",
         )
     return StargazerError(
         f"{len(carried.missing):,} records have no file in {folder} or in the store.",
