@@ -116,13 +116,88 @@ def test_a_line_that_breaks_all_the_time_brings_a_large_file_over(
 
 
 @pytest.mark.usefixtures("resumable")
-def test_an_upload_that_the_server_lost_begins_again(server: Server, account: Pinata, path: Path) -> None:
+@pytest.mark.parametrize("chunk", [0, 3, 7])
+def test_an_upload_that_the_server_lost_begins_again(
+    server: Server, account: Pinata, path: Path, chunk: int
+) -> None:
+    server.fault("PATCH", "/tus/", times=chunk)  # these meet nothing
     server.fault("PATCH", "/tus/", status=404)
     assert server.files[account.upload(path).id].content == CONTENT
     server.files.clear()
     server.fault("PATCH", "/tus/", status=404, times=9)
     with pytest.raises(StargazerError, match=r"Pinata did not take reads.fq.gz: it answered 404"):
         account.upload(path)
+
+
+@pytest.mark.usefixtures("resumable")
+def test_an_upload_that_is_done_and_forgotten_is_not_sent_again(
+    server: Server, account: Pinata, path: Path
+) -> None:
+    server.fault("PATCH", "/tus/", times=7)  # these meet nothing
+    server.fault("PATCH", "/tus/", deaf=True)
+    server.fault("HEAD", "/tus/", status=404)
+    assert account.upload(path).cid == CID
+    assert len(server.requests("PATCH", "/tus/")) == 8
+
+
+@pytest.mark.usefixtures("resumable")
+def test_a_large_file_that_never_appears_is_told(
+    server: Server, account: Pinata, path: Path, waits: list[float]
+) -> None:
+    server.fault("PATCH", "/tus/", times=7)  # these meet nothing
+    server.fault("PATCH", "/tus/", cut=99)
+    server.fault("HEAD", "/tus/", status=404)
+    with pytest.raises(StargazerError, match=f"took reads.fq.gz and does not list it as {CID}"):
+        account.upload(path)
+    assert sum(waits) > 100
+
+
+@pytest.mark.usefixtures("resumable")
+def test_another_process_goes_on_with_an_upload(
+    server: Server, account: Pinata, path: Path, tmp_path: Path
+) -> None:
+    begun = tmp_path / "uploads" / "begun"
+    server.fault("PATCH", "/tus/", times=4)  # these meet nothing
+    server.fault("PATCH", "/tus/", status=403)
+    with pytest.raises(StargazerError, match="403"):
+        account.upload(path, begun=begun)
+    assert begun.exists()
+    assert server.files[account.upload(path, begun=begun).id].content == CONTENT
+    assert len(server.requests("POST", "/files", "uploads")) == 1
+    assert len(server.requests("PATCH", "/tus/")) == 5 + 4
+    assert not begun.exists()
+
+
+@pytest.mark.usefixtures("resumable")
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_an_upload_that_cannot_be_gone_on_with_begins_again(
+    server: Server, account: Pinata, path: Path, tmp_path: Path, status: int
+) -> None:
+    begun = tmp_path / "begun"
+    begun.write_text(server.url("uploads") + "/files/tus/of-long-ago")
+    server.fault("HEAD", "/tus/", status=status)
+    assert server.files[account.upload(path, begun=begun).id].content == CONTENT
+
+
+@pytest.mark.usefixtures("resumable")
+def test_an_upload_is_gone_on_with_at_the_uploads_host_only(
+    server: Server, account: Pinata, path: Path, tmp_path: Path
+) -> None:
+    other = Server()
+    (tmp_path / "begun").write_text(other.url("uploads") + "/files/tus/x")
+    assert server.files[account.upload(path, begun=tmp_path / "begun").id].content == CONTENT
+    assert not other.seen
+    other.close()
+
+
+def test_a_file_whose_cid_is_not_known_yet_is_waited_for(
+    server: Server, account: Pinata, path: Path, waits: list[float]
+) -> None:
+    file, _ = server.store(CONTENT, "x")
+    server.fault("POST", "/files", answer={"data": file.document() | {"cid": "pending"}})
+    server.fault("GET", "/files", answer={"data": {"files": [file.document() | {"cid": "pending"}]}})
+    assert account.upload(path).cid == CID
+    assert sum(waits) > 0
 
 
 @pytest.mark.usefixtures("resumable")

@@ -14,7 +14,7 @@ from stargazer_cli.assets import Alignment, Asset, KnownSites, Reference, Varian
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
-from stargazer_cli.store.remote import sync
+from stargazer_cli.store.remote import pinata, sync
 from stargazer_cli.store.remote.pinata import Pinata
 
 Add = Callable[..., Asset]
@@ -426,6 +426,21 @@ def test_a_push_that_broke_is_gone_on_with(
     server.faults.clear()
     assert [each.status for each in sync.push(here, [asset.cid])] == ["pushed"]
     assert [each.status for each in sync.pull(elsewhere, [asset.cid])] == ["pulled"]
+
+
+def test_a_large_push_that_was_killed_is_gone_on_with(
+    here: LocalStore, server: Server, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinata, "LARGEST_FORM", 10_000)
+    monkeypatch.setattr(pinata, "CHUNK", 10_000)
+    asset = add(b"x" * 100_000, Reference(build="a"))
+    server.fault("PATCH", "/tus/", times=7)  # these meet nothing
+    server.fault("PATCH", "/tus/", status=403)
+    with pytest.raises(StargazerError, match="403"):
+        sync.push(here, [asset.cid])
+    assert [each.status for each in sync.push(here, [asset.cid])] == ["pushed"]
+    assert len(server.requests("PATCH", "/tus/")) == 8 + 3
+    assert not list((here.root / "uploads").iterdir())
 
 
 def test_a_damaged_file_is_not_pushed(here: LocalStore, server: Server, add: Add) -> None:

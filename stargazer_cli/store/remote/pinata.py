@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, cast
 
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import cid_of
+from stargazer_cli.store.files import replace_file
 from stargazer_cli.store.remote import http, tus
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ _TRIES = 6
 # Long enough for an attempt: each one asks for an address of its own.
 _SIGNED_FOR = 600
 _NO_ANSWER = "its answer is not one of the API v3"
-# A large upload has its CID when Pinata has hashed it.
+# What stands in place of the CID until Pinata has hashed a file, which may take a while.
+_PENDING = "pending"
 _CID_WAITS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 _gateways: dict[tuple[str, str], list[str]] = {}
@@ -119,13 +121,15 @@ class Pinata:
         network: Network | None = None,
         *,
         cid: str = "",
+        begun: Path | None = None,
         progress: "Progress | None" = None,
     ) -> RemoteFile:
         """Upload a file, and make sure that Pinata gives it the CID that it has here.
 
         `network` is that of `PINATA_VISIBILITY` unless given. With `cid` the file must have that one; a file
         that has another is not sent. When Pinata gives it another, the upload is deleted there again. A file
-        that Pinata has already gets `keyvalues` by an update.
+        that Pinata has already gets `keyvalues` by an update. `begun` is where the address of a large upload
+        is noted, so that another process goes on with it where this one was killed.
         """
         network = network or self.visibility
         pairs = dict(keyvalues or {})
@@ -142,7 +146,7 @@ class Pinata:
                 "`stargazer assets verify` tells whether the file is damaged.",
             )
         with path.open("rb") as stream, self._told(f"did not take {name}"):
-            outgoing = _Outgoing(stream, size, here, name, network, pairs, progress)
+            outgoing = _Outgoing(stream, size, here, name, network, pairs, begun, progress)
             send = self._send_form if size <= LARGEST_FORM else self._send_resumable
             file = send(outgoing)
         if file.cid != here:
@@ -265,7 +269,8 @@ class Pinata:
             form = {"file": (outgoing.name, content, _ANY_BYTES)}
             return self._once("POST", f"{self._uploads}/files", data=fields, files=form)
 
-        return _file(http.retried(attempt, tries=_TRIES), outgoing.network, outgoing.keyvalues)
+        file = _file(http.retried(attempt, tries=_TRIES), outgoing.network, outgoing.keyvalues)
+        return self._appeared(outgoing, outgoing.cid) if file.cid == _PENDING else file
 
     def _send_resumable(self, outgoing: "_Outgoing") -> RemoteFile:
         metadata = {
@@ -283,9 +288,15 @@ class Pinata:
             CHUNK,
             _TRIES,
             outgoing.progress,
+            outgoing.begun_at(),
+            outgoing.begin,
         ).send()
+        outgoing.finish()
         # Where the last answer was lost, nothing told the CID: then the file must be there under ours.
-        cid = headers.get("Upload-CID") or outgoing.cid
+        return self._appeared(outgoing, headers.get("Upload-CID") or outgoing.cid)
+
+    def _appeared(self, outgoing: "_Outgoing", cid: str) -> RemoteFile:
+        """Return the file that an upload became, when Pinata lists it."""
         for pause in _CID_WAITS:
             time.sleep(pause)
             for file in self.files(network=outgoing.network, cid=cid):
@@ -383,7 +394,23 @@ class _Outgoing:
     name: str
     network: Network
     keyvalues: dict[str, str]
+    begun: Path | None
     progress: "Progress | None"
+
+    def begun_at(self) -> str:
+        """Return the address of the upload that an earlier process began."""
+        return self.begun.read_text("utf-8") if self.begun and self.begun.is_file() else ""
+
+    def begin(self, place: str) -> None:
+        """Note the address of an upload."""
+        if self.begun:
+            self.begun.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.begun, place.encode())
+
+    def finish(self) -> None:
+        """Forget the address."""
+        if self.begun:
+            self.begun.unlink(missing_ok=True)
 
 
 class _Watched:

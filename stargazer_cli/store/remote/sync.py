@@ -90,7 +90,7 @@ def push(
             name = groups[cid][0]["name"] if groups[cid] else ""
             if not groups[cid] or (cid not in sizes and cid not in asked):
                 return Pushed(cid, name, "absent", network)
-            return _push(account, store.objects.require(cid, name), network, groups[cid], together)
+            return _push(account, store, network, groups[cid], together)
 
         return side_by_side(work, list(groups))
 
@@ -186,9 +186,12 @@ def delete_remote(settings: "Settings", cid: str, *, network: Network | None = N
     return deleted
 
 
-def _push(account: Pinata, path: Path, network: Network, here: list[Record], together: Together) -> Pushed:
+def _push(
+    account: Pinata, store: "LocalStore", network: Network, here: list[Record], together: Together
+) -> Pushed:
     """Bring one file and its records to Pinata."""
     cid, name = here[0]["cid"], here[0]["name"]
+    path = store.objects.require(cid, name)
     size = path.stat().st_size
     there = _records_there(account, cid, _file_of(account, cid, network), network)
     # What is pushed stands for its ids; what others pushed stays.
@@ -200,7 +203,8 @@ def _push(account: Pinata, path: Path, network: Network, here: list[Record], tog
     status: Literal["pushed", "updated", "notneeded"] = "notneeded"
     if there.file is None:
         pairs = form.searchable(records, record_cid)
-        account.upload(path, name, pairs, network, cid=cid, progress=together.of(cid))
+        begun = store.root / "uploads" / f"{cid}.{network}"
+        account.upload(path, name, pairs, network, cid=cid, begun=begun, progress=together.of(cid))
         status = "pushed"
     else:
         present = there.file.keyvalues

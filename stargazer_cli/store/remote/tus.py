@@ -4,15 +4,15 @@ A file goes up in chunks. When one breaks, the server is asked how far it came, 
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+
+import httpx
 
 from stargazer_cli.store.remote import http
 
 if TYPE_CHECKING:
-    import httpx
-
     from stargazer_cli.store.remote.download import Progress
 
 _VERSION = {"Tus-Resumable": "1.0.0"}
@@ -32,9 +32,11 @@ class Upload:
     metadata    told to the server with the beginning, in the header `Upload-Metadata`
     chunk       the most bytes to send at once
     tries       how often a fault that passes may follow another before it is given up
+    begun       the address of an upload of this file that an earlier process began, to go on with
+    remember    called with the address of an upload when it is begun
     """
 
-    client: "httpx.Client"
+    client: httpx.Client
     endpoint: str
     stream: BinaryIO
     size: int
@@ -42,28 +44,40 @@ class Upload:
     chunk: int
     tries: int = http.TRIES
     progress: "Progress | None" = None
-    _place: "httpx.URL | None" = field(default=None, init=False)
+    begun: str = ""
+    remember: Callable[[str], None] | None = None
+    _place: httpx.URL | None = field(default=None, init=False)
     _offset: int = field(default=0, init=False)
     # That the server is at `_offset` too: until an answer comes, nobody knows how much of a chunk arrived.
     _sure: bool = field(default=True, init=False)
+    _sent: bool = field(default=False, init=False)  # the last byte too
     _last: Mapping[str, str] = field(default_factory=dict, init=False)
 
     def send(self) -> Mapping[str, str]:
         """Send the file and return the headers of the server's last answer.
 
+        They are empty where the answer to the last byte was lost and the server no longer knows the upload:
+        it is most likely done with it.
         Raises `http.Refused` when the server does not take the file, or loses it again and again.
         """
         for _ in range(_MOST_UPLOADS):
+            # Whatever is wrong with an upload of an earlier process, a new one may go well.
+            renew = bool(self.begun)
             try:
                 return self._send()
             except http.Refused as reason:
-                if reason.status not in _GONE:
+                if reason.status in _GONE and self._sent:
+                    return {}
+                if not renew and reason.status not in _GONE:
                     raise
                 lost = reason
         raise lost
 
     def _send(self) -> Mapping[str, str]:
-        http.retried(self._create, tries=self.tries)
+        if self.begun:
+            self._go_on()
+        else:
+            http.retried(self._create, tries=self.tries)
         while self._offset < self.size:
             http.retried(self._send_chunk, tries=self.tries)
         return self._last
@@ -80,6 +94,14 @@ class Upload:
         if "Location" not in answer.headers or _origin(place) != _origin(answer.url):
             raise http.Refused("it named no place of its own for the upload")
         self._place, self._offset, self._sure = place, 0, True
+        if self.remember:
+            self.remember(str(place))
+
+    def _go_on(self) -> None:
+        place, self.begun = httpx.URL(self.begun), ""
+        if _origin(place) != _origin(httpx.URL(self.endpoint)):
+            raise http.Refused("an upload was begun at another server")
+        self._place, self._sure = place, False
 
     def _send_chunk(self) -> None:
         before = self._offset
@@ -101,7 +123,12 @@ class Upload:
             "Content-Type": "application/offset+octet-stream",
         }
         self._sure = False
-        answer = self._ask("PATCH", self._address(), headers, content, _NO_CONTENT, _OK, _CONFLICT)
+        self._sent = self._offset + len(content) == self.size
+        try:
+            answer = self._ask("PATCH", self._address(), headers, content, _NO_CONTENT, _OK, _CONFLICT)
+        except http.Refused:
+            self._sent = False
+            raise
         if answer.status_code == _CONFLICT:
             raise http.Passing("it is at another place of the upload")
         offset = _number(answer.headers, "Upload-Offset")
@@ -124,13 +151,13 @@ class Upload:
         if self.progress:
             self.progress(offset, self.size)
 
-    def _address(self) -> "httpx.URL":
+    def _address(self) -> httpx.URL:
         assert self._place is not None  # noqa: S101 - `_create` came before
         return self._place
 
     def _ask(
-        self, method: str, url: "httpx.URL | str", headers: Mapping[str, str], content: bytes, *expected: int
-    ) -> "httpx.Response":
+        self, method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, *expected: int
+    ) -> httpx.Response:
         with (
             http.faults(),
             # A redirect would take the bytes to somewhere else.
@@ -151,7 +178,7 @@ def encode_metadata(metadata: Mapping[str, str]) -> str:
     )
 
 
-def _origin(url: "httpx.URL") -> tuple[str, str, int | None]:
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
