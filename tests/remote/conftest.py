@@ -8,7 +8,7 @@ from remote.gateway_server import Gateway, served
 from remote.pinata_server import TOKEN, Pinata
 
 from stargazer_cli.settings import Settings
-from stargazer_cli.store.remote import http
+from stargazer_cli.store.remote import http, pinata
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def server() -> Iterator[Pinata]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pinata]:
+    # A port may be that of an earlier test's server, whose gateway is gone.
+    monkeypatch.setattr(pinata, "_gateways", {})
     server = Pinata()
     yield server
     server.close()
