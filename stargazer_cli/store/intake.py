@@ -188,10 +188,11 @@ def _remarks(seen: _Seen, asset: Asset, shown: Mapping[str, str]) -> list[str]:
     """Return what a person may want to add or correct."""
     remarks = []
     kind, sample = seen.kind, getattr(asset, "sample_id", None)
-    if sample == "":
+    # An index is found by its file, and known variants are of nobody.
+    if sample == "" and kind not in _INDEX_OF and not seen.sites_only:
         example = f"{seen.samples[0]}, as its header says" if len(seen.samples) == 1 else "…"
         remarks.append(f"no sample_id: a run finds it by one (-k sample_id={example})")
-    elif kind == "alignment" and seen.samples and sample not in seen.samples:
+    if kind == "alignment" and sample and seen.samples and sample not in seen.samples:
         remarks.append(f"its header names sample {', '.join(seen.samples)} and not {sample}")
     if kind == "variants" and seen.sites_only:
         remarks.append("no samples in it (--asset known_sites for known variants)")

@@ -175,6 +175,13 @@ def test_variants_without_samples_may_be_known_sites(run: Shell, tmp_path: Path)
     assert "known_sites" not in run("assets", "add", write(tmp_path / "y.vcf", SAMPLES)).err
 
 
+def test_a_sample_is_asked_for_where_it_means_something(run: Shell, tmp_path: Path) -> None:
+    for name, content in (("x.vcf", VCF), ("x.bai", "BAI\x01"), ("x.bed", "chr1\t0\t1\n")):
+        assert "sample_id" not in run("assets", "add", write(tmp_path / name, content)).err, name
+    for name, content in (("y.vcf", SAMPLES), ("y.fq", fastq()), ("y.cram", "CRAM\x03")):
+        assert "no sample_id" in run("assets", "add", write(tmp_path / name, content)).err, name
+
+
 @pytest.mark.parametrize("option", ["--asset", "--kind"])
 def test_a_kind_that_is_said_leaves_indexes_what_they_are(run: Shell, tmp_path: Path, option: str) -> None:
     vcf, tbi = write(tmp_path / "m.vcf.gz", VCF), write(tmp_path / "m.vcf.gz.tbi", b"TBI\x01")
