@@ -99,6 +99,15 @@ def test_a_file_of_any_layout_is_verified_block_by_block(
     assert len(gateway.requests) == 1
 
 
+def test_chunks_of_our_size_at_other_places_make_another_cid(
+    gateway: Gateway, target: Path, tmp_path: Path
+) -> None:
+    leaves = [file(content(size), OURS) for size in (100, 256 * KIBI, 256 * KIBI, 5)]
+    root = node(leaves, OURS)
+    gateway.publish(root)
+    assert fetch(root, target, gateway) == own_cid(root, tmp_path) != root.text
+
+
 def test_the_blocks_are_asked_for_as_the_specification_says(gateway: Gateway, target: Path) -> None:
     root = file(content(9000), FINE)
     gateway.publish(root)

@@ -1,6 +1,7 @@
 """Downloads into the store from a gateway on loopback that sends whole files, with the faults of gateways."""
 
 import itertools
+import os
 import threading
 from pathlib import Path
 
@@ -326,6 +327,50 @@ def test_what_is_no_cid_is_never_asked_for(store: LocalStore, remote: Gateway) -
     with pytest.raises(UsageError, match="not a CID"):
         store.pull("../../admin", "x")
     assert remote.requests == []
+
+
+@pytest.mark.parametrize(
+    "cid",
+    [
+        "",
+        "../x",
+        "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPBdG",
+        "bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+        CID.upper(),
+        CID + "/a",
+    ],
+)
+def test_a_cid_of_another_kind_is_refused_before_anything_is_made(
+    remote: Gateway, tmp_path: Path, cid: str
+) -> None:
+    with pytest.raises(UsageError, match=r"is not a CID|CIDv0|other than a file"):
+        download([GatewaySource(remote.url, cid)], cid, tmp_path / "file")
+    assert remote.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_a_longer_file_is_left_in_the_next(
+    remote: Gateway, waits: list[float], tmp_path: Path
+) -> None:
+    remote.faults = [send(CONTENT + CONTENT)]
+    sources = [GatewaySource(remote.url, CID)] * 2
+    assert download(sources, CID, tmp_path / "file") == CID
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_the_bytes_are_durable_before_the_file_is_said_to_be_there(
+    remote: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def note(handle: int) -> None:
+        synced.append(os.fstat(handle).st_size)
+        fsync(handle)
+
+    monkeypatch.setattr(arriving.os, "fsync", note)
+    download([GatewaySource(remote.url, CID)], CID, tmp_path / "file")
+    assert synced == [len(CONTENT)]
 
 
 def test_get_fetches_what_is_not_here_without_keeping_it(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stargazer_cli.store.remote import car, http
 from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving
 from stargazer_cli.store.remote.source import Source
-from stargazer_cli.store.remote.unixfs import RAW, Name, Walk
+from stargazer_cli.store.remote.unixfs import Name, Walk
 
 if TYPE_CHECKING:
     import httpx
@@ -103,8 +103,7 @@ class Blocks:
             brought = walk.take(block)
             if self._file.total != walk.total:
                 self._file.expect(walk.total)
-            bare = expected.codec == RAW and brought == block
-            self._file.write_checked(brought, expected.digest if bare else None)
+            self._file.write_checked(brought, expected.digest if brought == block else None)
         return True
 
 
