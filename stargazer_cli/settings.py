@@ -3,7 +3,7 @@
 Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > default.
 
 `./stargazer.toml` may have come with a folder from someone else, so it has no say in who sees the user's
-files and token: where uploads go, under whose account, and whether the world may read them.
+files, records and token: where they go, under whose account, and whether the world may read them.
 """
 
 from pathlib import Path
@@ -79,7 +79,7 @@ class _File(TomlConfigSettingsSource):
             if name.lower() in self.refused:
                 raise UsageError(
                     f"{path.absolute()} sets {name}, which a folder's own file may not: it decides who sees"
-                    " your files.",
+                    " your files and records.",
                     "Set it in the environment or in ~/.config/stargazer/config.toml.",
                 )
 
@@ -87,7 +87,14 @@ class _File(TomlConfigSettingsSource):
 class _ProjectFile(_File):
     """`./stargazer.toml`, which may be someone else's."""
 
-    refused: ClassVar[tuple[str, ...]] = ("pinata_jwt", "pinata_api", "pinata_uploads", "pinata_visibility")
+    refused: ClassVar[tuple[str, ...]] = (
+        "pinata_jwt",
+        "pinata_api",
+        "pinata_uploads",
+        "pinata_visibility",
+        "stargazer_db",
+        "db",
+    )
 
 
 def _database(value: Any) -> Any:

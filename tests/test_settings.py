@@ -41,7 +41,7 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
 
 
 @pytest.mark.parametrize(
-    "name", ["PINATA_JWT", "PINATA_API", "PINATA_UPLOADS", "pinata_visibility", "Pinata_Api"]
+    "name", ["PINATA_JWT", "PINATA_API", "PINATA_UPLOADS", "pinata_visibility", "Pinata_Api", "STARGAZER_DB"]
 )
 def test_a_folder_that_came_from_someone_does_not_decide_who_sees_the_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
