@@ -98,13 +98,14 @@ def _fasta(head: Head) -> Content:
 
 def _at_sign(head: Head) -> Content:
     """Tell FASTQ from what begins with a header of SAM."""
-    lines = head.text.rstrip(b"\n").split(b"\n")
-    if len(lines) > 2 and lines[2].startswith(b"+"):
+    first = head.text.split(b"\n", 3)
+    if len(first) > 3 and first[2].startswith(b"+"):
         return Content(f"r{first_read(head).number or 1}")
     if not head.text.startswith((b"@HD\t", b"@SQ\t")):
         return Content()
     if _INTERVAL.search(head.text):
         return Content("intervals")
+    lines = head.text.rstrip(b"\n").split(b"\n")
     header_alone = all(line.startswith((b"@HD\t", b"@SQ\t", b"@CO\t")) for line in lines)
     return Content("sequence_dict" if header_alone else "")
 

@@ -19,7 +19,7 @@ from stargazer_cli.assets.infer import infer_fields, split_mate
 from stargazer_cli.assets.matrix import pack, parts_of
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.gather import gather, is_folder
-from stargazer_cli.store.local import NewFile
+from stargazer_cli.store.local import THREADS, NewFile
 
 # What an index is named after, and the field by which it points there.
 _INDEX_OF = {
@@ -77,10 +77,7 @@ def take_in(
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
     gathered = gather(paths)
-    seen = [
-        _look(_packed(path, scratch / str(number), chosen) if is_folder(path) else path, chosen)
-        for number, path in enumerate(gathered.paths)
-    ]
+    seen = _look_at_all(gathered.paths, chosen, scratch)
     known = {key for each in seen for key in kind_class(each.kind).fields()}
     candidates = [_candidate(each, _meant_for(each.kind, given, known)) for each in seen]
     reads = [candidate for candidate in candidates if candidate.kind in ("r1", "r2")]
@@ -93,6 +90,17 @@ def take_in(
         gathered.left_out
         + [f"{each.path.name}: {', '.join(each.concluded)}" for each in candidates if each.concluded],
     )
+
+
+def _look_at_all(paths: Sequence[Path], chosen: str | None, scratch: Path) -> list[_Seen]:
+    """Look at several files at once: to decompress the beginnings of thousands takes a while."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def look(number: int, path: Path) -> _Seen:
+        return _look(_packed(path, scratch / str(number), chosen) if is_folder(path) else path, chosen)
+
+    with ThreadPoolExecutor(THREADS, "look") as pool:
+        return list(pool.map(look, range(len(paths)), paths))
 
 
 def _look(path: Path, chosen: str | None) -> _Seen:
