@@ -332,6 +332,14 @@ def test_blocks_in_another_order_are_as_none(gateway: Gateway, target: Path) -> 
     assert len(gateway.requests) == 2
 
 
+def test_a_gateway_that_sends_no_block_at_all_is_asked_what_it_has(gateway: Gateway, target: Path) -> None:
+    root = file(content(1_000_000), OURS)
+    gateway.faults = [stream_of(car_header(root))]
+    with pytest.raises(StargazerError, match="it answered 404 Not Found"):
+        fetch(root, target, gateway)
+    assert len(gateway.requests) == 2
+
+
 def test_another_layout_cannot_be_verified_without_blocks(gateway: Gateway, target: Path) -> None:
     gateway.cars = False
     root = file(content(3_000_000), COARSE)

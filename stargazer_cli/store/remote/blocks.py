@@ -97,6 +97,9 @@ class Blocks:
                     continue
                 elif arrived:
                     return False
+                elif walk.total is None:
+                    # Not even the first one: asked plainly it says that it does not have the file.
+                    raise NotOffered
                 else:
                     raise http.Passing("the blocks ended before the file did")
             recent.keep(expected, block)
