@@ -103,6 +103,22 @@ def test_the_first_run_stays_the_maker_and_what_was_missing_is_filled_in(
     assert store.find(recipes="S") == store.find(recipes="R") == [found]
 
 
+def test_adding_tells_how_far_it_is(store: LocalStore, tmp_path: Path) -> None:
+    files = [
+        NewFile(write(tmp_path / f"{n}", f"{n}" * size), Asset(n=n))
+        for n, size in enumerate((9, 3_000_000, 0))
+    ]
+    seen: list[tuple[int, int | None]] = []
+    store.add(files, progress=lambda done, total: seen.append((done, total)))
+    assert {total for _, total in seen} == {3_000_009}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == 3_000_009
+    # Hashed once more, and found to be here.
+    again: list[int] = []
+    store.add(files, progress=lambda done, _: again.append(done))
+    assert again[-1] == 3_000_009
+
+
 def test_equal_files_of_one_call_are_one_record(store: LocalStore, tmp_path: Path) -> None:
     first = NewFile(write(tmp_path / "a.fa"), Reference(build="b", run_ids=["1"]))
     second = NewFile(write(tmp_path / "b.fa"), Reference(build="b", run_ids=["2"]))

@@ -53,6 +53,7 @@ class TestUpdate:
         ("changes", "why"),
         [
             ({"duplicates_marked": "perhaps"}, "must be true or false"),
+            ({"tool": True}, "must be text"),
             ({"sampel_id": "a"}, "no key 'sampel_id'. Did you mean 'sample_id'"),
             ({"asset": "alignmnt"}, "no asset kind 'alignmnt'"),
             ({"asset": "reference"}, "asset=reference has no key 'sample_id'"),
