@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tinydb import TinyDB, where
-from tinydb.queries import Query
+from tinydb.queries import Query, QueryInstance
 from tinydb.storages import MemoryStorage
 from tinydb.table import Document, Table
 
@@ -275,6 +275,17 @@ def test_indexes_that_name_too_much_are_made_anew() -> None:
         IndexedTable(records).update({"keyvalues": {"asset": f"{n}"}})
     assert 0 < len(records._keys) < 20
     assert IndexedTable(records.fork()).count(Match({"asset": "29"})) == 10
+
+
+def test_a_query_of_another_class_may_mean_something_else() -> None:
+    class Opposite(QueryInstance):
+        def __call__(self, value: Any) -> bool:
+            return not super().__call__(value)
+
+    table = indexed()
+    table.insert_multiple([{"cid": "x"}, {"cid": "y"}])
+    same = where("cid") == "x"
+    assert [found["cid"] for found in table.search(Opposite(same._test, same._hash))] == ["y"]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,19 @@ class TestReadingAndWriting:
         assert len(other.read()) == len(other.read()) == 4
         assert len(reads) == 2
 
+    def test_what_another_process_changed_is_found_by_its_keys(
+        self, metadata: JsonMetadata, root: Path
+    ) -> None:
+        reader = JsonMetadata(root)
+        assert reader.read().count(Match({"build": "b1"})) == 1
+        with metadata.transaction() as table:
+            table.update({"keyvalues": {"build": "new"}, "run_ids": ["r"]}, doc_ids=[1])
+            table.remove(doc_ids=[2])
+            table.insert(record(4))
+        found = reader.read()
+        assert [found.count(Match({"build": build})) for build in ("b1", "b2", "new", "b4")] == [0, 0, 1, 1]
+        assert [found.count(Match({"run_ids": "r"})), found.count(Match({"cid": "bafy1"}))] == [1, 1]
+
     def test_a_change_within_one_tick_of_the_clock_is_seen(self, metadata: JsonMetadata, root: Path) -> None:
         reader, path = JsonMetadata(root), root / NAME
         for number in range(30):
@@ -179,7 +192,7 @@ class TestReadingAndWriting:
             table.update({"keyvalues": {"build": "new"}}, doc_ids=[1])
         assert before.count(Match({"build": "b1"})) == 1
         assert before.count(Match({"build": ["new", "b4"]})) == 0
-        for late in (before, table, metadata.read()):
+        for late in (before, table, metadata.read(), JsonMetadata(metadata._root).read()):
             with pytest.raises(RuntimeError, match="in a transaction"):
                 late.insert(record(5))
 

@@ -140,8 +140,9 @@ def test_a_line_without_end_does_not_fill_the_memory(
     filled: LocalStore, other: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(portable_module, "_LONGEST_LINE", 1_000)
+    long = rewritten(exported(filled), 2, lambda record: record | {"name": "x" * 5_000})
     with pytest.raises(UsageError, match="Line 3 is not JSON"):
-        import_records(other, io.BytesIO(rewritten(exported(filled), 2, b'{"name": "' + b"x" * 5_000)))
+        import_records(other, io.BytesIO(long))
 
 
 def test_a_record_without_base_fields_is_completed(other: LocalStore) -> None:
