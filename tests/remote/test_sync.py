@@ -183,6 +183,21 @@ def test_records_that_were_deleted_there_by_hand_are_told(
     assert len(sync.pull(elsewhere, [asset.cid])) == 1
 
 
+def test_a_push_from_elsewhere_in_the_middle_of_a_pull_does_no_harm(
+    here: LocalStore, elsewhere: LocalStore, server: Server, add: Add
+) -> None:
+    asset = add(b"x", Reference(build="old"))
+    sync.push(here, [asset.cid])
+    kept = server.named(asset.cid)
+    assert kept is not None
+    as_listed = json.loads(json.dumps(kept.document()))
+    here.update(asset.cid, {"build": "new"})
+    sync.push(here, [asset.cid])
+    server.fault("GET", r"/files/private\?cid=", answer={"data": {"files": [as_listed]}})
+    sync.pull(elsewhere, [asset.cid])
+    assert [each.keyvalues["build"] for each in elsewhere.find()] == ["new"]
+
+
 def test_an_object_that_vanishes_before_it_is_recorded_leaves_no_record(
     here: LocalStore, elsewhere: LocalStore, add: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:

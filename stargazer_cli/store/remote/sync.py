@@ -245,11 +245,15 @@ def _look_up(account: Pinata, cid: str) -> _There:
     return _There()
 
 
-def _all_records(account: Pinata, file: RemoteFile) -> _There:
+def _all_records(account: Pinata, file: RemoteFile, *, again: bool = True) -> _There:
     """Read the records of a file; those of one that something else pushed are what its pairs tell."""
     there = _records_there(account, file.cid, file, file.network)
     named = file.keyvalues.get(RECORD_CID)
     if named and named not in [each.cid for each in there.objects]:
+        now = _file_of(account, file.cid, file.network)
+        if again and now and now.keyvalues.get(RECORD_CID) != named:
+            # Another machine pushed since the file was listed.
+            return _all_records(account, now, again=False)
         raise StargazerError(
             f"The records of {file.name} ({file.cid}) at Pinata are gone: the object {named} is not there.",
             "Push it again from where its records are.",
