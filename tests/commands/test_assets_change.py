@@ -42,6 +42,8 @@ class TestUpdate:
         [added] = run("assets", "add", write(tmp_path / "x.vcf", VCF), "--json").json
         changed = run("assets", "update", added["cid"], "sample_count=3", "--json").json
         assert changed["keyvalues"]["sample_count"] == "3"
+        changed = run("assets", "update", added["cid"], "sample_count=", "--json").json
+        assert changed["keyvalues"] == {"asset": "variants", "variant_type": "vcf"}
 
     @pytest.mark.parametrize(
         ("pairs", "problem"),

@@ -1,5 +1,6 @@
 """`stargazer assets export` and `import`: a whole store leaves and comes back."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 from shell import FASTA, Shell, fastq, write
 
+from stargazer_cli.assets import Asset
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore
+from stargazer_cli.store import LocalStore, NewFile
+from stargazer_cli.store.carry import bring_in, copy_out
+from stargazer_cli.store.portable import export_records, import_records
 
 
 @pytest.fixture
@@ -146,6 +150,33 @@ def test_files_that_are_not_here_are_left_out_and_said(run: Shell, full: LocalSt
     result = run("assets", "export", tmp_path / "records.jsonl", "--with-files", tmp_path / "files")
     assert result.code == 0
     assert "1 files are not in this store and were left out." in result.err
+
+
+def test_progress_is_that_of_all_files(full: LocalStore, second: Second, tmp_path: Path) -> None:
+    big = write(tmp_path / "big.txt", bytes(20_000_000))  # is told of several times
+    full.add([NewFile(big, Asset())])
+    export, out, back = io.BytesIO(), Watch(), Watch()
+    export_records(full, export)
+    copy_out(full, tmp_path / "files", progress=out)
+    other = second.enter()
+    export.seek(0)
+    import_records(other, export)
+    bring_in(other, tmp_path / "files", progress=back)
+    for watch in (out, back):
+        assert watch.done == sorted(watch.done)
+        assert (watch.done[-1], watch.total) == (20_000_059, 20_000_059)
+
+
+class Watch:
+    """Notes what it is told of the progress."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.total: int | None = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self.done.append(done)
+        self.total = total
 
 
 class TestWrongUse:

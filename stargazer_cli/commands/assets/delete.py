@@ -44,7 +44,6 @@ def delete(app: App, target: str, *, force: bool, remote: bool, yes: bool, as_js
             for link in links:
                 note(f"{link.asset.name or link.asset.cid} links to it: {link.field}")
             confirm(_question(named[0]))
-            target = named[0].id
     deleted = app.store.delete(target, force=force)
     if as_json:
         emit_json({"asset": document(deleted.asset), "object_removed": deleted.object_removed})
