@@ -225,8 +225,8 @@ def test_memory_of_the_threads_does_not_grow_with_the_file() -> None:
     hash_stream(read, left, threads=2)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # Four pieces of eight chunks, of 300.
-    assert peak < 36 * CHUNK
+    # Four pieces of four chunks, of 300.
+    assert peak < 18 * CHUNK
 
 
 @pytest.mark.real_data
