@@ -194,7 +194,7 @@ def shown(name: str, value: float | None) -> str:
     if value is None:
         return f"over {TIMEOUT:.0f} s"
     return (
-        f"{value:.0f}" if name == MEMORY else f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.1f} ms"
+        f"{value:.0f}" if name == MEMORY else f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.2f} ms"
     )
 
 

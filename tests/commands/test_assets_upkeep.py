@@ -170,7 +170,7 @@ class TestMetadata:
         content = edited.read_bytes()
         result = run("assets", "query")
         assert result.code == 1
-        assert "1 records differ from the last good state" in result.err
+        assert "differs from the last good state in 1 record." in result.err
         assert "--accept-metadata" in result.err
         assert "--restore-metadata" in result.err
         assert edited.read_bytes() == content

@@ -63,7 +63,7 @@ def test_a_plain_file_of_our_records(
         assert found == added
     assert backups(store.root) == [before]
     [notice] = caplog.messages
-    assert "2 records were taken over" in notice
+    assert "2 records taken over" in notice
     # Once: from here on the file is ours.
     assert LocalStore(store.settings).find() == found
     assert JsonMetadata(store.root).read().count(lambda record: True) == 2
@@ -131,7 +131,7 @@ def test_what_cannot_be_taken_over_is_named_and_stays(
     assert {asset.name for asset in store.find()} == {"good.fa", "i.fai"}  # and the same record once
     told = "\n".join(caplog.messages)
     for part in (
-        "2 records were taken over",
+        "2 records taken over",
         "record 2 of the table '_default': the content of its file",
         "record 3 of the table '_default': The file",
         "record 5 of the table '_default': its file",

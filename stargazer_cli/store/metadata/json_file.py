@@ -14,7 +14,7 @@ import io
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +120,7 @@ class JsonMetadata:
             kept = [self._keep(self._path, "edited"), self._keep(self._copy, "before-edit")]
             self._write(Records().follow(lines.items()))
         if aside := " and ".join(str(path) for path in kept if path):
-            _tell(f"{self._path} holds {len(lines)} records as they were edited. Kept aside: {aside}.")
+            _tell(f"{self._path} holds {_counted(lines)} as something else edited it. Kept aside: {aside}.")
         return len(lines)
 
     def restore_last(self) -> int:
@@ -141,7 +141,7 @@ class JsonMetadata:
             kept = self._keep(self._path, "before-restore")
             self._write(last)
         aside = f" Kept aside: {kept}." if kept else ""
-        _tell(f"{self._path} holds the {len(last.lines)} records of the last good state.{aside}")
+        _tell(f"{self._path} is the last good state again, {_counted(last.lines)}.{aside}")
         return len(last.lines)
 
     def _current(self) -> Records:
@@ -199,7 +199,7 @@ class JsonMetadata:
             raise self._damaged(why)
         said = (
             f"The store's metadata file {self._path} is damaged: {why}. "
-            f"Its last good state of {len(last.lines)} records was recovered from {self._copy}"
+            f"Its last good state of {_counted(last.lines)} was recovered from {self._copy}"
         )
         if may_write:
             kept = self._keep(self._path, "damaged")
@@ -225,9 +225,7 @@ class JsonMetadata:
             (number, orjson.dumps(record)) for number, record in enumerate(taken.records, 1)
         )
         self._write(records)
-        _tell(
-            f"{self._path}: {len(taken.records)} records were taken over; the file as it was is now {kept}."
-        )
+        _tell(f"{self._path}: {_counted(records.lines)} taken over; the file as it was is now {kept}.")
         for left in taken.left:
             _tell(f"Not taken over: {left}.")
         return records
@@ -243,7 +241,7 @@ class JsonMetadata:
         differ = (
             "its checksum does not fit, and there is no good copy to compare it with"
             if last is None
-            else f"{sealed.differences(lines, last.lines)} records differ from the last good state"
+            else f"it differs from the last good state in {_counted(sealed.differences(lines, last.lines))}"
         )
         return StargazerError(
             f"The store's metadata file {self._path} was edited by something else: {differ}.",
@@ -374,6 +372,10 @@ def _whole(content: bytes) -> Records | None:
         if found.whole:
             return Records().follow(found.lines.items())
     return None
+
+
+def _counted(records: Sized) -> str:
+    return f"{len(records):,} record{'' if len(records) == 1 else 's'}"
 
 
 def _tell(notice: str) -> None:

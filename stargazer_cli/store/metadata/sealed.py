@@ -119,9 +119,9 @@ def inspect(content: bytes) -> Unsealed:
     return Unsealed(tables, lines, known=True, whole=whole)
 
 
-def differences(one: Lines, other: Lines) -> int:
-    """Return how many records are in only one of the two, or differ."""
-    return sum(1 for number in one.keys() | other.keys() if one.get(number) != other.get(number))
+def differences(one: Lines, other: Lines) -> set[int]:
+    """Return the numbers of the records that are in only one of the two, or differ."""
+    return {number for number in one.keys() | other.keys() if one.get(number) != other.get(number)}
 
 
 def tee(content: Iterable[bytes], copy: BinaryIO) -> Iterator[bytes]:
