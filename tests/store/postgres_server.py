@@ -54,8 +54,9 @@ class Server:
         self._user = "postgres" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
-        self._options = _OPTIONS | (_QUICK if quick else {})
         self.port = _free_port()
+        self._options = _OPTIONS | (_QUICK if quick else {})
+        self._options |= {"listen_addresses": "127.0.0.1", "port": str(self.port)}
         folder.mkdir(mode=0o755, exist_ok=True)
         if self._user:
             shutil.chown(folder, self._user, self._user)
@@ -72,8 +73,7 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [self._programs / "postgres", "-D", self._folder / "data", "-k", self._folder]
-        options = self._options | {"listen_addresses": "127.0.0.1", "port": str(self.port)}
-        for name, value in options.items():
+        for name, value in self._options.items():
             command += ["-c", f"{name}={value}"]
         log = self._folder / "log"
         with log.open("ab") as stream:
@@ -112,6 +112,12 @@ class Server:
         name = f"db{self._databases}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
         return name
+
+    def listen(self, address: str) -> None:
+        """Let others in at another address of this machine, on the next start."""
+        self._options["listen_addresses"] = f"127.0.0.1,{address}"
+        with (self._folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet scram-sha-256\n")
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one SQL statement as the administrator; gives its rows, if it has any."""

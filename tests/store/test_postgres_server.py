@@ -1,12 +1,17 @@
 """A real server: its faults, its locks, processes that die, and a restart in the middle."""
 
+import ctypes
 import os
+import re
+import select
 import signal
+import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +366,76 @@ def test_a_writer_that_is_killed_leaves_the_store_to_others(
     began = time.monotonic()
     insert(metadata, "b")
     assert time.monotonic() - began < 5
+    assert cids(metadata) == ["a", "b"]
+
+
+@dataclass
+class OtherMachine:
+    """A network of its own, and the address at which the server is seen from it."""
+
+    name: str
+    server: str
+
+    def run(self, command: str) -> None:
+        """Run a command there."""
+        subprocess.run(["ip", "netns", "exec", self.name, *command.split()], check=True, capture_output=True)
+
+
+@pytest.fixture
+def other_machine(postgres_server: Server) -> Iterator[OtherMachine]:
+    """A network that is joined to ours by a cable."""
+    number = os.getpid()
+    net = f"10.231.{number % 256}"
+    other = OtherMachine(f"stargazer-{number}", f"{net}.1")
+
+    def run(command: str) -> None:
+        subprocess.run(command.split(), check=True, capture_output=True)
+
+    try:
+        run(f"ip netns add {other.name}")
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network of our own can be made here: {error}")
+    try:
+        run(f"ip link add sg{number} type veth peer name cable netns {other.name}")
+        run(f"ip addr add {net}.1/24 dev sg{number}")
+        run(f"ip link set sg{number} up")
+        other.run(f"ip addr add {net}.2/24 dev cable")
+        other.run("ip link set cable up")
+        postgres_server.stop()
+        postgres_server.listen(other.server)
+        postgres_server.start()
+        yield other
+    finally:
+        run(f"ip netns del {other.name}")  # the cable goes with it
+
+
+def test_a_machine_that_vanishes_does_not_keep_the_store(
+    other_machine: OtherMachine, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Seconds in place of a minute.
+    begin = re.sub(r"(_idle|_interval) = \d+;", r"\1 = 1;", server_module._BEGIN)
+    monkeypatch.setattr(server_module, "_BEGIN", begin.replace("'60s'", "'3s'"))
+    metadata = PostgresMetadata(database)
+    insert(metadata, "a")
+    reader, writer = os.pipe()
+
+    def work() -> None:
+        handle = os.open(f"/run/netns/{other_machine.name}", os.O_RDONLY)
+        assert ctypes.CDLL(None).setns(handle, 0) == 0
+        own = PostgresMetadata(database.replace("127.0.0.1", other_machine.server))
+        with own.transaction() as table:
+            table.insert(record("lost"))
+            os.write(writer, b"x")
+            signal.pause()
+
+    child = fork(work)
+    assert select.select([reader], [], [], 10)[0]
+    other_machine.run("ip link set cable down")
+    began = time.monotonic()
+    insert(metadata, "b")
+    assert 1 < time.monotonic() - began < 15
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     assert cids(metadata) == ["a", "b"]
 
 
