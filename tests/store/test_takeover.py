@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +160,6 @@ def test_an_empty_file_of_tinydb_is_an_empty_store(store: LocalStore, tmp_path: 
 
 
 def test_processes_that_open_it_at_once_take_it_over_once(store: LocalStore) -> None:
-    import os
-
     records = [write_earlier(store.root, f"{n}.fa", b"%d" % n, {"build": f"{n}"}) for n in range(20)]
     write_tinydb(store.root, records)
     children = []
@@ -194,3 +194,20 @@ def test_the_file_stays_readable_by_tinydb(store: LocalStore) -> None:
     [plain] = TinyDB(store.root / NAME, access_mode="r").table("assets").all()
     assert (plain["cid"], plain["id"]) == (asset.cid, asset.id)
     assert json.loads((store.root / NAME).read_text())["stargazer"]["1"]["records"] == 1
+
+
+def test_a_store_that_cannot_be_written_is_not_taken_over(tmp_path: Path) -> None:
+    root = tmp_path / "disk"
+    root.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(root)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a file system needs root, and the right to mount")
+    try:
+        before = write_tinydb(root, [{"cid": "bafyx", "keyvalues": {}}])
+        subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
+        with pytest.raises(StargazerError, match="must be writable"):
+            JsonMetadata(root).read()
+        assert [path.name for path in root.iterdir()] == [NAME]
+        assert (root / NAME).read_bytes() == before
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
