@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/reference/: the commands from click, the tasks and parameters from the pipeline's own files.
+"""Write docs/reference/: commands from click, settings, tasks and parameters from the pipeline's own files.
 
 usage: scripts/make_reference.py [--check]    (--check: fail when a page is not up to date)
 """
@@ -12,6 +12,7 @@ import click
 
 from stargazer_cli import catalog
 from stargazer_cli.commands import main
+from stargazer_cli.settings import OWN_ONLY, Settings
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by scripts/make_reference.py: change the code, not this page. -->\n"
@@ -59,9 +60,29 @@ def tasks() -> str:
     return "\n".join(parts)
 
 
+def settings() -> str:
+    """Return the page of all settings."""
+    parts = [NOTICE, "# Settings\n"]
+    parts.append(
+        "A variable of the environment goes before `./stargazer.toml`, that before\n"
+        "`~/.config/stargazer/config.toml`, where the same names are used. `stargazer config` shows what\n"
+        "holds and where it came from.\n"
+    )
+    parts.append("| name | default | meaning | in `./stargazer.toml` |\n| --- | --- | --- | --- |")
+    for name, field in Settings.model_fields.items():
+        default = f"`{field.default}`" if field.default else ""
+        allowed = "no" if name in OWN_ONLY else "yes"
+        parts.append(f"| `{field.alias}` | {default} | {field.description} | {allowed} |")
+    parts.append(
+        "\nA folder's own file may have come with the folder: it may not say where the token and the\n"
+        "records go, nor what is run.\n"
+    )
+    return "\n".join(parts)
+
+
 def stale(write: bool) -> list[str]:
     """Compare each page with what the code says; returns the names of those that differ."""
-    pages = {"commands.md": commands(), "tasks.md": tasks()}
+    pages = {"commands.md": commands(), "tasks.md": tasks(), "settings.md": settings()}
     different = []
     for name, content in pages.items():
         page = PAGES / name

@@ -6,8 +6,9 @@ Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > defau
 files, records and token: where they go, under whose account, and whether the world may read them.
 """
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -60,6 +61,16 @@ def _token_may_go_there(address: str) -> str:
 
 # A relative folder is taken from where the command was started, once: tasks run elsewhere.
 Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
+# What a folder that came from someone else must not decide.
+OWN_ONLY = (
+    "tools",
+    "maven_repository",
+    "db",
+    "pinata_jwt",
+    "pinata_visibility",
+    "pinata_api",
+    "pinata_uploads",
+)
 # Where the token is sent.
 Account = Annotated[str, AfterValidator(_token_may_go_there)]
 
@@ -67,34 +78,19 @@ Account = Annotated[str, AfterValidator(_token_may_go_there)]
 class _File(TomlConfigSettingsSource):
     """A TOML file of settings; one that is not sound, or sets what it may not, is told by its name."""
 
-    refused: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+    def __init__(self, settings_cls: type[BaseSettings], path: Path, refused: Collection[str] = ()) -> None:
         try:
             super().__init__(settings_cls, path)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise UsageError(f"The settings file {path.absolute()} cannot be read: {reason}.") from None
         for name in self.toml_data:
-            if name.lower() in self.refused:
+            if name.lower() in refused:
                 raise UsageError(
-                    f"{path.absolute()} sets {name}, which a folder's own file may not: it decides who sees"
-                    " your files and records.",
+                    f"{path.absolute()} sets {name}, which a folder's own file may not: it decides what is"
+                    " run, or who sees your files and records.",
                     "Set it in the environment or in ~/.config/stargazer/config.toml.",
                 )
-
-
-class _ProjectFile(_File):
-    """`./stargazer.toml`, which may be someone else's."""
-
-    refused: ClassVar[tuple[str, ...]] = (
-        "pinata_jwt",
-        "pinata_api",
-        "pinata_uploads",
-        "pinata_visibility",
-        "stargazer_db",
-        "db",
-    )
 
 
 def _database(value: Any) -> Any:
@@ -174,6 +170,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables first, then the two TOML files."""
-        project = _ProjectFile(settings_cls, Path("stargazer.toml"))
+        # It may be someone else's. A setting goes by either of its names.
+        refused = {name for each in OWN_ONLY for name in (each, str(cls.model_fields[each].alias).lower())}
+        project = _File(settings_cls, Path("stargazer.toml"), refused)
         own = _File(settings_cls, Path("~/.config/stargazer/config.toml").expanduser())
         return init_settings, env_settings, project, own
