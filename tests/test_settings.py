@@ -42,8 +42,17 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
 
 @pytest.mark.parametrize(
     "name",
-    "PINATA_JWT PINATA_API PINATA_UPLOADS pinata_visibility Pinata_Api STARGAZER_DB db "
-    "STARGAZER_TOOLS STARGAZER_MAVEN_REPOSITORY".split(),
+    [
+        "PINATA_JWT",
+        "PINATA_API",
+        "PINATA_UPLOADS",
+        "pinata_visibility",
+        "Pinata_Api",
+        "STARGAZER_DB",
+        "db",
+        "STARGAZER_TOOLS",
+        "STARGAZER_MAVEN_REPOSITORY",
+    ],
 )
 def test_a_folder_that_came_from_someone_decides_neither_who_sees_the_files_nor_what_is_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
