@@ -159,7 +159,10 @@ def test_the_server_itself_refuses_a_second_equal_record(
     assert len(metadata.read()) == 3
     # Another client, with no lock of ours.
     with psycopg.connect(database) as connection, pytest.raises(psycopg.errors.UniqueViolation):
-        connection.execute("INSERT INTO stargazer_records SELECT 9, document FROM stargazer_records LIMIT 1")
+        connection.execute(
+            "INSERT INTO stargazer_records (doc_id, document)"
+            " SELECT 9, document FROM stargazer_records LIMIT 1"
+        )
     # Two may exchange what they are.
     with metadata.transaction() as table:
         both, one = (found["keyvalues"] for found in table.search(where("cid") == "c"))
@@ -176,7 +179,7 @@ def test_the_server_itself_refuses_a_second_equal_record(
         Match({"sample_id": ["s7", "s8"], "asset": ["r1", "r2"]}),
         Match({"sample_id": "s9", "lane": [None, "2"]}),
         Match({"derived_from": "c77"}),
-        Match({"id": ["i5", "i6"]}),
+        Match({"name": ["5.fq", "6.fq"]}),
         where("keyvalues").sample_id == "s5",
         (where("keyvalues").sample_id == "s5") & (where("name") != "x"),
     ],
@@ -202,13 +205,16 @@ def test_many_values_of_several_keys_are_found(filled: PostgresMetadata) -> None
     assert [document["cid"] for document in found] == [f"c{n}" for n in range(1_000) if n // 10 % 4 == 0]
 
 
-def test_a_cid_is_found_by_its_own_index(filled: PostgresMetadata) -> None:
-    where_clause, parameters = narrowing(conditions_of(Match({"cid": ["c5", "c6"]})))
+@pytest.mark.parametrize(("key", "index"), [("cid", "stargazer_one_record"), ("id", "stargazer_records_id")])
+def test_a_cid_and_an_id_have_indexes_of_their_own(filled: PostgresMetadata, key: str, index: str) -> None:
+    query = Match({key: [f"{key[0]}5", f"{key[0]}6"]})
+    where_clause, parameters = narrowing(conditions_of(query))
     plan = filled.read()._source.rows(
         "EXPLAIN SELECT document FROM stargazer_records WHERE " + where_clause, parameters
     )
-    assert "stargazer_one_record" in str(plan)
+    assert index in str(plan)
     assert "Seq Scan" not in str(plan)
+    assert len(filled.read().search(query)) == 2
 
 
 @pytest.fixture(scope="module")

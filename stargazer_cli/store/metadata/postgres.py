@@ -1,7 +1,7 @@
 """The records of a team's store: TinyDB's table over documents on a PostgreSQL server.
 
-A document is JSONB, as it is. Its keys are found by a GIN index over whole documents, its CID by a B-tree;
-and that a record is there once, the server itself sees to.
+A document is JSONB, as it is. Its keys are found by a GIN index over whole documents, its CID and id by
+B-trees; and that a record is there once, the server itself sees to.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -17,6 +17,11 @@ from stargazer_cli.store.metadata.server import Server, Session
 from stargazer_cli.store.metadata.table import TABLE, Record, RecordTable
 
 _BATCH = 5_000  # documents in one statement
+# Of these thousands may be asked for at once, as no index over documents could.
+_COLUMNS: dict[Path, LiteralString] = {
+    ("cid",): "cid = ANY(%s::text[])",
+    ("id",): "id = ANY(%s::text[])",
+}
 _COMBINATIONS = 1_000  # of values of several keys that are asked for together
 
 
@@ -142,8 +147,8 @@ def narrowing(conditions: Iterable[Condition]) -> tuple[LiteralString, list[Any]
         # What the server cannot hold, no record has.
         texts = [value for value in condition.values if value is not None and _can_be_held(value)]
         forms = [form for value in texts for form in _forms(condition.path, value)]
-        if condition.path == ("cid",) and None not in condition.values:
-            clauses.append("cid = ANY(%s::text[])")
+        if condition.path in _COLUMNS and None not in condition.values:
+            clauses.append(_COLUMNS[condition.path])
             parameters.append(texts)
         elif None in condition.values:
             clauses.append("(document #>> %s::text[] IS NULL OR document @> ANY(%s::jsonb[]))")

@@ -44,12 +44,14 @@ _SCHEMA: tuple[LiteralString, ...] = (
     CREATE TABLE stargazer_records (
         doc_id bigint PRIMARY KEY,
         document jsonb NOT NULL,
+        id text GENERATED ALWAYS AS (document ->> 'id') STORED,
         cid text GENERATED ALWAYS AS (document ->> 'cid') STORED,
         meaning text GENERATED ALWAYS AS (md5((document -> 'keyvalues')::text)) STORED,
         -- A record is the same when CID and keyvalues are the same. Deferrable: looked at when a statement
         -- ends, so that one statement may exchange two.
         CONSTRAINT stargazer_one_record UNIQUE (cid, meaning) DEFERRABLE
     );
+    CREATE INDEX stargazer_records_id ON stargazer_records (id);
     -- Without the list of pending entries, which each query would read through.
     CREATE INDEX stargazer_records_document ON stargazer_records USING gin (document jsonb_path_ops)
     WITH (fastupdate = off);
