@@ -34,7 +34,8 @@ class _Link:
     file_size: int
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Encode an unsigned number, as multiformats and protobuf do."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -44,7 +45,7 @@ def _varint(value: int) -> bytes:
 
 
 def _field(tag: int, payload: bytes) -> bytes:
-    return bytes([tag]) + _varint(len(payload)) + payload
+    return bytes([tag]) + varint(len(payload)) + payload
 
 
 def _parent(children: list[_Link]) -> _Link:
@@ -53,11 +54,11 @@ def _parent(children: list[_Link]) -> _Link:
     sizes = bytearray()
     for child in children:
         # 0x0a hash, 0x12 name (always empty in a file), 0x18 size of the whole subtree
-        links += _field(0x12, _field(0x0A, child.cid) + b"\x12\x00\x18" + _varint(child.tree_size))
-        sizes += b"\x20" + _varint(child.file_size)
+        links += _field(0x12, _field(0x0A, child.cid) + b"\x12\x00\x18" + varint(child.tree_size))
+        sizes += b"\x20" + varint(child.file_size)
     file_size = sum(child.file_size for child in children)
     # 0x08 type (2 = file), 0x18 size of the file, 0x20 size of each child
-    block = bytes(links) + _field(0x0A, b"\x08\x02\x18" + _varint(file_size) + bytes(sizes))
+    block = bytes(links) + _field(0x0A, b"\x08\x02\x18" + varint(file_size) + bytes(sizes))
     tree_size = len(block) + sum(child.tree_size for child in children)
     return _Link(_binary(_DAG_PB, hashlib.sha256(block).digest()), tree_size, file_size)
 

@@ -8,40 +8,10 @@ from pathlib import Path
 import pytest
 from forked import fork, wait_for
 
-from stargazer_cli.assets import R1, Reference
+from stargazer_cli.assets import Reference
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore, NewFile, cid_of
+from stargazer_cli.store import LocalStore, NewFile
 from stargazer_cli.store.upkeep import verify
-
-
-def test_processes_that_add_at_once_lose_nothing(store: LocalStore, tmp_path: Path) -> None:
-    workers, each = 6, 20
-
-    def work(worker: int) -> None:
-        own = LocalStore(store.settings)
-        for n in range(each):
-            # One file of its own, and one that every worker adds.
-            mine, shared = tmp_path / f"{worker}-{n}", tmp_path / f"shared-{worker}-{n}"
-            mine.write_text(f"{worker}-{n}")
-            shared.write_text(f"shared {n}")
-            own.add(
-                [
-                    NewFile(mine, R1(sample_id=f"s{worker}-{n}")),
-                    NewFile(shared, Reference(build=f"b{n}", run_ids=[f"run{worker}"])),
-                ]
-            )
-            own.find(sample_id=f"s{worker}-{n}")
-
-    wait_for([fork(lambda worker=worker: work(worker)) for worker in range(workers)])
-    reads = store.find(asset="r1")
-    assert {asset.name for asset in reads} == {f"{w}-{n}" for w in range(workers) for n in range(each)}
-    references = store.find(asset="reference")
-    assert len(references) == each
-    assert all(sorted(asset.run_ids) == [f"run{w}" for w in range(workers)] for asset in references)
-    objects = list((store.root / "objects").iterdir())
-    assert len(objects) == workers * each + each
-    assert all(cid_of(path) == path.name for path in objects)
-    assert list((store.root / "incoming").iterdir()) == []
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from stargazer_cli.store.cid import varint
+
 RAW = 0x55
 DAG_PB = 0x70
 SHA2_256 = 0x12
@@ -67,16 +69,6 @@ class _Step(NamedTuple):
     begin: int
     size: int | None
     depth: int
-
-
-def varint(value: int) -> bytes:
-    """Encode an unsigned number, as multiformats and protobuf do."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
