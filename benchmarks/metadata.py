@@ -1,7 +1,7 @@
 """How quick records are found and added, by their number: plain TinyDB, the metadata file, PostgreSQL.
 
 python benchmarks/metadata.py 1000 10000 100000 1000000
-python tests/store/postgres_server.py python benchmarks/metadata.py     # with a server of its own
+python tests/helpers/postgres.py python benchmarks/metadata.py     # with a server of its own
 
 Each subject is measured in a process of its own, for each number of records. Plain TinyDB is left out where
 it takes more than a minute. PostgreSQL takes part where --postgres or STARGAZER_DB names an empty database.

@@ -9,6 +9,8 @@ from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
 from stargazer_cli.tools import Toolbox, locate
 
+pytest.register_assert_rewrite("helpers")  # so that a helper that fails says with what values
+
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
 
 

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 from anndata import AnnData
-from chained import run_until
-from planted import planted_counts
+from helpers.chained import run_until
+from helpers.planted import planted_counts
 from scipy import sparse
 from scrna.clustering import cluster
 from scrna.errors import InputError

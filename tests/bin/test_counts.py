@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from planted import planted_counts
+from helpers.planted import planted_counts
 from scipy import sparse
 from scrna.counts import batches_of, gene_names, raw_counts, writable
 from scrna.errors import InputError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scanpy as sc
 from anndata import AnnData, read_h5ad
-from planted import planted_counts
+from helpers.planted import planted_counts
 from scipy import sparse
 from scrna.doublets import score_doublets
 from scrna.options import QcFilter

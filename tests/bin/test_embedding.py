@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 import scanpy as sc
 from anndata import AnnData
-from chained import run_until
-from planted import planted_counts
+from helpers.chained import run_until
+from helpers.planted import planted_counts
 from scipy import sparse
 from scrna.embedding import reduce_dimensions
 from scrna.errors import InputError

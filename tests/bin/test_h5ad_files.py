@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 from anndata import AnnData, read_h5ad
-from planted import planted_counts
+from helpers.planted import planted_counts
 from scrna import files
 from scrna.errors import InputError
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from finished import finished_sample
+from helpers.finished import finished_sample
 from scrna.report import render
 from scrna.summary import summarize, to_document
 

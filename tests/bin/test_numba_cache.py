@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numba
 import pytest
-from planted import BIN
+from helpers.planted import BIN
 from scrna.numba_cache import cached_compilation
 
 # A library that does not ask for the cache, and a process that loads it.

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from planted import HAEMOGLOBIN, MITOCHONDRIAL, RIBOSOMAL, planted_counts
+from helpers.planted import HAEMOGLOBIN, MITOCHONDRIAL, RIBOSOMAL, planted_counts
 from scrna.errors import InputError
 from scrna.organisms import classify_genes, is_ensembl_id
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from planted import HAEMOGLOBIN, MITOCHONDRIAL, planted_counts
+from helpers.planted import HAEMOGLOBIN, MITOCHONDRIAL, planted_counts
 from scipy import sparse
 from scrna.errors import InputError
 from scrna.options import QcFilter

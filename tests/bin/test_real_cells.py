@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from anndata import AnnData, read_h5ad
-from chained import run_until
+from helpers.chained import run_until
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 pytestmark = pytest.mark.real_data

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from finished import add_batches, finished_sample
+from helpers.finished import add_batches, finished_sample
+from helpers.planted import run_script
 from PIL import Image
-from planted import run_script
 from scrna import figures
 from scrna.agreement import compare
 from scrna.drawing import PALETTE, colours_of, matching_colours, percent, round_values

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from finished import add_batches, finished_sample
+from helpers.finished import add_batches, finished_sample
 from scrna.agreement import adjusted_rand_index, compare, normalized_mutual_information, read_labels
 from scrna.errors import InputError
 from scrna.summary import Doublets, Hint, Note, summarize, to_document

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from anndata import read_h5ad
-from planted import BIN, planted_counts, run_script
+from helpers.planted import BIN, planted_counts, run_script
 from scrna.steps import CHAIN
 
 OPTIONS: dict[str, tuple[str, ...]] = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scanpy as sc
 from anndata import AnnData
-from chained import run_until
-from planted import planted_counts
+from helpers.chained import run_until
+from helpers.planted import planted_counts
 from sklearn.metrics import adjusted_rand_score
 
 OPTIONS = {"min_genes": 50, "n_top_genes": 200, "n_pcs": 20}

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData, read_h5ad
-from chained import run_until
-from planted import BIN, planted_counts, run_script
+from helpers.chained import run_until
+from helpers.planted import BIN, planted_counts, run_script
 from scipy import sparse
 from scrna.steps import CHAIN, IMPORT
 

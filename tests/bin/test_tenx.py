@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from anndata import AnnData
-from planted import planted_counts
+from helpers.planted import planted_counts
 from scipy import sparse
 from scipy.io import mmwrite
 from scrna.errors import InputError

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from planted import BIN, planted_counts, run_script
+from helpers.planted import BIN, planted_counts, run_script
 from scrna.features import require_log_normalized
 from scrna.normalization import normalize
 from scrna.options import Normalize

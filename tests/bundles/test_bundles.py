@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import dags
 import pytest
 import yaml
 from click.testing import CliRunner
-from gateway_server import Gateway, Reply, send, served, status
-from remote.pinata_server import TOKEN, Pinata
+from helpers import dags
+from helpers.gateway import Gateway, Reply, send, served, status
+from helpers.pinata import TOKEN, Pinata
 
 from stargazer_cli import bundles
 from stargazer_cli.app import App

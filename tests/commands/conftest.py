@@ -1,7 +1,7 @@
 """Fixtures of the tests of commands."""
 
 import pytest
-from shell import Shell
+from helpers.shell import Shell
 
 from stargazer_cli.store import LocalStore
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
+from helpers.shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
 
 from stargazer_cli.store import LocalStore, cid_of
 

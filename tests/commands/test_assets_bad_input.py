@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from shell import FASTA, Shell, write
+from helpers.shell import FASTA, Shell, write
 
 from stargazer_cli.store import LocalStore, cid_of
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from shell import FASTA, VCF, Shell, fastq, on_a_terminal, write
+from helpers.shell import FASTA, VCF, Shell, fastq, on_a_terminal, write
 
 from stargazer_cli.store import LocalStore
 

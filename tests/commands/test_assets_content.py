@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
+from helpers.shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
 
 from stargazer_cli.assets.hdf5 import root_members
 

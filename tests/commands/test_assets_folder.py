@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from shell import FASTA, MATRIX, Shell, bgzf, fastq, write
+from helpers.shell import FASTA, MATRIX, Shell, bgzf, fastq, write
 
 from stargazer_cli.store import LocalStore
 

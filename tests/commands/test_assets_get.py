@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from shell import FASTA, Shell, fastq, on_a_terminal, write
+from helpers.shell import FASTA, Shell, fastq, on_a_terminal, write
 
 from stargazer_cli.output import printable, size_of
 from stargazer_cli.store import LocalStore

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shell import FASTA, Shell, fastq, write
+from helpers.shell import FASTA, Shell, fastq, write
 
 from stargazer_cli.assets import Asset
 from stargazer_cli.settings import Settings

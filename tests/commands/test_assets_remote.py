@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from remote.pinata_server import TOKEN, Fault, Pinata
-from shell import FASTA, Shell, fastq, write
+from helpers.pinata import TOKEN, Fault, Pinata
+from helpers.shell import FASTA, Shell, fastq, write
 
 from stargazer_cli.store import LocalStore, cid_of
 from stargazer_cli.store.remote import http

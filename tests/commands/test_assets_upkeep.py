@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from shell import FASTA, Shell, write
+from helpers.shell import FASTA, Shell, write
 
 from stargazer_cli.assets import Asset
 from stargazer_cli.store import LocalStore, NewFile, cid_of

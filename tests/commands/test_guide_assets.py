@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from remote.pinata_server import TOKEN, Pinata
+from helpers.pinata import TOKEN, Pinata
 
 CHECKOUT = Path(__file__).parents[2]
 GUIDE = CHECKOUT / "docs" / "guides" / "assets.md"

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import crates
 import pytest
 from e2e.user import STARGAZER, Answer, User, computed, made, make_user
+from helpers import crates
 
 from stargazer_cli.demo import summary
 from stargazer_cli.store import cid_of

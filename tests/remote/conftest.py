@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from helpers.gateway import Gateway, served
+from helpers.pinata import TOKEN, Pinata
 from pydantic import SecretStr
-from remote.gateway_server import Gateway, served
-from remote.pinata_server import TOKEN, Pinata
 
 from stargazer_cli.settings import Settings
 from stargazer_cli.store.remote import http, pinata

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from remote.dags import DAG_PB, Block, Layout, block, car, car_header, content, field, file, node, section
-from remote.gateway_server import (
+from helpers.dags import DAG_PB, Block, Layout, block, car, car_header, content, field, file, node, section
+from helpers.gateway import (
     Fault,
     Gateway,
     cut,

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from remote.dags import Layout, content, file
-from remote.gateway_server import (
+from helpers.dags import Layout, content, file
+from helpers.gateway import (
     Gateway,
     cut,
     error,

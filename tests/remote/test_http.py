@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
+from helpers.gateway import Gateway, served, status
 from pydantic import SecretStr
-from remote.gateway_server import Gateway, served, status
 
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.remote import http

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from remote.pinata_server import TOKEN, Pinata, cid_of_bytes
+from helpers.pinata import TOKEN, Pinata, cid_of_bytes
 
 Stargazer = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from dags import Layout, content, file
-from gateway_server import Gateway, status
+from helpers.dags import Layout, content, file
+from helpers.gateway import Gateway, status
 
 from stargazer_cli.assets import R1
 from stargazer_cli.settings import Settings

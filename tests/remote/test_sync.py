@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.pinata import TOKEN, cid_of_bytes
+from helpers.pinata import Pinata as Server
 from pydantic import SecretStr
-from remote.pinata_server import TOKEN, cid_of_bytes
-from remote.pinata_server import Pinata as Server
 
 from stargazer_cli.assets import Alignment, Asset, KnownSites, Reference, Variants
 from stargazer_cli.errors import StargazerError, UsageError

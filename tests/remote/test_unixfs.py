@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 import pytest
-from remote.dags import DAG_PB, RAW, Block, Layout, block, content, field, file, node, section, varint
+from helpers.dags import DAG_PB, RAW, Block, Layout, block, content, field, file, node, section, varint
 
 from stargazer_cli.store.remote import car
 from stargazer_cli.store.remote.http import Passing, Refused
@@ -194,7 +194,7 @@ def test_a_car_made_by_boxo_is_read() -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 4096])
 def test_the_blocks_of_a_car_are_read_from_pieces_of_any_size(piece: int) -> None:
-    from remote.dags import car as written
+    from helpers.dags import car as written
 
     root = file(content(5005), Layout(1000, 3, inline=36))
     stream = written(root)

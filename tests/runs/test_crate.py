@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import crates
 import pytest
 from click.testing import CliRunner
-from crates import listed, read
+from helpers import crates
+from helpers.crates import listed, read
 from rocrate_validator.models import Severity
 
 from stargazer_cli.app import App

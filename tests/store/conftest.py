@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from store.postgres_server import Server, programs, serve
+from helpers.postgres import Server, programs, serve
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from forked import fork
+from helpers.processes import fork
 
 from stargazer_cli.assets import R1, Alignment, AlignmentIndex, Reference, ReferenceIndex
 from stargazer_cli.errors import StargazerError, UsageError

@@ -37,10 +37,9 @@ def put(store: LocalStore, path: Path, asset: Asset | None = None, **options: bo
 
 
 def refused(store: LocalStore, path: Path, why: str) -> str:
-    """Check that the file is refused in one line, with nothing stored; return the line."""
+    """Check that the file is refused, with nothing stored; return what is said."""
     with pytest.raises(UsageError, match=why) as caught:
         put(store, path)
-    assert caught.value.message.isprintable()
     assert store.find() == []
     for folder in ("objects", "incoming"):
         assert list((store.root / folder).iterdir()) == []

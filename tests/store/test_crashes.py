@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from forked import fork
+from helpers.processes import fork
 
 from stargazer_cli.assets import R1, Reference
 from stargazer_cli.store import LocalStore, NewFile

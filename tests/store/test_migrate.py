@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from commands.shell import Shell
-from store.postgres_server import PASSWORD
+from helpers.postgres import PASSWORD
+from helpers.shell import Shell
 
 from stargazer_cli.assets import R1, Reference
 from stargazer_cli.errors import StargazerError, UsageError

@@ -17,8 +17,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from store.postgres_server import PASSWORD, Server
-from store.test_processes import fork
+from helpers.postgres import PASSWORD, Server
+from helpers.processes import fork
 from tinydb import where
 
 from stargazer_cli.errors import StargazerError, UsageError

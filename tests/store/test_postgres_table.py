@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from store.postgres_server import Server
-from store.test_indexed_table import held, plain, random_operation, random_query
+from helpers.postgres import Server
+from helpers.tables import held, plain, random_operation, random_query
 from tinydb import where
 from tinydb.table import Document, Table
 

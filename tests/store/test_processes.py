@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forked import fork, wait_for
+from helpers.processes import fork, wait_for
 
 from stargazer_cli.assets import Reference
 from stargazer_cli.settings import Settings

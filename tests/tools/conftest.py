@@ -3,7 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from maven_repository import Repository
+from helpers.maven import Repository
 
 from stargazer_cli.settings import Settings
 from stargazer_cli.tools import jars, scanpy_env

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from maven_repository import CONTENT, lock_of, path_of
+from helpers.maven import CONTENT, lock_of, path_of
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import archive, ensure, jars, locate, wheels

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from maven_repository import CONTENT, lock_of, path_of
+from helpers.maven import CONTENT, lock_of, path_of
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import jars

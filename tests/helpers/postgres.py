@@ -2,7 +2,7 @@
 
 By hand, with a command that finds it in STARGAZER_DB:
 
-    python tests/store/postgres_server.py stargazer assets query
+    python tests/helpers/postgres.py stargazer assets query
 """
 
 import os

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from remote.dags import Block, car
+from helpers.dags import Block, car
 
 CAR = "application/vnd.ipld.car"
 
