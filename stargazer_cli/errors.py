@@ -3,21 +3,28 @@
     StargazerError      the work failed                (exit code 1)
     └── UsageError      the request itself is wrong    (exit code 2)
 
-Each carries what is wrong and, where one is known, what to do about it.
+Each carries what is wrong and, where one is known, what to do about it. Names in them stand as their
+users wrote them: who shows an error on a terminal escapes it (`stargazer_cli.commands.main`).
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
 class StargazerError(Exception):
-    """The work could not be done: `message` says what is wrong, `hint` what to do."""
+    """The work could not be done: `message` says what is wrong, `hint` what to do.
+
+    `items` are what the message announces, such as the assets that it may mean; each is shown on a line of
+    its own.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, hint: str | None = None, items: Iterable[str] = ()) -> None:
         self.message = message
         self.hint = hint
+        self.items = tuple(items)
+        super().__init__("\n  ".join([message, *self.items]))
 
 
 class UsageError(StargazerError):

@@ -9,7 +9,7 @@ from stargazer_cli import __version__
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import LazyGroup
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.output import note
+from stargazer_cli.output import note, printable
 
 # name -> (module, attribute, one line of help). Modules are imported when their command is called,
 # so that `--help` answers at once.
@@ -40,8 +40,10 @@ def root(ctx: click.Context, debug: bool) -> None:
 
 
 def _show(error: StargazerError) -> None:
-    for line in f"Error: {error.message}".split("\n"):
-        note(line)
+    """Print an error; a line break in a name is escaped with the rest, and makes no line of its own."""
+    note(f"Error: {error.message}")
+    for item in error.items:
+        note(f"  {item}")
     if error.hint:
         note(f"Hint:  {error.hint}")
 
@@ -55,6 +57,8 @@ def cli(args: list[str] | None = None) -> None:
         click.echo("Error: Interrupted.", err=True)
         sys.exit(1)
     except click.ClickException as error:
+        # click repeats the user's words as they are.
+        vars(error)["message"] = printable(error.message)
         error.show()
         sys.exit(error.exit_code)
     except StargazerError as error:

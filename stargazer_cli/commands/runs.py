@@ -7,7 +7,7 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.output import emit_json, note, progress
+from stargazer_cli.output import emit_json, note, printable, progress
 from stargazer_cli.runs import record
 
 
@@ -63,12 +63,12 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     for tool, version in sorted(kept.tools.items()):
         click.echo(f"tool      {tool} {version}")
     for path, cid in kept.plan.inputs.items():
-        click.echo(f"input     {cid}  {path.rpartition('/')[2]}")
+        click.echo(f"input     {cid}  {printable(path.rpartition('/')[2])}")
     for made in kept.assets:
         word = "reused" if made.reused else "made"
-        click.echo(f"{word:<8}  {made.cid}  {made.name}")
-    if kept.error:
-        click.echo(f"error     {kept.error}")
+        click.echo(f"{word:<8}  {made.cid}  {printable(made.name)}")
+    for line in kept.error.splitlines():
+        click.echo(f"error     {printable(line)}")
     click.echo(f"folder    {folder.path}")
 
 

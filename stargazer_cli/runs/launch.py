@@ -26,12 +26,14 @@ _STOP_SECONDS = 60
 class Failure:
     """Why Nextflow ended: a task's last lines and folder, or the pipeline's own message.
 
+    `lines` are what the tool or Nextflow itself said.
     `begun` is false where no task was started: then there is nothing to go on from.
     """
 
     message: str
     hint: str
     begun: bool = True
+    lines: Sequence[str] = ()
 
 
 def command(
@@ -128,10 +130,10 @@ def _task_failure(row: dict[str, str]) -> Failure:
     )
     subject = row.get("tag") or "-"
     of = f" for {subject}" if subject != "-" else ""
-    lines = "".join(f"\n  | {line}" for line in last)
     return Failure(
-        f"{task_name(row['process'])} failed{of} (exit {exit_status}{reason}).{lines}",
+        f"{task_name(row['process'])} failed{of} (exit {exit_status}{reason}).",
         f"The task's folder is {workdir}",
+        lines=[f"| {line}" for line in last],
     )
 
 
@@ -143,7 +145,7 @@ def _pipeline_failure(output: Path, *, begun: bool) -> Failure:
         return Failure("Nextflow ended without a word.", hint, begun)
     said[0] = said[0].removeprefix("ERROR ~ ")
     what = "The pipeline ended early" if begun else "The pipeline refused to run"
-    return Failure(f"{what}: " + "\n  ".join(said[:_TAIL_LINES]), hint, begun)
+    return Failure(f"{what}: {said[0]}", hint, begun, said[1:_TAIL_LINES])
 
 
 def _describe(what: str, name: str) -> str:
@@ -194,7 +196,7 @@ def _stop_signals_interrupt() -> Iterator[None]:
 def failed(found: Failure, run_id: str) -> StargazerError:
     """Return the error that ends a failed run."""
     if not found.begun:
-        return StargazerError(found.message, f"{found.hint}. Correct the request and run again.")
-    return StargazerError(
-        found.message, f"{found.hint}. Go on from there with: stargazer run --resume {run_id}"
-    )
+        hint = f"{found.hint}. Correct the request and run again."
+    else:
+        hint = f"{found.hint}. Go on from there with: stargazer run --resume {run_id}"
+    return StargazerError(found.message, hint, found.lines)

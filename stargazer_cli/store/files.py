@@ -70,14 +70,14 @@ class Source:
             # O_NONBLOCK: opening a pipe must not wait for a writer.
             self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
-            raise UsageError(f"The file {shown(path)} cannot be read: {error.strerror}.") from None
+            raise UsageError(f"The file {path} cannot be read: {error.strerror}.") from None
         except ValueError:
-            raise UsageError(f"{shown(path)} is not a path: it holds a zero byte.") from None
+            raise UsageError(f"{path} is not a path: it holds a zero byte.") from None
         self.stat = os.fstat(self._handle)
         if not stat.S_ISREG(self.stat.st_mode):
             os.close(self._handle)
             kind = "a folder" if stat.S_ISDIR(self.stat.st_mode) else "not a regular file"
-            raise UsageError(f"{shown(path)} is {kind}.", "Give the path of a file.")
+            raise UsageError(f"{path} is {kind}.", "Give the path of a file.")
         self.size = self.stat.st_size
 
     @property
@@ -141,9 +141,7 @@ class Source:
             try:
                 return os.readv(handle, [buffer])
             except OSError as error:
-                raise StargazerError(
-                    f"The file {shown(self.path)} cannot be read: {error.strerror}."
-                ) from None
+                raise StargazerError(f"The file {self.path} cannot be read: {error.strerror}.") from None
 
         return hash_stream(read, self.size, threads=threads, sink=sink).cid()
 
@@ -151,7 +149,7 @@ class Source:
         now = os.fstat(self._handle)
         if seal_of(now) != self.seal:
             raise StargazerError(
-                f"The file {shown(self.path)} changed while it was read.",
+                f"The file {self.path} changed while it was read.",
                 "Add it when nothing writes to it any more.",
             )
 
@@ -159,13 +157,6 @@ class Source:
 def seal_of(found: os.stat_result) -> str:
     """Return size and time of change of a file, in one word."""
     return f"{found.st_size}-{found.st_mtime_ns}"
-
-
-def shown(name: object) -> str:
-    """Return a path or name as a message may hold it: on one line, whatever its user called it."""
-    from stargazer_cli.output import printable
-
-    return printable(str(name))
 
 
 def share_blocks(source: int, target: int) -> bool:

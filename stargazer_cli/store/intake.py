@@ -179,7 +179,7 @@ def _candidate(seen: _Seen, given: Mapping[str, str]) -> _Candidate:
     try:
         asset = cls.from_keyvalues({**shown, **given}, name=name)
     except UsageError as error:
-        raise UsageError(f"{name}: {error.message}", error.hint) from None
+        raise UsageError(f"{name}: {error.message}", error.hint, error.items) from None
     concluded = [] if seen.said else [_how_seen(seen)]
     concluded += [f"{key}={value}" for key, value in shown.items()]
     concluded += _remarks(seen, asset, shown)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli.assets import KINDS
 from stargazer_cli.errors import UsageError
-from stargazer_cli.output import printable
 from stargazer_cli.store.local import links_of
 from stargazer_cli.store.metadata.match import Match
 
@@ -237,5 +236,8 @@ def _entities(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write text for between double quotes of Graphviz."""
-    return printable(text).replace("\\", "\\\\").replace('"', '\\"')
+    """Write text for between double quotes of Graphviz, which reads entities of HTML there."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(
+        letter if letter.isprintable() and letter != "&" else f"&#{ord(letter)};" for letter in escaped
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
-from stargazer_cli.store.files import Progress, Source, counter, shown, sync_folder
+from stargazer_cli.store.files import Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import Identity, identity, united
@@ -176,11 +176,9 @@ class LocalStore:
         partial = dest.with_name(f".{unique()}.part")
         try:
             if dest.is_dir():
-                raise UsageError(f"{shown(dest)} is a folder.", "Give the path of a file.")
+                raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
             if not overwrite and os.path.lexists(dest):
-                raise UsageError(
-                    f"{shown(dest)} exists already.", "Give another path, or --force to replace it."
-                )
+                raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
             here = self.object(cid)
             if here is None:
                 from stargazer_cli.store.remote import fetch
@@ -197,7 +195,7 @@ class LocalStore:
             partial.replace(dest)
             sync_folder(dest.parent)
         except OSError as error:
-            raise StargazerError(f"{shown(dest)} cannot be written: {error.strerror}.") from error
+            raise StargazerError(f"{dest} cannot be written: {error.strerror}.") from error
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -297,9 +295,8 @@ class LocalStore:
         for file, entry in zip(files, entered, strict=True):
             asset = file.asset.model_copy()
             if asset.cid not in ("", entry.cid):
-                name = shown(file.path)
                 raise StargazerError(
-                    f"The file {name} is {entry.cid} and not {asset.cid} as was said: it has changed."
+                    f"The file {file.path} is {entry.cid} and not {asset.cid} as was said: it has changed."
                 )
             for key, path in file.links.items():
                 setattr(asset, key, cids[Path(path)])
@@ -412,16 +409,16 @@ def _one(table: "Table", target: str) -> dict[str, Any]:
             f"No asset has the CID or id {target[:100]!r}.", "`stargazer assets query --json` lists both."
         )
     if len(found) > 1:
-        lines = [f"  {each['id']}  {_keys(each['keyvalues'])}" for each in found]
         raise UsageError(
-            f"{target} has {len(found)} records:\n" + "\n".join(lines),
+            f"{target} has {len(found)} records:",
             "Give the id of the one that is meant.",
+            [f"{each['id']}  {_keys(each['keyvalues'])}" for each in found],
         )
     return dict(found[0])
 
 
 def _keys(keyvalues: Mapping[str, str]) -> str:
-    return shown(" ".join(f"{key}={value}" for key, value in keyvalues.items())) or "(no keys)"
+    return " ".join(f"{key}={value}" for key, value in keyvalues.items()) or "(no keys)"
 
 
 def _links(table: "Table", cid: str) -> list[tuple[dict[str, Any], list[str]]]:
@@ -443,13 +440,14 @@ def _refuse_linked(record: Mapping[str, Any], links: list[tuple[dict[str, Any], 
     lines = []
     for each, fields in links[:_SHOWN]:
         kind = each["keyvalues"].get("asset", "asset")
-        lines.append("  " + shown(f"{kind} {each['name']} ({each['cid']}) by {', '.join(fields)}"))
+        lines.append(f"{kind} {each['name']} ({each['cid']}) by {', '.join(fields)}")
     if len(links) > _SHOWN:
-        lines.append(f"  and {len(links) - _SHOWN} more")
+        lines.append(f"and {len(links) - _SHOWN} more")
     others = "another asset links" if len(links) == 1 else f"{len(links)} other assets link"
     raise UsageError(
-        f"{shown(record['name'] or record['cid'])} is what {others} to:\n" + "\n".join(lines),
+        f"{record['name'] or record['cid']} is what {others} to:",
         "Delete those first, or delete it all the same with --force.",
+        lines,
     )
 
 

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.files import Count, Source, remove_tree, replace_file, seal_of, shown, sync_folder
+from stargazer_cli.store.files import Count, Source, remove_tree, replace_file, seal_of, sync_folder
 
 # Below this a file is hashed before it is copied, as it may be here; above, only if one of its size is here.
 LARGE = 16 * 1024 * 1024
@@ -94,7 +94,7 @@ class Objects:
         path = self.path(cid)
         if path is None:
             raise StargazerError(
-                f"The file of {shown(name) or 'the asset'} ({cid}) is not in the store {self.root}.",
+                f"The file of {name or 'the asset'} ({cid}) is not in the store {self.root}.",
                 "Add the file again with `stargazer assets add`, under the same keys: "
                 "its record takes it back.",
             )

@@ -119,7 +119,7 @@ class TestUpdate:
             with pytest.raises(UsageError) as caught:
                 act()
             for record, sample in ((one, "a"), (two, "b")):
-                assert f"{record.id}  asset=r1 sample_id={sample}" in caught.value.message
+                assert f"{record.id}  asset=r1 sample_id={sample}" in caught.value.items
             assert "id" in str(caught.value.hint)
         assert store.update(two.id, {"lane": "L1"}).id == two.id
         assert store.find(sample_id="a") == [one]
@@ -152,7 +152,7 @@ class TestDelete:
             put(store, tmp_path, f"{n}.bam", Alignment(sample_id=f"s{n}", reference_cid=reference.cid))
         with pytest.raises(UsageError) as caught:
             store.delete(reference.cid)
-        message = caught.value.message
+        message = str(caught.value)
         assert "r.fa is what 7 other assets link to" in message
         assert message.count(".bam (bafk") == 5
         assert "and 2 more" in message
