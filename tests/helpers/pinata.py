@@ -131,7 +131,9 @@ class Pinata:
         self.seen: list[Seen] = []
         self.faults: list[Fault] = []
         self.expired: set[str] = set()
-        self.endless_pages = False
+        # What the pages of a list without an end hold: nothing ("empty"), files that nobody stored ("fresh"),
+        # or the same again under the same token ("same").
+        self.endless = ""
         self.wrong_cid = False
         self.page_size = 10
         # The documentation names no `Upload-CID` and no filter by `metadata` or `keyvalues` alone.
@@ -439,8 +441,13 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(base64.b64decode(token)) if token else 0
         end = start + min(int(self.query.get("limit", "10")), self.pinata.page_size)
         data: dict[str, Any] = {"files": [file.document() for file in files[start:end]]}
-        if end < len(files) or self.pinata.endless_pages:
-            data["next_page_token"] = base64.b64encode(str(end).encode()).decode()
+        if self.pinata.endless == "fresh":
+            cid = cid_of_bytes(str(start).encode())
+            data["files"].append(File(f"fresh-{start}", network, "x", cid, b"", {}, "").document())
+            end = start + 1
+        if end < len(files) or self.pinata.endless:
+            onward = start if self.pinata.endless == "same" and token else end
+            data["next_page_token"] = base64.b64encode(str(onward).encode()).decode()
         self._reply(200, {"data": data})
 
     def _one(self, network: str, name: str) -> None:

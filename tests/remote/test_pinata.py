@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.pinata import TOKEN, cid_of_bytes
@@ -323,12 +324,44 @@ def test_a_server_that_ignores_the_question_gives_no_other_files(server: Server,
     assert len(list(account.files({"sample_id": "a"}))) == 2
 
 
-def test_a_list_without_an_end_is_left(server: Server, account: Pinata) -> None:
+@pytest.mark.parametrize(
+    ("pages", "question", "requests"),
+    [
+        ("empty", {}, 4),
+        ("same", {}, 2),
+        ("fresh", {}, 20),
+        # Files that nobody asked for are no reason to go on.
+        ("fresh", {"cid": CID}, 3),
+        ("fresh", {"keyvalues": {"sample_id": "a"}}, 20),
+    ],
+)
+def test_a_list_without_an_end_is_left(
+    server: Server,
+    account: Pinata,
+    monkeypatch: pytest.MonkeyPatch,
+    pages: str,
+    question: dict[str, Any],
+    requests: int,
+) -> None:
+    monkeypatch.setattr(pinata, "_MOST_PAGES", 20)
     server.store(b"1", "x")
-    server.endless_pages = True
+    server.endless = pages
+    # A list that was never left would hang: page 40 is the end of the test.
+    server.fault("GET", "pageToken=NDA", answer={"data": {"files": []}}, times=99)
+    with pytest.raises(StargazerError, match="list of files does not end"):
+        list(account.files(**question))
+    assert len(server.requests("GET", "/files/private")) == requests
+
+
+def test_a_page_of_more_files_than_asked_for_counts_as_many(
+    server: Server, account: Pinata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinata, "_MOST_PAGES", 20)
+    files = [{"id": f"{number}", "cid": CID} for number in range(2000)]
+    server.fault("GET", "/files", answer={"data": {"files": files, "next_page_token": "more"}})
     with pytest.raises(StargazerError, match="list of files does not end"):
         list(account.files())
-    assert len(server.requests("GET", "/files/private")) < 10
+    assert len(server.requests("GET", "/files/private")) == 1
 
 
 def test_an_update_sets_some_keyvalues_and_keeps_the_others(server: Server, account: Pinata) -> None:

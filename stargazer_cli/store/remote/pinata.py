@@ -49,7 +49,9 @@ _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 _NO_CONTENT = 204
 _ANY_BYTES = "application/octet-stream"
 _PAGE = 100
-# No account has a million pages: a list that goes on is one that does not end.
+# A million files. No account has more pages: a list that goes on is one that does not end.
+_MOST_PAGES = 10_000
+# In a row: pages without a new file, or, where a CID is asked for, without a file that has it.
 _MOST_BARREN_PAGES = 3
 _LONGEST_ANSWER = 32 << 20
 _LONGEST_REASON = 300
@@ -163,25 +165,33 @@ class Pinata:
         cid: str = "",
         name: str = "",
     ) -> Iterator[RemoteFile]:
-        """List the account's files of one network that have these keyvalues, CID and name, newest first."""
+        """List the account's files of one network that have these keyvalues, CID and name, newest first.
+
+        Raises `StargazerError` when the list does not end.
+        """
         network = network or self.visibility
         wanted = keyvalues or {}
         params = {"cid": cid, "name": name, "limit": str(_PAGE), "pageToken": ""}
         params |= {f"keyvalues[{key}]": value for key, value in wanted.items()}
         seen: set[str] = set()
+        asked: set[str] = set()
         barren = 0
         while True:
+            asked.add(params["pageToken"])
             files, params["pageToken"] = self._page(network, {k: v for k, v in params.items() if v})
             fresh = [file for file in files if file.id not in seen]
             seen.update(file.id for file in fresh)
-            for file in fresh:
-                # Whatever the server made of the question.
-                if _is_wanted(file, cid, name, wanted):
-                    yield file
+            # Whatever the server made of the question.
+            found = [file for file in fresh if _is_wanted(file, cid, name, wanted)]
+            yield from found
             if not params["pageToken"]:
                 return
-            barren = 0 if fresh else barren + 1
-            if barren == _MOST_BARREN_PAGES:
+            barren = 0 if (found if cid else fresh) else barren + 1
+            if (
+                params["pageToken"] in asked
+                or barren == _MOST_BARREN_PAGES
+                or max(len(asked), len(seen) // _PAGE) >= _MOST_PAGES
+            ):
                 raise StargazerError("Pinata's list of files does not end.", "Try again later.")
 
     def update(
