@@ -67,8 +67,8 @@ class Asset(BaseModel):
     kind: ClassVar[str] = ""
     # Kinds that travel with this one, and the field by which they point at it.
     companion_kinds: ClassVar[dict[str, str]] = {}
-    # Fields of this one that point at what travels with it.
-    companion_links: ClassVar[tuple[str, ...]] = ()
+    # Fields of this one that point at what travels with it, and the kind which that is.
+    companion_links: ClassVar[dict[str, str]] = {}
 
     cid: str = ""
     name: str = ""
@@ -166,17 +166,20 @@ class Asset(BaseModel):
         return cls.from_keyvalues(document.get("keyvalues", {}), **base)
 
     def companions(self, store: "LocalStore | None" = None) -> list["Asset"]:
-        """Find the assets that travel with this one: its indexes, its mate."""
+        """Find the assets that travel with this one: its indexes, its mate.
+
+        It is enough that one of the two points at the other. Other records of the same bytes stay behind.
+        """
         if not self.cid:
             return []
         store = store or _default_store()
         found: list[Asset] = []
         for kind, field in self.companion_kinds.items():
             found += store.find(asset=kind, **{field: self.cid})
-        for field in self.companion_links:
+        for field, kind in self.companion_links.items():
             link = getattr(self, field)
-            found += store.find(cid=link) if link else []
-        return found
+            found += store.find(asset=kind, cid=link) if link else []
+        return list({asset.id: asset for asset in found}.values())
 
     def fetch(self) -> list["Asset"]:
         """Bring the file and its companions here, set their `path`, and return the companions."""

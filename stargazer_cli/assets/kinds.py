@@ -84,6 +84,7 @@ class R1(_Reads):
 
     kind: ClassVar[str] = "r1"
     companion_kinds: ClassVar[dict[str, str]] = {"r2": "mate_cid"}
+    companion_links: ClassVar[dict[str, str]] = {"mate_cid": "r2"}
 
 
 class R2(_Reads):
@@ -91,6 +92,7 @@ class R2(_Reads):
 
     kind: ClassVar[str] = "r2"
     companion_kinds: ClassVar[dict[str, str]] = {"r1": "mate_cid"}
+    companion_links: ClassVar[dict[str, str]] = {"mate_cid": "r1"}
 
 
 class Alignment(TypedAsset):
@@ -181,7 +183,7 @@ class VQSRModel(TypedAsset):
     """The recalibration table of a variant quality model."""
 
     kind: ClassVar[str] = "vqsr_model"
-    companion_links: ClassVar[tuple[str, ...]] = ("tranches_cid",)
+    companion_links: ClassVar[dict[str, str]] = {"tranches_cid": "vqsr_tranches"}
     sample_id: SampleId = ""
     mode: str = ""
     build: str = ""
