@@ -15,7 +15,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -225,10 +225,15 @@ class Objects:
             lock.unlink(missing_ok=True)
             os.close(handle)
 
-    def sweep(self, *, dry_run: bool = False) -> list[tuple[Path, int]]:
-        """Remove the workspaces of processes that ended without doing so; returns each with its bytes."""
+    def sweep(self, *, dry_run: bool = False, only: Collection[Path] | None = None) -> list[tuple[Path, int]]:
+        """Remove the workspaces of processes that ended without doing so; returns each with its bytes.
+
+        `only` names the ones that may go.
+        """
         swept = []
         for path in self.incoming.iterdir():
+            if only is not None and path.with_suffix("") not in only:
+                continue
             with contextlib.suppress(OSError):
                 if path.suffix == ".lock":
                     swept += _sweep_locked(path, dry_run=dry_run)

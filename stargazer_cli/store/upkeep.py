@@ -7,7 +7,7 @@ aside and kept: what is wrong with a disk can be learned from it.
 import contextlib
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -133,25 +133,34 @@ def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | No
     )
 
 
-def collect_garbage(store: "LocalStore", *, dry_run: bool = False, older_than: float = SAFE_AGE) -> Garbage:
+def collect_garbage(
+    store: "LocalStore",
+    *,
+    dry_run: bool = False,
+    older_than: float = SAFE_AGE,
+    only: Collection[Path] | None = None,
+) -> Garbage:
     """Remove what nothing needs: bytes without record, links to nothing, what killed writers left.
 
-    Bytes without record go only when they have been here for `older_than` seconds. Nothing can be added
-    while this looks and removes.
+    Bytes without record go only when they have been here for `older_than` seconds. `only` names what may go,
+    if it still is waste: what an earlier dry run showed. Nothing can be added while this looks and removes.
     """
     objects = store.objects
     with faults_told(store.root), store.metadata.locked():
-        wastes = _orphans(objects, _Records(store), older_than)
+        wastes = _among(only, _orphans(objects, _Records(store), older_than))
         gone = {waste.path.name for waste in wastes}
-        wastes += _without_object(objects, gone)
-        wastes += _idle_links(objects, gone)
+        wastes += _among(only, [*_without_object(objects, gone), *_idle_links(objects, gone)])
         if not dry_run:
             for waste in wastes:
                 waste.path.unlink(missing_ok=True)
             _remove_empty_folders(objects.stage)
         if objects.incoming.is_dir():
-            wastes += [Waste(*each) for each in objects.sweep(dry_run=dry_run)]
+            wastes += [Waste(*each) for each in objects.sweep(dry_run=dry_run, only=only)]
     return Garbage(tuple(wastes))
+
+
+def _among(only: Collection[Path] | None, wastes: list[Waste]) -> list[Waste]:
+    return wastes if only is None else [waste for waste in wastes if waste.path in only]
 
 
 class _Records:

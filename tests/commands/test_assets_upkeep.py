@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.shell import FASTA, Shell, write
+from helpers.shell import FASTA, Shell, on_a_terminal, write
 
 from stargazer_cli.assets import Asset
 from stargazer_cli.store import LocalStore, NewFile, cid_of
@@ -224,6 +224,21 @@ class TestGarbage:
         assert not rubbish.is_symlink()
         assert len(store.find()) == 4
         assert run("assets", "gc", "--yes").err == "Nothing to remove.\n"
+
+    def test_what_became_waste_while_a_person_read_stays(
+        self, store: LocalStore, family: dict[str, str], rubbish: Path
+    ) -> None:
+        later = store.stage(family["r.fa"], "r.fa")
+
+        def lose() -> None:
+            (store.objects.folder / family["r.fa"]).unlink()
+
+        code, shown = on_a_terminal(b"y\n", "assets", "gc", "--json", meanwhile=lose)
+        assert code == 0
+        assert shown.count(str(rubbish)) == 2  # in the table above the question, and in the JSON
+        assert str(later) not in shown
+        assert not rubbish.is_symlink()
+        assert later.is_symlink()
 
     def test_where_nobody_can_answer_nothing_goes(self, run: Shell, rubbish: Path) -> None:
         result = run("assets", "gc")

@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,25 @@ class Shell:
         return result.err
 
 
-def on_a_terminal(answer: bytes, *args: str) -> tuple[int, str]:
-    """Run a command whose input, output and errors are a terminal."""
+def on_a_terminal(
+    answer: bytes, *args: str, meanwhile: Callable[[], object] | None = None
+) -> tuple[int, str]:
+    """Run a command whose input, output and errors are a terminal.
+
+    `meanwhile` is called when the command has asked, before the answer is given.
+    """
     ours, theirs = pty.openpty()
     code = "from stargazer_cli.commands.main import cli; cli()"
     with subprocess.Popen(
         [sys.executable, "-c", code, *args], stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
-        os.write(ours, answer)
         shown = b""
+        while meanwhile and b"?" not in shown and (piece := _read(ours)):
+            shown += piece
+        if meanwhile:
+            meanwhile()
+        os.write(ours, answer)
         while piece := _read(ours):
             shown += piece
         os.close(ours)

@@ -1,12 +1,11 @@
 """Verifying a store, and removing what nothing needs."""
 
 import os
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.disk import SmallDisk
 
 from stargazer_cli.assets import R1, Alignment, Asset, Reference
 from stargazer_cli.errors import StargazerError
@@ -265,6 +264,22 @@ class TestGarbage:
         assert verify(store).is_sound
         assert collect_garbage(store, older_than=0).removed == ()
 
+    def test_only_what_was_shown_goes_and_only_if_it_still_is_waste(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        shown, wanted = orphan(store, tmp_path, "shown"), orphan(store, tmp_path, "wanted")
+        found = collect_garbage(store, dry_run=True, older_than=0)
+        put(store, tmp_path, "x", R1(sample_id="x"), "wanted")
+        later = orphan(store, tmp_path, "later")
+        dead = store.objects.incoming / "dead"
+        dead.mkdir()
+        removed = collect_garbage(store, older_than=0, only={path for path, _ in found.removed})
+        assert shown in {path for path, _ in removed.removed} < {path for path, _ in found.removed}
+        assert not shown.exists()
+        assert wanted.exists()
+        assert later.exists()
+        assert dead.exists()
+
     def test_a_download_whose_record_is_not_written_yet_stays(
         self, store: LocalStore, tmp_path: Path
     ) -> None:
@@ -313,23 +328,16 @@ class TestGarbage:
         assert collect_garbage(store).removed == ()
 
 
-@pytest.fixture
-def read_only(store: LocalStore, tmp_path: Path) -> Iterator[LocalStore]:
-    folder = store.root
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a file system needs root, and the right to mount")
+def test_a_read_only_store_can_be_verified(
+    small_disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARGAZER_LOCAL", str(small_disk.mount()))
+    store = LocalStore(Settings())
     put(store, tmp_path, "a", R1(sample_id="a"))
     rot(object_of(put(store, tmp_path, "b", R1(sample_id="b"))), b"x")
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    yield store
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_read_only_store_can_be_verified(read_only: LocalStore) -> None:
-    assert [each.names for each in verify(read_only).damaged] == [("b",)]
+    small_disk.make_read_only()
+    assert [each.names for each in verify(store).damaged] == [("b",)]
     with pytest.raises(StargazerError, match="is read-only"):
-        verify(read_only, repair=True)
+        verify(store, repair=True)
     with pytest.raises(StargazerError, match="is read-only"):
-        collect_garbage(read_only)
+        collect_garbage(store)

@@ -22,12 +22,15 @@ def gc(app: App, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     from stargazer_cli.store.upkeep import collect_garbage
 
     garbage = collect_garbage(app.store, dry_run=True)
-    if garbage.removed and not as_json:
-        table(["size", "path"], [[size_of(waste.bytes), str(waste.path)] for waste in garbage.removed])
+    asks = bool(garbage.removed) and not (dry_run or yes)
+    if garbage.removed and (asks or not as_json):
+        rows = [[size_of(waste.bytes), str(waste.path)] for waste in garbage.removed]
+        table(["size", "path"], rows, err=as_json)
+    if asks:
+        confirm(f"Remove these {len(garbage.removed):,} ({size_of(garbage.bytes)})?")
     if garbage.removed and not dry_run:
-        if not yes:
-            confirm(f"Remove these {len(garbage.removed):,} ({size_of(garbage.bytes)})?")
-        garbage = collect_garbage(app.store)
+        # What became waste while the person read was not agreed to.
+        garbage = collect_garbage(app.store, only={waste.path for waste in garbage.removed})
     if as_json:
         emit_json(
             {
