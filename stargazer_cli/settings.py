@@ -6,6 +6,7 @@ Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > defau
 files, records and token: where they go, under whose account, and whether the world may read them.
 """
 
+import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,9 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from stargazer_cli.errors import UsageError
@@ -70,27 +71,48 @@ OWN_ONLY = (
     "pinata_visibility",
     "pinata_api",
     "pinata_uploads",
+    "pinata_gateway",
 )
 # Where the token is sent.
 Account = Annotated[str, AfterValidator(_token_may_go_there)]
 
 
-class _File(TomlConfigSettingsSource):
-    """A TOML file of settings; one that is not sound, or sets what it may not, is told by its name."""
+def _read(path: Path, known: Collection[str], refused: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a TOML file sets, its names in any case; what is wrong with it is told by its name."""
+    where = path.absolute()
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"The settings file {where} cannot be read: {reason}.") from None
+    for name in said:
+        if name.upper() not in known:
+            raise UsageError(
+                f"The settings file {where} sets {name!r}, which is no setting.",
+                "`stargazer config` lists the settings.",
+            )
+        if name.upper() in refused:
+            raise UsageError(
+                f"{where} sets {name}, which a folder's own file may not: it decides what is run, or who sees"
+                " your files and records.",
+                "Set it in the environment or in ~/.config/stargazer/config.toml.",
+            )
+    return {name.upper(): value for name, value in said.items()}
 
-    def __init__(self, settings_cls: type[BaseSettings], path: Path, refused: Collection[str] = ()) -> None:
-        try:
-            super().__init__(settings_cls, path)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"The settings file {path.absolute()} cannot be read: {reason}.") from None
-        for name in self.toml_data:
-            if name.lower() in refused:
-                raise UsageError(
-                    f"{path.absolute()} sets {name}, which a folder's own file may not: it decides what is"
-                    " run, or who sees your files and records.",
-                    "Set it in the environment or in ~/.config/stargazer/config.toml.",
-                )
+
+def _gateway(address: str) -> str:
+    if not address:
+        return address
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("it is not a plain web address such as https://dweb.link")
+    return address.rstrip("/")
 
 
 def _database(value: Any) -> Any:
@@ -109,7 +131,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_ignore_empty=False,
         extra="ignore",
-        populate_by_name=True,
+        # Names as they are: `DB` or `tools` in somebody's environment mean something else.
+        case_sensitive=True,
         hide_input_in_errors=True,  # it may be a password
     )
 
@@ -154,7 +177,7 @@ class Settings(BaseSettings):
         alias="PINATA_UPLOADS",
         description="Where uploads to Pinata are sent, with the token.",
     )
-    pinata_gateway: str = Field(
+    pinata_gateway: Annotated[str, AfterValidator(_gateway)] = Field(
         default="https://dweb.link",
         alias="PINATA_GATEWAY",
         description="Public IPFS gateway; an empty string switches public downloads off.",
@@ -170,8 +193,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables first, then the two TOML files."""
-        # It may be someone else's. A setting goes by either of its names.
-        refused = {name for each in OWN_ONLY for name in (each, str(cls.model_fields[each].alias).lower())}
-        project = _File(settings_cls, Path("stargazer.toml"), refused)
-        own = _File(settings_cls, Path("~/.config/stargazer/config.toml").expanduser())
-        return init_settings, env_settings, project, own
+        names = {name: str(field.alias) for name, field in cls.model_fields.items()}
+        refused = {names[each] for each in OWN_ONLY}
+        # The folder's own file may be someone else's.
+        project = _read(Path("stargazer.toml"), names.values(), refused)
+        own = _read(Path("~/.config/stargazer/config.toml").expanduser(), names.values())
+        return init_settings, env_settings, InitSettingsSource(settings_cls, own | project)

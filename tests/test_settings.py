@@ -49,9 +49,9 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
         "pinata_visibility",
         "Pinata_Api",
         "STARGAZER_DB",
-        "db",
         "STARGAZER_TOOLS",
         "STARGAZER_MAVEN_REPOSITORY",
+        "PINATA_GATEWAY",
     ],
 )
 def test_a_folder_that_came_from_someone_decides_neither_who_sees_the_files_nor_what_is_run(
@@ -100,3 +100,30 @@ def test_a_settings_file_that_is_not_sound_is_named(
     (tmp_path / "stargazer.toml").write_bytes(content)
     with pytest.raises(UsageError, match=r"stargazer.toml cannot be read: "):
         Settings()
+
+
+@pytest.mark.parametrize("name", ["DB", "LOCAL", "tools", "OWNER", "pinata_jwt", "stargazer_db"])
+def test_a_variable_of_another_name_is_no_setting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    before = Settings()
+    monkeypatch.setenv(name, "postgresql://someone/else")
+    assert Settings() == before
+
+
+def test_a_misspelt_setting_of_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stargazer.toml").write_text('STARGAZER_LOCL = "here"\n')
+    with pytest.raises(UsageError, match=r"stargazer.toml sets 'STARGAZER_LOCL', which is no setting"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://name:secret@dweb.link", "dweb.link", "https://dweb.link?token=secret", "ftp://x", "https://["],
+)
+def test_a_gateway_is_a_plain_web_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("PINATA_GATEWAY", address)
+    with pytest.raises(
+        UsageError, match="PINATA_GATEWAY is not usable: it is not a plain web address"
+    ) as refused:
+        _ = App().settings
+    assert "secret" not in str(refused.value)
