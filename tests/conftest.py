@@ -10,6 +10,7 @@ from stargazer_cli.store import LocalStore
 from stargazer_cli.tools import Toolbox, locate
 
 pytest.register_assert_rewrite("helpers")  # so that a helper that fails says with what values
+pytest_plugins = ["helpers.disk"]
 
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
 

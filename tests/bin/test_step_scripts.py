@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,6 +12,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData, read_h5ad
 from helpers.chained import run_until
+from helpers.disk import SmallDisk
 from helpers.planted import BIN, planted_counts, run_script
 from scipy import sparse
 from scrna.steps import CHAIN, IMPORT
@@ -208,26 +207,15 @@ def test_a_summary_that_cannot_be_written_takes_the_result_with_it(tmp_path: Pat
     assert {path.name for path in tmp_path.iterdir()} == {"in.h5ad", "a.json"}
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder with room for 300 KiB; only root can make one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = shutil.which("mount") and os.geteuid() == 0 and sys.platform == "linux"
-    if not made or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(folder)]):
-        pytest.skip("needs the right to mount a small disk")
-    yield folder
-    subprocess.check_call(["umount", str(folder)])
-
-
-def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path, small_disk: SmallDisk) -> None:
+    disk = small_disk.mount("300k")
     planted_counts(1500).write_h5ad(tmp_path / "in.h5ad")
-    result = run_script("qc_filter", "--input", tmp_path / "in.h5ad", "--output", small_disk / "a.h5ad", *QC)
-    where = f"qc_filter.py: error: {small_disk / 'a.h5ad'}"
+    result = run_script("qc_filter", "--input", tmp_path / "in.h5ad", "--output", disk / "a.h5ad", *QC)
+    where = f"qc_filter.py: error: {disk / 'a.h5ad'}"
 
     assert result.stderr == f"{where}: cannot be written: No space left on device; free some space\n"
     assert result.returncode == 1
-    assert list(small_disk.iterdir()) == []
+    assert list(disk.iterdir()) == []
 
 
 def test_an_interrupted_step_is_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import crates
 from helpers.crates import listed, read
+from helpers.disk import SmallDisk
 from rocrate_validator.models import Severity
 
 from stargazer_cli.app import App
@@ -418,19 +418,14 @@ def test_without_the_extra_it_is_said_how_to_get_it(
     assert refused.value.hint == "Install it with: pip install 'stargazer[crate]'"
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(store: LocalStore, folder: RunFolder, tmp_path: Path) -> None:
-    small = tmp_path / "small disk"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small disk")
-    try:
-        for target in (small / "crate", small / "crate.zip"):
-            with pytest.raises(StargazerError, match="No space left on device"):
-                crate.export(store, folder, target)
-            assert list(small.iterdir()) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+def test_a_full_disk_is_told_and_leaves_nothing(
+    store: LocalStore, folder: RunFolder, small_disk: SmallDisk
+) -> None:
+    small = small_disk.mount("16k")
+    for target in (small / "crate", small / "crate.zip"):
+        with pytest.raises(StargazerError, match="No space left on device"):
+            crate.export(store, folder, target)
+        assert list(small.iterdir()) == []
 
 
 def test_the_command_writes_the_crate_and_says_where(folder: RunFolder, tmp_path: Path) -> None:

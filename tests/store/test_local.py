@@ -2,13 +2,12 @@ import errno
 import json
 import os
 import shutil
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.disk import SmallDisk
 
 from stargazer_cli.assets import (
     R1,
@@ -546,27 +545,15 @@ def test_threads_of_one_process_may_share_a_store(store: LocalStore, tmp_path: P
     assert len(store.find()) == 20
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB of our own."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small file system needs root, and the right to mount")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def small_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
     monkeypatch.setenv("STARGAZER_LOCAL", str(folder))
     return LocalStore(Settings())
 
 
 def test_a_full_disk_is_told_and_the_store_left_as_it_was(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = small_store(small_disk, monkeypatch)
+    store = small_store(small_disk.mount(), monkeypatch)
     add(store, write(tmp_path / "small"), Reference(build="a"))
     before = snapshot(store)
     big = write(tmp_path / "big.fa", "A" * 2_000_000)
@@ -584,13 +571,13 @@ def test_a_full_disk_is_told_and_the_store_left_as_it_was(
 
 
 def test_a_disk_without_room_for_the_metadata_is_told(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = small_store(small_disk, monkeypatch)
+    store = small_store(small_disk.mount(), monkeypatch)
     add(store, write(tmp_path / "small"), Reference(build="a" * 20_000))
     before = snapshot(store)
-    free = shutil.disk_usage(small_disk).free
-    filler = small_disk / "filler"
+    free = shutil.disk_usage(small_disk.folder).free
+    filler = small_disk.folder / "filler"
     filler.write_bytes(bytes(free - 8192))
     with pytest.raises(StargazerError, match="is full"):
         add(store, write(tmp_path / "b", "b"), Reference(build="b"))
@@ -599,12 +586,12 @@ def test_a_disk_without_room_for_the_metadata_is_told(
 
 
 def test_a_read_only_store_is_told_and_can_be_read(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = small_store(small_disk, monkeypatch)
+    store = small_store(small_disk.mount(), monkeypatch)
     asset = add(store, write(tmp_path / "small"), Reference(build="a")).asset
     path = store.stage(asset.cid, "small")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    small_disk.make_read_only()
     with pytest.raises(StargazerError, match=r"small disk is read-only"):
         add(store, write(tmp_path / "b", "b"), Reference(build="b"))
     with pytest.raises(StargazerError, match=r"small disk is read-only"):

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
+from helpers.disk import SmallDisk
 from tinydb import TinyDB, where
 
 from stargazer_cli.assets import Reference
@@ -450,26 +450,19 @@ class TestDamage:
         assert len(kept(root, "damaged")) == len(caplog.messages) == 1
 
     def test_a_store_that_cannot_be_written_is_read_from_the_copy(
-        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
     ) -> None:
-        root = tmp_path / "disk"
-        root.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(root)]
-        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-            pytest.skip("mounting a file system needs root, and the right to mount")
-        try:
-            with JsonMetadata(root).transaction() as table:
-                table.insert(record(1))
-            (root / NAME).write_bytes(b"damage")
-            subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
-            before = names(root)
-            assert builds(JsonMetadata(root)) == ["b1"]
-            assert names(root) == before
-            assert "cannot be written" in caplog.messages[0]
-            with pytest.raises(OSError, match="Read-only"), JsonMetadata(root).transaction():
-                pass
-        finally:
-            subprocess.run(["umount", str(root)], check=True)
+        root = small_disk.mount()
+        with JsonMetadata(root).transaction() as table:
+            table.insert(record(1))
+        (root / NAME).write_bytes(b"damage")
+        small_disk.make_read_only()
+        before = names(root)
+        assert builds(JsonMetadata(root)) == ["b1"]
+        assert names(root) == before
+        assert "cannot be written" in caplog.messages[0]
+        with pytest.raises(OSError, match="Read-only"), JsonMetadata(root).transaction():
+            pass
 
     def test_the_person_who_watches_is_told(
         self, metadata: JsonMetadata, root: Path, capsys: pytest.CaptureFixture[str]

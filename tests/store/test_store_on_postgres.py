@@ -19,7 +19,7 @@ globals().update(
     {
         name: value
         for name, value in vars(test_local).items()
-        if name.startswith(("test_", "Test", "small_disk")) and name not in _OF_THE_FILE
+        if name.startswith(("test_", "Test")) and name not in _OF_THE_FILE
     }
 )
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.disk import SmallDisk
 from tinydb import TinyDB
 
 from stargazer_cli.assets import Alignment, AlignmentIndex, Reference
@@ -196,18 +196,11 @@ def test_the_file_stays_readable_by_tinydb(store: LocalStore) -> None:
     assert json.loads((store.root / NAME).read_text())["stargazer"]["1"]["records"] == 1
 
 
-def test_a_store_that_cannot_be_written_is_not_taken_over(tmp_path: Path) -> None:
-    root = tmp_path / "disk"
-    root.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(root)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a file system needs root, and the right to mount")
-    try:
-        before = write_tinydb(root, [{"cid": "bafyx", "keyvalues": {}}])
-        subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
-        with pytest.raises(StargazerError, match="must be writable"):
-            JsonMetadata(root).read()
-        assert [path.name for path in root.iterdir()] == [NAME]
-        assert (root / NAME).read_bytes() == before
-    finally:
-        subprocess.run(["umount", str(root)], check=True)
+def test_a_store_that_cannot_be_written_is_not_taken_over(small_disk: SmallDisk) -> None:
+    root = small_disk.mount()
+    before = write_tinydb(root, [{"cid": "bafyx", "keyvalues": {}}])
+    small_disk.make_read_only()
+    with pytest.raises(StargazerError, match="must be writable"):
+        JsonMetadata(root).read()
+    assert [path.name for path in root.iterdir()] == [NAME]
+    assert (root / NAME).read_bytes() == before
