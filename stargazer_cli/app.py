@@ -18,20 +18,9 @@ class App:
     @cached_property
     def settings(self) -> "Settings":
         """The settings, read from the environment at first use."""
-        from pydantic import ValidationError
+        from stargazer_cli.settings import read_settings
 
-        from stargazer_cli.errors import UsageError
-        from stargazer_cli.settings import Settings
-
-        try:
-            return Settings()
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise UsageError(
-                f"The setting {name} is not usable: {first['msg'].removeprefix('Value error, ')}.",
-                "Correct it in the environment or in stargazer.toml; `stargazer config` lists the settings.",
-            ) from None
+        return read_settings()
 
     @cached_property
     def store(self) -> "LocalStore":

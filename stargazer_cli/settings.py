@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -199,3 +199,16 @@ class Settings(BaseSettings):
         project = _read(Path("stargazer.toml"), names.values(), refused)
         own = _read(Path("~/.config/stargazer/config.toml").expanduser(), names.values())
         return init_settings, env_settings, InitSettingsSource(settings_cls, own | project)
+
+
+def read_settings() -> Settings:
+    """Return the settings as they stand; UsageError, in one line, names one that is not usable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"The setting {name} is not usable: {first['msg'].removeprefix('Value error, ')}.",
+            "Correct it in the environment or in stargazer.toml; `stargazer config` lists the settings.",
+        ) from None

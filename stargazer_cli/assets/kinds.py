@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from stargazer_cli.assets.asset import TypedAsset
-from stargazer_cli.runs.names import check_name
+from stargazer_cli.assets.names import check_name
 
 
 def _sample(value: str) -> str:

@@ -7,8 +7,8 @@ analysis-ready BAM, else the reads. The same holds for the reference's indexes.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs.names import check_name
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.planner import BaseRequest, Planner
 from stargazer_cli.runs.recipe import Source, Versions

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from stargazer_cli.assets import R1, R2, Alignment, AlignmentIndex, Asset, Reference, Variants, VariantsIndex
+from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs.names import check_name
 
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
