@@ -330,9 +330,9 @@ class LocalStore:
 
 def get_client() -> LocalStore:
     """Return the store that the settings name."""
-    from stargazer_cli.app import App
+    from stargazer_cli.settings import read_settings
 
-    return App().store
+    return LocalStore(read_settings())
 
 
 def changed_keyvalues(keyvalues: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, str]:
