@@ -21,11 +21,12 @@ def fetch(bundle: Bundle, store: "LocalStore", progress: "Progress | None" = Non
     the bytes of all downloads together.
     """
     from stargazer_cli.store import NewFile
-    from stargazer_cli.store.remote.parallel import Together, side_by_side
+    from stargazer_cli.store.files import counter, share_of
+    from stargazer_cli.store.remote.parallel import side_by_side
 
     known = _known_to_pinata(store.settings, [file.cid for file in bundle.files])
-    together = Together(progress, None)
-    paths = side_by_side(lambda file: store.pull(file.cid, file.name, together.of(file.cid)), bundle.files)
+    count = counter(None, progress)
+    paths = side_by_side(lambda file: store.pull(file.cid, file.name, share_of(count)), bundle.files)
     return store.add(
         [
             NewFile(path, asset)

@@ -1,12 +1,11 @@
 """The bytes of a store in a folder, each file under its CID: what travels beside an export of the records."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.files import Progress, counter
+from stargazer_cli.store.files import Progress, counter, share_of
 from stargazer_cli.store.local import NewFile
 
 if TYPE_CHECKING:
@@ -48,10 +47,11 @@ def copy_out(store: "LocalStore", folder: Path, *, progress: Progress | None = N
         else:
             sizes[cid] = here.stat().st_size
     folder.mkdir(parents=True, exist_ok=True)
-    for cid, watch in _each(sizes, progress):
-        store.get(cid, folder / cid, progress=watch)
+    count = counter(sum(sizes.values()), progress)
+    for cid, size in sizes.items():
+        store.get(cid, folder / cid, progress=share_of(count))
         carried.files += 1
-        carried.bytes += sizes[cid]
+        carried.bytes += size
     return carried
 
 
@@ -68,32 +68,18 @@ def bring_in(store: "LocalStore", folder: Path, *, progress: Progress | None = N
             sizes[cid] = (folder / cid).stat().st_size
         else:
             carried.missing.append(cid)
-    for cid, watch in _each(sizes, progress):
+    count = counter(sum(sizes.values()), progress)
+    for cid, size in sizes.items():
         try:
             # The record is the one that is here: it takes its bytes back.
-            store.add([NewFile(folder / cid, store.by_cid(cid)[0])], progress=watch)
+            store.add([NewFile(folder / cid, store.by_cid(cid)[0])], progress=share_of(count))
         except StargazerError as error:
             carried.refused[cid] = error.message
             continue
         carried.files += 1
-        carried.bytes += sizes[cid]
+        carried.bytes += size
     return carried
 
 
 def _cids(store: "LocalStore") -> list[str]:
     return list(dict.fromkeys(record["cid"] for record in store.metadata.read()))
-
-
-def _each(sizes: Mapping[str, int], progress: Progress | None) -> Iterator[tuple[str, Progress | None]]:
-    """Give each CID with a function that adds its progress to that of all."""
-    count = counter(sum(sizes.values()), progress)
-    for cid in sizes:
-        before = 0
-
-        def watch(done: int, _: int | None) -> None:
-            nonlocal before
-            if count:
-                count(done - before)
-            before = done
-
-        yield cid, watch if count else None

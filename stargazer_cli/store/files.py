@@ -5,8 +5,9 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import hash_stream
@@ -19,8 +20,8 @@ _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one 
 READ_ONLY = 0o444
 
 
-def counter(total: int, progress: Progress | None) -> Count | None:
-    """Return what adds up bytes from several threads for `progress`."""
+def counter(total: int | None, progress: Progress | None) -> Count | None:
+    """Return what adds up bytes, or other things, from several threads for `progress`."""
     if progress is None:
         return None
     lock = threading.Lock()
@@ -35,6 +36,26 @@ def counter(total: int, progress: Progress | None) -> Count | None:
     return count
 
 
+def share_of(count: Count | None) -> Progress | None:
+    """Return the progress of one file of several, whose bytes `count` adds up."""
+    if count is None:
+        return None
+    before = 0
+
+    def watch(done: int, _: int | None) -> None:
+        nonlocal before
+        count(done - before)
+        before = done
+
+    return watch
+
+
+def check_absent(path: Path, hint: str = "Give another path, or --force to replace it.") -> None:
+    """Raise UsageError where something is at a path already, be it a link to nothing."""
+    if os.path.lexists(path):
+        raise UsageError(f"{path} exists already.", hint)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -46,10 +67,17 @@ def sync_folder(folder: Path) -> None:
 
 def replace_file(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Put `content`, or what its pieces make together, at `path` in one step."""
+    with replacing(path) as stream:
+        stream.writelines([content] if isinstance(content, bytes) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which takes the place of `path` in one step when the block ends well."""
     partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
         with partial.open("xb") as stream:
-            stream.writelines([content] if isinstance(content, bytes) else content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)

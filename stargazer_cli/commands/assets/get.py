@@ -1,6 +1,5 @@
 """`stargazer assets get`."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,13 +39,16 @@ if TYPE_CHECKING:
 @click.pass_obj
 def get(app: App, cid: str, output: Path, *, with_companions: bool, force: bool, as_json: bool) -> None:
     """Copy the file of a CID out of the store, or from a remote when it is not here; verified."""
+    from stargazer_cli.store.files import check_absent
+
     if with_companions and output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, and --with-companions needs a folder.", "Give a folder.")
     into_folder = with_companions or output.is_dir()
     named = _named(app.store, cid, with_companions=with_companions)
     wanted = _placed(named, output) if into_folder else {cid: output}
-    if not force:
-        _check_absent(wanted)
+    # Before the first file is written.
+    for path in () if force else wanted.values():
+        check_absent(path)
     if into_folder:
         output.mkdir(parents=True, exist_ok=True)
     for each, path in wanted.items():
@@ -83,10 +85,3 @@ def _placed(named: Mapping[str, str], folder: Path) -> dict[str, Path]:
             )
         placed[cid] = path
     return placed
-
-
-def _check_absent(wanted: Mapping[str, Path]) -> None:
-    """Refuse before the first file is written what would be refused at the last."""
-    for path in wanted.values():
-        if os.path.lexists(path):
-            raise UsageError(f"{path} exists already.", "Give another path, or --force to replace it.")

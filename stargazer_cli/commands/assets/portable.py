@@ -1,6 +1,5 @@
 """`stargazer assets export` and `import`."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,24 +62,16 @@ def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bo
 
 def _export_to(app: App, path: Path, *, force: bool) -> int:
     """Write the records to a file that is whole or absent."""
-    from stargazer_cli.store.files import sync_folder
+    from stargazer_cli.store.files import check_absent, replacing
     from stargazer_cli.store.portable import export_records
 
-    if os.path.lexists(path) and not force:
-        raise UsageError(f"{path} exists already.", "Give another path, or --force to replace it.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if not force:
+        check_absent(path)
     try:
-        with partial.open("xb") as stream:
-            count = export_records(app.store, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-        sync_folder(path.parent)
+        with replacing(path) as stream:
+            return export_records(app.store, stream)
     except OSError as error:
         raise StargazerError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
 
 
 @click.command(

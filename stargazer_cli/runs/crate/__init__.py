@@ -6,7 +6,7 @@ file is named by its CID. What tells about the machine stays out: its name, its 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs.crate.entities import OWN_TERMS, TERMS, Builder
 from stargazer_cli.runs.crate.facts import Facts, gather
+from stargazer_cli.store.files import Progress, check_absent, counter, share_of
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.record import RunFolder
     from stargazer_cli.store import LocalStore
 
-Progress = Callable[[int, int | None], None]
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 
 
@@ -44,8 +44,7 @@ def export(
     kept = folder.load()
     if kept.status == "running":
         raise UsageError(f"The run {kept.run_id} is still being carried out.", "Export it when it has ended.")
-    if target.exists() or target.is_symlink():
-        raise UsageError(f"{target} exists already.", "Give the path of a new folder, or of a new .zip file.")
+    check_absent(target, "Give the path of a new folder, or of a new .zip file.")
     if not target.parent.is_dir():
         raise UsageError(f"There is no folder {target.parent}.", "Make it first, or give another path.")
     license_id = _license_id(data_license)
@@ -89,17 +88,13 @@ def _copy_files(
     """Put every file under `data/<cid>/`; returns the path of each in the crate, by CID."""
     files = {file.cid: file for file in (*facts.inputs, *facts.outputs, *facts.reused)}
     sizes = [file.size for file in files.values()]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
-    done = 0
+    count = counter(None if None in sizes else sum(size or 0 for size in sizes), progress)
     places = {}
     for cid, file in files.items():
         place = Path("data", cid, store.staged_path(cid, file.name).name)
         (content / place).parent.mkdir(parents=True)
-        store.get(cid, content / place)
+        store.get(cid, content / place, progress=share_of(count))
         places[cid] = place
-        done += (content / place).stat().st_size
-        if progress:
-            progress(done, total)
     return places
 
 

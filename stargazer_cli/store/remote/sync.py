@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets import Asset, specialize
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import CidHasher, check_cid
+from stargazer_cli.store.files import counter, share_of
 from stargazer_cli.store.local import links_of
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import merge
 from stargazer_cli.store.objects import faults_told
 from stargazer_cli.store.remote import records as form
-from stargazer_cli.store.remote.parallel import Together, side_by_side
+from stargazer_cli.store.remote.parallel import side_by_side
 from stargazer_cli.store.remote.pinata import NETWORKS, Network, Pinata, RemoteFile
 from stargazer_cli.store.remote.records import PARTIAL, RECORD_CID, RECORD_OF, Record
 from stargazer_cli.store.remote.source import Progress
@@ -84,13 +85,13 @@ def push(
     with Pinata(store.settings) as account:
         network = network or account.visibility
         sizes = {cid: path.stat().st_size for cid in groups if (path := store.object(cid))}
-        together = Together(progress, sum(sizes.values()))
+        count = counter(sum(sizes.values()), progress)
 
         def work(cid: str) -> Pushed:
             name = groups[cid][0]["name"] if groups[cid] else ""
             if not groups[cid] or (cid not in sizes and cid not in asked):
                 return Pushed(cid, name, "absent", network)
-            return _push(account, store, network, groups[cid], together)
+            return _push(account, store, network, groups[cid], share_of(count))
 
         return side_by_side(work, list(groups))
 
@@ -134,8 +135,8 @@ def pull(
     absent = {cid for cid in missing if there[cid].file is None and cid not in targets}
     coming = [cid for cid in missing if cid not in absent]
     sizes = [file.size if (file := there[cid].file) else None for cid in coming]
-    together = Together(progress, sum(known) if len(known := [s for s in sizes if s]) == len(sizes) else None)
-    side_by_side(lambda cid: store.pull(cid, groups[cid][0]["name"], together.of(cid)), coming)
+    count = counter(sum(known) if len(known := [s for s in sizes if s]) == len(sizes) else None, progress)
+    side_by_side(lambda cid: store.pull(cid, groups[cid][0]["name"], share_of(count)), coming)
     fresh = [record for cid in groups if cid not in absent for record in there[cid].records]
     if fresh:
         with faults_told(store.root), store.metadata.transaction() as table:
@@ -187,7 +188,7 @@ def delete_remote(settings: "Settings", cid: str, *, network: Network | None = N
 
 
 def _push(
-    account: Pinata, store: "LocalStore", network: Network, here: list[Record], together: Together
+    account: Pinata, store: "LocalStore", network: Network, here: list[Record], progress: Progress | None
 ) -> Pushed:
     """Bring one file and its records to Pinata."""
     cid, name = here[0]["cid"], here[0]["name"]
@@ -204,7 +205,7 @@ def _push(
     if there.file is None:
         pairs = form.searchable(records, record_cid)
         begun = store.root / "uploads" / f"{cid}.{network}"
-        account.upload(path, name, pairs, network, cid=cid, begun=begun, progress=together.of(cid))
+        account.upload(path, name, pairs, network, cid=cid, begun=begun, progress=progress)
         status = "pushed"
     else:
         present = there.file.keyvalues
@@ -215,7 +216,8 @@ def _push(
         if any(present.get(key) != value for key, value in pairs.items()):
             account.update(there.file, keyvalues=pairs)
             status = "updated"
-    together.finish(cid, size)
+    if progress:
+        progress(size, size)  # done, whether bytes went or not
     for old in there.objects:
         # Only now: until here the file named it.
         if old.cid != record_cid:
