@@ -5,6 +5,8 @@ aside and kept: what is wrong with a disk can be learned from it.
 """
 
 import contextlib
+import mmap
+import re
 import stat
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +19,7 @@ from stargazer_cli.store.cid import check_cid, share_threads
 from stargazer_cli.store.files import Progress, Source, counter, seal_of
 from stargazer_cli.store.local import THREADS, links_of
 from stargazer_cli.store.objects import faults_told
+from stargazer_cli.store.remote import resume
 
 if TYPE_CHECKING:
     from stargazer_cli.store.local import LocalStore
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 # Bytes without a record may be of a download whose record is not written yet.
 SAFE_AGE = 3600.0
+_CID_LIKE = re.compile(rb"[A-Za-z0-9]{40,}")
 
 
 class Waste(NamedTuple):
@@ -82,6 +86,11 @@ class VerifyReport:
         wrong: list[Missing | Damaged] = [*self.missing, *self.damaged]
         return {each.cid for each in wrong if each.names} <= set(self.repaired)
 
+    @property
+    def lacks_records(self) -> bool:
+        """Whether most of the files have no record: the records may be lost, or somewhere else."""
+        return _are_most(len(self.orphaned), self.checked)
+
 
 @dataclass(frozen=True)
 class Garbage:
@@ -139,15 +148,24 @@ def collect_garbage(
     dry_run: bool = False,
     older_than: float = SAFE_AGE,
     only: Collection[Path] | None = None,
+    force: bool = False,
 ) -> Garbage:
     """Remove what nothing needs: bytes without record, links to nothing, what killed writers left.
 
+    What came of a broken download goes when nobody has gone on with it for a week.
+
     Bytes without record go only when they have been here for `older_than` seconds. `only` names what may go,
     if it still is waste: what an earlier dry run showed. Nothing can be added while this looks and removes.
+
+    Raises UsageError, unless `force` is set, where it seems that the records are not those of these files:
+    most of them have none, or another metadata file in the store's folder names some that would go.
     """
     objects = store.objects
     with faults_told(store.root), store.metadata.locked():
-        wastes = _among(only, _orphans(objects, _Records(store), older_than))
+        records = _Records(store)
+        wastes = _among(only, _orphans(objects, records, older_than))
+        if wastes and not force:
+            _refuse_other_records(store, records, wastes)
         gone = {waste.path.name for waste in wastes}
         wastes += _among(only, [*_without_object(objects, gone), *_idle_links(objects, gone)])
         if not dry_run:
@@ -156,7 +174,49 @@ def collect_garbage(
             _remove_empty_folders(objects.stage)
         if objects.incoming.is_dir():
             wastes += [Waste(*each) for each in objects.sweep(dry_run=dry_run, only=only)]
+        wastes += [Waste(*each) for each in resume.sweep(objects.partial, dry_run=dry_run, only=only)]
     return Garbage(tuple(wastes))
+
+
+def _refuse_other_records(store: "LocalStore", records: "_Records", wastes: Sequence[Waste]) -> None:
+    """Raise the error that keeps the files of records which are in another place than was looked at."""
+    orphans, files = len(_orphans(store.objects, records)), len(_files(store.objects)[0])
+    if _are_most(orphans, files):
+        raise UsageError(
+            f"{orphans:,} of the {files:,} files in {store.root} have no record where the settings say that "
+            "the records are: perhaps they are somewhere else. Nothing was removed.",
+            "Set STARGAZER_DB to where they are, or bring them back (`stargazer assets import`, `migrate`); "
+            "--force removes the files all the same.",
+        )
+    going = {waste.path.name for waste in wastes}
+    for path in _other_metadata(store):
+        if named := len(going & _cids_in(path)):
+            raise UsageError(
+                f"{path}, where the settings do not look for records, names {named:,} of the files that "
+                "would go. Nothing was removed.",
+                "Bring its records in (`stargazer assets migrate` for those of a whole store), or move it "
+                "out of the folder; --force removes the files all the same.",
+            )
+
+
+def _are_most(part: int, whole: int) -> bool:
+    return 2 * part > whole
+
+
+def _other_metadata(store: "LocalStore") -> list[Path]:
+    """Return the metadata files in the store's folder that do not hold the records in use."""
+    from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
+
+    in_use = {NAME, f"{NAME}.last"} if isinstance(store.metadata, JsonMetadata) else set()
+    return [path for path in sorted(store.root.glob(f"{NAME}*")) if path.name not in in_use]
+
+
+def _cids_in(path: Path) -> set[str]:
+    """Return all words of a file that may be CIDs, whatever state it is in."""
+    if not path.is_file() or not path.stat().st_size:
+        return set()
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return {found[0].decode("ascii") for found in _CID_LIKE.finditer(content)}
 
 
 def _among(only: Collection[Path] | None, wastes: list[Waste]) -> list[Waste]:

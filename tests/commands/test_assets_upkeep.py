@@ -1,5 +1,6 @@
 """`stargazer assets lineage`, `verify` and `gc`."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,29 @@ class TestGarbage:
         assert str(later) not in shown
         assert not rubbish.is_symlink()
         assert later.is_symlink()
+
+    @pytest.fixture
+    def lost(self, store: LocalStore, family: dict[str, str]) -> list[Path]:
+        """The files of a store whose records are gone."""
+        for path in store.root.glob("stargazer_local.json*"):
+            path.unlink()
+        (store.root / "stargazer_local.json").write_text('{"assets": {}}')
+        return [store.objects.folder / cid for cid in family.values()]
+
+    def test_files_whose_records_may_be_elsewhere_stay_unless_forced(
+        self, run: Shell, lost: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report = run("assets", "verify")
+        assert "Most files have no record" in report.err
+        assert "gc" not in report.err
+        assert report.err.endswith("sound, but most files have no record.\n")
+        assert run("assets", "verify", "--json").json["lacks_records"] is True
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 86_400)
+        assert "4 of the 4 files in " in run.refuses("assets", "gc", "--yes")
+        assert all(path.exists() for path in lost)
+        assert run("assets", "gc", "--yes", "--force").code == 0
+        assert not any(path.exists() for path in lost)
 
     def test_where_nobody_can_answer_nothing_goes(self, run: Shell, rubbish: Path) -> None:
         result = run("assets", "gc")

@@ -8,7 +8,7 @@ import pytest
 from helpers.disk import SmallDisk
 
 from stargazer_cli.assets import R1, Alignment, Asset, Reference
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile, cid_of
 from stargazer_cli.store.upkeep import collect_garbage, verify
@@ -178,7 +178,7 @@ class TestVerify:
         assert [each.cid for each in verify(store).damaged] == [foreign]
         with pytest.raises(StargazerError, match="is damaged"):
             store.get(foreign, tmp_path / "out2")
-        collect_garbage(store, older_than=0)
+        collect_garbage(store, older_than=0, force=True)
         for folder in ("objects", "layouts", "seals"):
             assert list((store.root / folder).iterdir()) == []
 
@@ -267,6 +267,8 @@ class TestGarbage:
     def test_only_what_was_shown_goes_and_only_if_it_still_is_waste(
         self, store: LocalStore, tmp_path: Path
     ) -> None:
+        for name in "abc":
+            put(store, tmp_path, name, R1(sample_id=name))
         shown, wanted = orphan(store, tmp_path, "shown"), orphan(store, tmp_path, "wanted")
         found = collect_garbage(store, dry_run=True, older_than=0)
         put(store, tmp_path, "x", R1(sample_id="x"), "wanted")
@@ -326,6 +328,61 @@ class TestGarbage:
 
     def test_an_empty_store_has_none(self, store: LocalStore) -> None:
         assert collect_garbage(store).removed == ()
+
+
+class TestRecordsElsewhere:
+    """Files whose records are kept somewhere else, or were lost, are no garbage."""
+
+    @pytest.fixture
+    def files(self, store: LocalStore, tmp_path: Path) -> list[Path]:
+        return [object_of(put(store, tmp_path, name, R1(sample_id=name))) for name in "abc"]
+
+    def test_files_without_any_record_stay(self, store: LocalStore, files: list[Path]) -> None:
+        for path in store.root.glob("stargazer_local.json*"):
+            path.unlink()
+        (store.root / "stargazer_local.json").write_text('{"assets": {}}')
+        assert store.find() == []
+        report = verify(store)
+        assert (report.lacks_records, len(report.orphaned)) == (True, 3)
+        for dry_run in (True, False):
+            with pytest.raises(UsageError, match=r"^3 of the 3 files in .* have no record") as caught:
+                collect_garbage(store, older_than=0, dry_run=dry_run)
+            assert "STARGAZER_DB" in str(caught.value.hint)
+        assert all(path.exists() for path in files)
+        assert {path for path, _ in collect_garbage(store, older_than=0, force=True).removed} > set(files)
+
+    def test_half_of_them_without_a_record_are_not_most(self, store: LocalStore, tmp_path: Path) -> None:
+        put(store, tmp_path, "a", R1(sample_id="a"))
+        left = orphan(store, tmp_path, "left")
+        assert not verify(store).lacks_records
+        assert left in {path for path, _ in collect_garbage(store, older_than=0).removed}
+
+    @pytest.mark.parametrize("form", ["as it was", "cut off"])
+    def test_what_a_metadata_file_that_was_put_aside_names_stays(
+        self, store: LocalStore, tmp_path: Path, files: list[Path], form: str
+    ) -> None:
+        left = orphan(store, tmp_path, "left")
+        aside = store.root / "stargazer_local.json.before-something"
+        named = f'{{"assets": {{\n"1": {{"cid": "{left.name}", '
+        aside.write_text(named if form == "cut off" else f'{named}"keyvalues": {{}}}}}}}}')
+        with pytest.raises(UsageError, match=r"before-something, .* names 1 of the files"):
+            collect_garbage(store, older_than=0)
+        assert left.exists()
+        aside.write_bytes(b"")
+        assert left in {path for path, _ in collect_garbage(store, older_than=0).removed}
+
+    def test_a_server_beside_a_metadata_file(
+        self, database: str, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("STARGAZER_DB", database)
+        store = LocalStore(Settings())
+        for name in "ab":
+            put(store, tmp_path, name, R1(sample_id=name))
+        left = orphan(store, tmp_path, "left")
+        (store.root / "stargazer_local.json").write_text(f'{{"assets": {{"1": {{"cid": "{left.name}"}}}}}}')
+        with pytest.raises(UsageError, match=r"stargazer_local.json, .* names 1 of the files"):
+            collect_garbage(store, older_than=0)
+        assert left.exists()
 
 
 def test_a_read_only_store_can_be_verified(

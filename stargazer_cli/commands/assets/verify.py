@@ -100,10 +100,17 @@ def _show(report: "VerifyReport") -> None:
             note(f"What was damaged is now {bad.moved_to}")
     for why in report.not_repaired.values():
         note(why)
-    if report.orphaned:
+    state = "sound" if report.is_sound else "not sound"
+    if report.lacks_records:
+        note(
+            "Most files have no record: are the records in another place than the settings say "
+            "(STARGAZER_DB), or lost? Do not remove the files before that is known."
+        )
+        state = f"{state}, but most files have no record"
+    elif report.orphaned:
         note("Nothing names the orphaned files: `stargazer assets gc` removes them.")
     files = f"{report.checked:,} file{'' if report.checked == 1 else 's'}"
-    note(f"{files}, {size_of(report.bytes)}: {'sound' if report.is_sound else 'not sound'}.")
+    note(f"{files}, {size_of(report.bytes)}: {state}.")
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -119,6 +126,7 @@ def _done(report: "VerifyReport", cid: str) -> str:
 def _document(report: "VerifyReport") -> dict[str, Any]:
     return {
         "sound": report.is_sound,
+        "lacks_records": report.lacks_records,
         "checked": report.checked,
         "bytes": report.bytes,
         "missing": [{"cid": each.cid, "names": each.names} for each in report.missing],
