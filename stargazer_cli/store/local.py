@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
-from stargazer_cli.store.files import Progress, Source, counter, sync_folder
+from stargazer_cli.store.files import READ_ONLY, Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import Identity, identity, united
@@ -134,16 +134,28 @@ class LocalStore:
         return self.objects.path(cid)
 
     def pull(self, cid: str, name: str = "", progress: Progress | None = None) -> Path:
-        """Return the file of a CID, from a remote if it is not here; bytes from outside are verified."""
+        """Return the file of a CID, from a remote if it is not here; bytes from outside are verified.
+
+        What has come by the time of a failure is kept, and a later call goes on from there.
+        """
         if self.object(cid):
             return self.objects.require(cid, name)
-        from stargazer_cli.store.remote import fetch
+        from stargazer_cli.store.remote import fetch, resume
 
         check_cid(cid)
-        with self._told(), self.objects.workspace() as workspace:
-            waiting = workspace / "0"
-            content = fetch(self.settings, cid, waiting, name=name, progress=progress)
+        with (
+            self._told(),
+            self.objects.workspace() as workspace,
+            resume.claimed(self.objects.partial, cid) as partial,
+        ):
+            waiting = partial or workspace / "0"
+            keep = partial is not None
+            content = fetch(
+                self.settings, cid, waiting, name=name, progress=progress, read_only=False, keep=keep
+            )
             with self.metadata.locked():
+                # Not before: one that is killed up to here must be able to go on.
+                waiting.chmod(READ_ONLY)
                 self.objects.place([self.objects.arrived(cid, content, waiting)], [])
         return self.objects.folder / cid
 

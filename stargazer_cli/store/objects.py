@@ -5,6 +5,7 @@
     layouts/<cid>           the CID of the file in our layout, where <cid> was made with another one
     stage/<cid>/<name>      links that a pipeline is given
     incoming/<id>[.lock]    files on their way in; who brings them holds the lock
+    partial/<cid>           what came of a download that broke off; who goes on with it holds its lock
     damaged/<cid>-<time>    what was here under a CID and is not what the CID says
 
 A seal makes it cheap to notice that a file was written to: who finds another size or time hashes the file.
@@ -59,6 +60,7 @@ class Objects:
         self.stage = root / "stage"
         self.layouts = root / "layouts"
         self.seals = root / "seals"
+        self.partial = root / "partial"
         self.damaged = root / "damaged"
 
     def path(self, cid: str) -> Path | None:

@@ -93,7 +93,7 @@ class Gateway:
             return reply
         content, start = b"".join(reply.body), int(asked[1])
         if start >= len(content):
-            return error(416)
+            return error(416, Content_Range=f"bytes */{len(content)}")
         told = {
             "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}",
             "Content-Length": str(len(content) - start),

@@ -509,7 +509,7 @@ def test_memory_does_not_grow_with_the_file(target: Path) -> None:
         with Arriving(target) as arriving:
             transfer = blocks.Blocks(None, None, name_of(root.text), arriving)  # type: ignore[arg-type]
             assert transfer._follow(Walk(name_of(root.text)), read_blocks(stream))
-            assert arriving.finish() == root.text
+            assert arriving.finish(name_of(root.text)) == root.text
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -17,8 +17,12 @@ def fetch(
     name: str = "",
     progress: "Progress | None" = None,
     read_only: bool = True,
+    keep: bool = False,
 ) -> str:
     """Put the verified bytes of `cid` at the new path `target`, or leave nothing there.
+
+    With `keep`, `target` is a file that there is, with what an earlier call left: it is gone on with, and
+    stays after a failure.
 
     The user's account at Pinata is asked first, where there is one: its private files, then its public ones
     through its own gateway. Then the public gateway is.
@@ -39,4 +43,4 @@ def fetch(
             sources += [account.source(cid, network) for network in NETWORKS]
         if settings.pinata_gateway or not sources:
             sources.append(public_source(settings.pinata_gateway, cid, name))
-        return download(sources, cid, target, name=name, progress=progress, read_only=read_only)
+        return download(sources, cid, target, name=name, progress=progress, read_only=read_only, keep=keep)

@@ -9,10 +9,11 @@ sends all again.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from stargazer_cli.store.cid import CHUNK
 from stargazer_cli.store.remote import car, http
-from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving
+from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving, Stale
 from stargazer_cli.store.remote.source import Source
-from stargazer_cli.store.remote.unixfs import Name, Walk
+from stargazer_cli.store.remote.unixfs import RAW, Name, Walk
 
 if TYPE_CHECKING:
     import httpx
@@ -39,29 +40,29 @@ class Blocks:
 
     def fetch(self) -> str:
         """Take the blocks that are missing, and return the CID of the file in our layout."""
-        self._file.rewind(self._file.checked)
         http.retried(self._attempt)
-        return self._file.finish()
+        self._file.rewind(self._file.checked)
+        return self._file.finish(self._root)
 
     def _attempt(self) -> None:
-        start = self._file.size
+        start = self._file.checked
         try:
             while not self._request():
                 pass
         except http.Passing as fault:
-            fault.progressed = self._file.size - start >= WORTHWHILE
+            fault.progressed = self._file.checked - start >= WORTHWHILE
             raise
 
     def _request(self) -> bool:
         """Ask for the blocks from here on; False where a block was left out and has to be asked for."""
-        start = self._file.size
+        start = self._file.checked
         request = self._source.request()
         query = {**_QUERY, "entity-bytes": f"{start}:*"} if start else _QUERY
         url, headers = http.with_query(request.url, query), {**request.headers, "Accept": _ACCEPT}
         with http.faults(), self._client.stream("GET", url, headers=headers) as response:
             self._check(response)
             whole = self._follow(Walk(self._root, start), car.blocks(http.body(response)))
-        if not whole and self._file.size == start:
+        if not whole and self._file.checked == start:
             # It sends in an order of its own, or never again what it sent once.
             raise NotOffered
         return whole
@@ -107,7 +108,14 @@ class Blocks:
             if self._file.total != walk.total:
                 self._file.expect(walk.total)
             self._file.write_checked(brought, expected.digest if brought == block else None)
+            if brought and self._file.inherited and not self._is_ours(expected, block):
+                # Of another layout: the CID of the whole will say nothing about what was there before.
+                raise Stale
         return True
+
+    def _is_ours(self, name: Name, block: bytes) -> bool:
+        """Tell whether the block that came last is a chunk of our layout."""
+        return name.codec == RAW and (len(block) == CHUNK or self._file.size == self._file.total)
 
 
 class _Recent:

@@ -12,7 +12,7 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import check_cid
 from stargazer_cli.store.files import READ_ONLY
 from stargazer_cli.store.remote import http
-from stargazer_cli.store.remote.arriving import Arriving
+from stargazer_cli.store.remote.arriving import Arriving, Stale
 from stargazer_cli.store.remote.blocks import Blocks, NotOffered
 from stargazer_cli.store.remote.plain import Plain
 from stargazer_cli.store.remote.source import Progress, Source
@@ -33,8 +33,13 @@ def download(
     size: int | None = None,
     progress: Progress | None = None,
     read_only: bool = True,
+    keep: bool = False,
 ) -> str:
     """Put the file of `cid` at the new path `target`, or leave nothing there.
+
+    With `keep`, `target` is a file that there is: what it holds is gone on with, and what has come by the
+    time of a failure stays for a later call. Where in the end the CID says that the beginning was wrong, or
+    cannot say it as it is of another layout, the file is had anew, once.
 
     Returns the CID of the bytes in our layout: another one than `cid` where that was made with another chunk
     size or tree. `size` is the length of the file, where it is known; `progress` is called with the bytes so
@@ -43,15 +48,24 @@ def download(
     root = name_of(check_cid(cid))
     what = f"{name} ({cid})" if name else cid
     problems: list[str] = []
-    with Arriving(target, progress) as file, http.client() as client:
+    with Arriving(target, progress, keep=keep) as file, http.client() as client:
+        if keep and root.codec == DAG_PB:
+            file.inherit()
+        elif keep:
+            file.start_anew()
         file.expect(size)
         for source in sources:
             try:
-                found = _from(client, source, root, file, size)
+                try:
+                    found = _from(client, source, root, file, size)
+                except Stale:
+                    file.start_anew()
+                    found = _from(client, source, root, file, size)
             except http.Refused as reason:
                 problems.append(f"{source.name} did not deliver {what}: {reason}")
                 continue
             except NotAFile as reason:
+                file.start_anew()
                 raise StargazerError(
                     f"{what} {reason}, so it cannot be an asset.",
                     "Give the CID of one file, such as `ipfs add` prints.",

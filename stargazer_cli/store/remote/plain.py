@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stargazer_cli.store.remote import http
-from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving
+from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving, Stale
 from stargazer_cli.store.remote.source import Source
 from stargazer_cli.store.remote.unixfs import MAX_BLOCK, RAW, Name
 
@@ -29,14 +29,15 @@ class Plain:
         self._file = file
         self._size = size
         self._etag = ""
+        self._begun = False
 
     def fetch(self) -> str:
         """Take the whole file, in as many attempts as bring something, and return its CID in our layout."""
-        self._file.rewind(self._file.checked)
         http.retried(self._attempt)
-        found = self._file.finish()
+        found = self._file.finish(self._root)
         if found == str(self._root) or (self._root.codec == RAW and self._file.is_block(self._root)):
             return found
+        self._file.rewind(self._file.checked)
         raise http.Refused(
             f"it sent bytes whose CID is {found}; they were removed. Either they are wrong, or the CID has "
             "another layout, which cannot be verified without a gateway that sends blocks"
@@ -45,7 +46,8 @@ class Plain:
     def _attempt(self) -> None:
         """Ask for what is still missing."""
         request = self._source.request()
-        start = self._file.size
+        # What another source sent and nobody could check is not gone on with.
+        start = self._file.size if self._begun else self._file.checked
         url, headers = request.url, dict(request.headers)
         if self._source.car and self._root.codec == RAW:
             # A gateway that only serves blocks has this one too.
@@ -56,13 +58,16 @@ class Plain:
                 headers["If-Range"] = self._etag
         try:
             with http.faults(), self._client.stream("GET", url, headers=headers) as response:
-                self._take(response)
+                self._take(response, start)
         except http.Passing as fault:
-            fault.progressed = self._file.size - start >= WORTHWHILE
+            fault.progressed = self._begun and self._file.size - start >= WORTHWHILE
             raise
 
-    def _take(self, response: "httpx.Response") -> None:
-        start = self._file.size
+    def _take(self, response: "httpx.Response", start: int) -> None:
+        if self._file.inherited and response.status_code == _UNSATISFIABLE:
+            if _is_length(response, start):
+                return
+            raise Stale
         if start and not _goes_on(response, start):
             # What it had is gone, or it sends all anew: only what was checked can be relied on.
             self._file.rewind(self._file.checked)
@@ -70,6 +75,9 @@ class Plain:
             if response.status_code != _OK:
                 raise http.Passing("it did not go on where the transfer broke")
         http.check_status(response, _OK, *([_PARTIAL] if start else []))
+        if not self._begun:
+            self._file.rewind(self._file.checked)
+            self._begun = True
         present = self._file.size if response.status_code == _OK else 0
         tag = response.headers.get("ETag", "")
         # A weak tag stands for the same meaning, not for the same bytes.
@@ -77,10 +85,15 @@ class Plain:
         told = http.content_length(response)
         if told is not None:
             self._file.expect(self._file.size - present + told)
-        for piece in http.body(response, limit=self._limit(told, self._file.size - present)):
-            fresh = memoryview(piece)[present:]
-            present -= len(piece) - len(fresh)
-            self._file.write(fresh)
+        try:
+            for piece in http.body(response, limit=self._limit(told, self._file.size - present)):
+                fresh = memoryview(piece)[present:]
+                present -= len(piece) - len(fresh)
+                self._file.write(fresh)
+        except http.Refused:
+            # It goes on for ever, or is not what it says: nothing to be kept for a later call.
+            self._file.rewind(self._file.checked)
+            raise
 
     def _limit(self, told: int | None, start: int) -> int | None:
         """Return how many bytes may come from `start` on, at most."""
@@ -90,6 +103,11 @@ class Plain:
             return self._size - start
         # A body without an end must not take the whole disk from everybody.
         return self._file.room() // 2 if told is None else None
+
+
+def _is_length(response: "httpx.Response", size: int) -> bool:
+    """Tell whether an answer that there is nothing to send says that the file has this length."""
+    return bool(response.headers.get("Content-Range") == f"bytes */{size}")
 
 
 def _goes_on(response: "httpx.Response", start: int) -> bool:
