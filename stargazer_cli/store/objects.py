@@ -9,7 +9,8 @@
     damaged/<cid>-<time>    what was here under a CID and is not what the CID says
 
 A seal makes it cheap to notice that a file was written to: who finds another size or time hashes the file.
-Bytes that changed without either (a disk that rots) are found by `verify`, and by `get`, which always hash.
+Bytes that changed without either (a disk that rots) are found by those who always hash: `verify`, `get`, a
+run that is about to begin, and `add` before it takes a file for one that is here.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.files import Count, Source, remove_tree, replace_file, seal_of, sync_folder
 
 # Below this a file is hashed before it is copied, as it may be here; above, only if one of its size is here.
@@ -85,11 +86,29 @@ class Objects:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if (self.seals / cid).read_text("ascii") == seal_of(path.stat()):
                 return True
-        with Source(path) as source:
-            if source.cid() != self.content_cid(cid):
-                return False
-            self.seal(cid, source.seal)
-        return True
+        return self.hashes_whole(cid)
+
+    def hashes_whole(self, cid: str, *, threads: int = 1, count: Count | None = None) -> bool:
+        """Whether the file is here and is what its CID says, by its bytes; its seal follows what they say.
+
+        Raises UsageError where it may not be opened.
+        """
+        path = self.path(cid)
+        if path is None:
+            return False
+        try:
+            source = Source(path)
+        except UsageError:
+            if path.exists():
+                raise
+            return False  # deleted just now
+        # A disk that does not give the bytes does not have the file.
+        with source, contextlib.suppress(StargazerError):
+            if source.cid(threads=threads, count=count) == self.content_cid(cid):
+                self.seal(cid, source.seal)
+                return True
+        self.unseal(cid)
+        return False
 
     def require(self, cid: str, name: str = "") -> Path:
         """Return the file of a CID; an error where it is missing, or is seen to be damaged."""
@@ -159,7 +178,8 @@ class Objects:
             if made_here or may_be_here:
                 cid = source.cid(threads=threads, count=count)
                 count = None
-                if known_sizes is not None and self.is_whole(cid):
+                # By its bytes, as this may be the last good copy: a seal would let a rotten object pass.
+                if known_sizes is not None and self.hashes_whole(cid, threads=threads):
                     return Entered(cid)
                 if made_here and source.link_to(waiting):
                     return Entered(cid, waiting, source.seal)

@@ -138,6 +138,17 @@ class TestVerify:
         [aside] = (store.root / "damaged").iterdir()
         assert aside.read_text() == "evil, and longer"
 
+    @pytest.mark.parametrize("size", [10, 20_000_000])
+    def test_adding_the_file_again_puts_right_what_a_disk_lost(
+        self, store: LocalStore, tmp_path: Path, size: int
+    ) -> None:
+        asset = put(store, tmp_path, "a", R1(sample_id="a"), "A" * size)
+        rot(object_of(asset), b"B")
+        again = store.add([NewFile(tmp_path / "a", R1(sample_id="a"))])[0]
+        assert again.status == "added"
+        assert verify(store).is_sound
+        assert [path.stat().st_size for path in (store.root / "damaged").iterdir()] == [size]
+
     def test_an_orphan_that_is_damaged_is_no_fault_of_a_record(
         self, store: LocalStore, tmp_path: Path
     ) -> None:
