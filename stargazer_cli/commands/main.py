@@ -1,6 +1,7 @@
 """The `stargazer` command: its groups, and how an error reaches the user."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -48,6 +49,17 @@ def _show(error: StargazerError) -> None:
         note(f"Hint:  {error.hint}")
 
 
+def _fault(error: OSError) -> StargazerError:
+    """Tell a fault of the system that nothing else has told."""
+    if error.filename:
+        return StargazerError(f"{error.strerror}: {error.filename}")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return StargazerError("The current folder does not exist any more.", "Go to another one: cd ~")
+    return StargazerError(error.strerror or str(error))
+
+
 def cli(args: list[str] | None = None) -> None:
     """Entry point: run a command; an error becomes one or two lines and an exit code."""
     debug = "--debug" in (sys.argv[1:] if args is None else args)
@@ -73,7 +85,6 @@ def cli(args: list[str] | None = None) -> None:
     except OSError as error:
         if debug:
             raise
-        where = f": {error.filename}" if error.filename else ""
-        note(f"Error: {error.strerror or error}{where}")
+        _show(_fault(error))
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

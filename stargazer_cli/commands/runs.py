@@ -6,6 +6,7 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
+from stargazer_cli.commands.paths import GivenPath, check_outside
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import emit_json, note, printable, progress
 from stargazer_cli.runs import record
@@ -84,7 +85,7 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     "--output",
     required=True,
     metavar="FOLDER|FILE.zip",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A new folder, or a new .zip file.",
 )
 @click.option("--with-files", is_flag=True, help="Put the inputs and outputs into it too, verified.")
@@ -99,6 +100,7 @@ def export_run(app: App, run_id: str, output: Path, with_files: bool, data_licen
     """
     from stargazer_cli.runs.crate import export
 
+    check_outside(app.store.root, [output])
     folder = record.find(app.settings.local / "runs", run_id)
     with progress(f"run {folder.run_id}") as moved:
         export(

@@ -7,6 +7,7 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.assets.common import COLUMNS, document, parse_once, row
 from stargazer_cli.commands.lazy import examples
+from stargazer_cli.commands.paths import GivenPath
 from stargazer_cli.output import emit_json, note, progress, table
 
 _SAID = {"added": "added", "notneeded": "not needed"}
@@ -20,9 +21,7 @@ _SAID = {"added": "added", "notneeded": "not needed"}
         "stargazer assets add mills.vcf.gz mills.vcf.gz.tbi --asset known_sites -k build=GRCh38",
     )
 )
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, readable=False)
-)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=GivenPath())
 @click.option("-k", "pairs", multiple=True, metavar="KEY=VALUE", help="What the files are; may be repeated.")
 @click.option(
     "--asset",

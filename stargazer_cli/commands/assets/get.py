@@ -8,6 +8,7 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
+from stargazer_cli.commands.paths import GivenPath, check_outside
 from stargazer_cli.errors import UsageError
 from stargazer_cli.output import emit_json, note, progress
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, readable=False),
+    type=GivenPath(),
     help="Where to put the file; in a folder it keeps its name.",
 )
 @click.option(
@@ -46,6 +47,7 @@ def get(app: App, cid: str, output: Path, *, with_companions: bool, force: bool,
     into_folder = with_companions or output.is_dir()
     named = _named(app.store, cid, with_companions=with_companions)
     wanted = _placed(named, output) if into_folder else {cid: output}
+    check_outside(app.store.root, wanted.values())
     # Before the first file is written.
     for path in () if force else wanted.values():
         check_absent(path)

@@ -8,13 +8,15 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
+from stargazer_cli.commands.paths import GivenPath, check_outside
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.output import emit_json, note, progress, size_of
 
 if TYPE_CHECKING:
     from stargazer_cli.store.carry import Carried
 
-_FOLDER = click.Path(path_type=Path, readable=False)
+_FOLDER = GivenPath()
+_FILE = GivenPath(stream=True)
 
 
 @click.command(
@@ -25,7 +27,7 @@ _FOLDER = click.Path(path_type=Path, readable=False)
         "stargazer assets export - | gzip > records.jsonl.gz",
     ),
 )
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=_FILE)
 @click.option(
     "--with-files", "folder", type=_FOLDER, metavar="FOLDER", help="Copy the files there too, named by CID."
 )
@@ -40,6 +42,7 @@ def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bo
     from stargazer_cli.store.carry import copy_out
     from stargazer_cli.store.portable import export_records
 
+    check_outside(app.store.root, filter(None, [folder, Path(file) if file != "-" else None]))
     if file == "-":
         if as_json:
             raise UsageError("--json and - contradict each other: both print.", "Give the path of a file.")
@@ -82,7 +85,7 @@ def _export_to(app: App, path: Path, *, force: bool) -> int:
         "gunzip -c records.jsonl.gz | stargazer assets import -",
     ),
 )
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=_FILE)
 @click.option(
     "--with-files",
     "folder",
