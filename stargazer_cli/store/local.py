@@ -16,8 +16,8 @@ from stargazer_cli.store.cid import check_cid, share_threads
 from stargazer_cli.store.files import READ_ONLY, Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
-from stargazer_cli.store.metadata.merge import Identity, identity, united
 from stargazer_cli.store.objects import LARGE, Entered, Objects, VanishedError, faults_told, unique
+from stargazer_cli.store.record import Identity, blank, identity, united
 
 if TYPE_CHECKING:
     from tinydb.table import Table
@@ -315,19 +315,19 @@ class LocalStore:
             origin = {*asset.derived_from, *(cids[Path(path)] for path in file.made_from)}
             name = asset.name or Path(file.path).name
             records.append(
-                {
-                    "id": unique(),
-                    "cid": entry.cid,
+                blank(
+                    id=unique(),
+                    cid=entry.cid,
                     # A name of the file system may hold bytes that are no text.
-                    "name": os.fsencode(name).decode("utf-8", "replace"),
-                    "keyvalues": asset.to_keyvalues(),
-                    "run_ids": list(asset.run_ids),
-                    "derived_from": sorted(origin) if file.made_from else list(asset.derived_from),
-                    "recipe": asset.recipe,
-                    "recipes": [asset.recipe] if asset.recipe else [],
-                    "created_at": now,
-                    "owner": asset.owner or self.settings.owner,
-                }
+                    name=os.fsencode(name).decode("utf-8", "replace"),
+                    keyvalues=asset.to_keyvalues(),
+                    run_ids=list(asset.run_ids),
+                    derived_from=sorted(origin) if file.made_from else list(asset.derived_from),
+                    recipe=asset.recipe,
+                    recipes=[asset.recipe] if asset.recipe else [],
+                    created_at=now,
+                    owner=asset.owner or self.settings.owner,
+                )
             )
         return records
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.cid import check_cid
 from stargazer_cli.store.metadata.merge import Merged, merge
-from stargazer_cli.store.metadata.takeover import completed
 from stargazer_cli.store.objects import faults_told
+from stargazer_cli.store.record import checked
 
 if TYPE_CHECKING:
     from stargazer_cli.store.local import LocalStore
@@ -74,11 +73,9 @@ def _records(stream: BinaryIO) -> Iterator[dict[str, Any]]:
                 )
             return
         try:
-            record = completed(document)
-            check_cid(record["cid"])
-        except (ValueError, UsageError) as error:
-            raise UsageError(f"Line {number} is not a record: {str(error).rstrip('.')}.") from None
-        yield record
+            yield checked(document)
+        except ValueError as error:
+            raise UsageError(f"Line {number} is not a record: {error}.") from None
         number += 1
     raise UsageError(
         f"The export ends at line {number - 1} without its last line: it was cut off.",

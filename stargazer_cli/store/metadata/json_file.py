@@ -94,7 +94,7 @@ class JsonMetadata:
         The edited file and the last good state are kept aside. A store whose file is missing begins without
         records. Raises StargazerError when a record is not one.
         """
-        from stargazer_cli.store.metadata.takeover import completed
+        from stargazer_cli.store.record import checked
 
         with self._lock_held():
             content = self._content() or b"{}"
@@ -104,11 +104,15 @@ class JsonMetadata:
                 edited = sealed.inspect(content).lines
             except UnsoundError as error:
                 raise self._damaged(str(error)) from None
+            last = self._last_good()
+            good = {} if last is None else last.lines
             lines: dict[int, bytes] = {}
             faults = []
             for number, line in edited.items():
                 try:
-                    lines[number] = orjson.dumps(completed(orjson.loads(line)))
+                    # What was not edited was taken in before, perhaps from another version.
+                    same = good.get(number) == line
+                    lines[number] = line if same else orjson.dumps(checked(orjson.loads(line)))
                 except ValueError as error:
                     faults.append(f"record {number}: {error}")
             if faults:

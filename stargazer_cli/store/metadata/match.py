@@ -7,8 +7,7 @@ from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset, kind_class
 from stargazer_cli.assets.asset import is_text, to_text
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.metadata.conditions import Condition
-
-_LISTS = ("run_ids", "derived_from", "recipes")
+from stargazer_cli.store.record import LISTS
 
 
 class Match:
@@ -32,7 +31,7 @@ class Match:
         """Whether the record `value` matches."""
         keyvalues = value["keyvalues"]
         return all(keyvalues.get(key) in wanted for key, wanted in self._keys.items()) and all(
-            not wanted.isdisjoint(value.get(key, []) if key in _LISTS else [value[key]])
+            not wanted.isdisjoint(value.get(key, []) if key in LISTS else [value[key]])
             for key, wanted in self._base.items()
         )
 

@@ -1,4 +1,4 @@
-"""When two records are one, and how records join those that are here already."""
+"""How records join those that are here already."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.metadata.match import Match
+from stargazer_cli.store.record import Identity, identity, united
 
 if TYPE_CHECKING:
     from tinydb.table import Table
 
-Identity = tuple[Any, ...]
 T = TypeVar("T")
 _BATCH = 5_000
 
@@ -27,21 +27,6 @@ class Merged:
     def __add__(self, other: "Merged") -> "Merged":
         """Return the sums."""
         return Merged(self.added + other.added, self.merged + other.merged, self.unchanged + other.unchanged)
-
-
-def identity(record: Mapping[str, Any]) -> Identity:
-    """Return what makes a record the same as another: its CID and keyvalues."""
-    return record["cid"], *sorted(record["keyvalues"].items())
-
-
-def united(kept: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record becomes when another one of the same meaning ends in it; nothing is lost."""
-    lists = {
-        key: list(dict.fromkeys([*kept.get(key, []), *other.get(key, [])]))
-        for key in ("run_ids", "recipes", "derived_from")
-    }
-    texts = {key: kept.get(key) or other.get(key, "") for key in ("name", "recipe", "owner")}
-    return {**kept, **lists, **texts}
 
 
 def merge(table: "Table", records: Iterable[Mapping[str, Any]]) -> Merged:

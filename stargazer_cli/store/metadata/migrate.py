@@ -10,7 +10,8 @@ from stargazer_cli.store.metadata import Metadata, open_metadata
 from stargazer_cli.store.metadata.address import FORM, SCHEMES
 from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
 from stargazer_cli.store.metadata.match import Match
-from stargazer_cli.store.metadata.merge import Merged, batches, identity, merge, united
+from stargazer_cli.store.metadata.merge import Merged, batches, merge
+from stargazer_cli.store.record import identity, united
 
 if TYPE_CHECKING:
     from tinydb.table import Table

@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stargazer_cli.assets import specialize
 from stargazer_cli.assets.asset import to_text
-from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.metadata.merge import Identity, identity
+from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.metadata.sealed import SEAL_TABLE, Tables
-from stargazer_cli.store.metadata.table import TABLE, Record
-from stargazer_cli.store.objects import Objects, unique
+from stargazer_cli.store.metadata.table import TABLE
+from stargazer_cli.store.objects import Objects
+from stargazer_cli.store.record import Identity, Record, checked, checked_keyvalues, identity
 
-_TEXTS = ("id", "cid", "name", "recipe", "created_at", "owner")
-_LISTS = ("run_ids", "derived_from", "recipes")
 _EARLIER = "local_"
 
 
@@ -30,50 +27,6 @@ class Taken:
 
     records: list[Record] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-
-
-def completed(record: Any) -> Record:
-    """Return a record with every base field, and with only these.
-
-    Raises ValueError, with the reason, for what is not the record of an asset.
-    """
-    if not isinstance(record, dict):
-        raise ValueError("it is not a record")
-    keyvalues = record.get("keyvalues")
-    if not isinstance(keyvalues, dict) or not all(isinstance(value, str) for value in keyvalues.values()):
-        raise ValueError("its keyvalues are not text")
-    complete: Record = {
-        "id": "",
-        "cid": "",
-        "name": "",
-        "keyvalues": keyvalues,
-        "run_ids": [],
-        "derived_from": [],
-        "recipe": "",
-        "recipes": [],
-        "created_at": "",
-        "owner": "",
-    }
-    for key in complete.keys() & record.keys():
-        complete[key] = record[key]
-    for key in _TEXTS:
-        if not isinstance(complete[key], str):
-            raise ValueError(f"its {key} is not text")
-    for key in _LISTS:
-        members = complete[key]
-        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            raise ValueError(f"its {key} is not a list of text")
-    if not complete["cid"].isalnum():
-        raise ValueError("its cid is not one")
-    if complete["recipe"] and not complete["recipes"]:
-        complete["recipes"] = [complete["recipe"]]
-    complete["id"] = complete["id"] or unique()
-    try:
-        specialize(complete)
-    except UsageError as error:
-        # A record that is no asset would hide all others from each query.
-        raise ValueError(error.message.rstrip(".")) from None
-    return complete
 
 
 def take_over(root: Path, tables: Tables) -> Taken:
@@ -89,7 +42,7 @@ def take_over(root: Path, tables: Tables) -> Taken:
         if name in (TABLE, "_default"):
             for number, record in table.items():
                 try:
-                    found.append(completed(_entered(root, record, cids)))
+                    found.append(checked(_entered(root, record, cids)))
                 except (ValueError, StargazerError) as error:
                     taken.left.append(f"record {number} of the table {name!r}: {str(error).rstrip('.')}")
         elif name != SEAL_TABLE:
@@ -115,7 +68,9 @@ def _entered(root: Path, record: Any, cids: dict[str, str]) -> Any:
         raise ValueError(f"its file {path} is outside of the store")
     if not isinstance(keyvalues, dict):
         raise ValueError("its keyvalues are not text")
-    ours = {key: to_text(value) for key, value in keyvalues.items() if value not in (None, "", [])}
+    ours = checked_keyvalues(
+        {key: to_text(value) for key, value in keyvalues.items() if value not in (None, "", [])}
+    )
     if cid.startswith(_EARLIER):
         cids[cid] = _enter(Objects(root), path, cid.removeprefix(_EARLIER))
         cid = cids[cid]

@@ -13,11 +13,10 @@ reads next unites them.
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.metadata.merge import Identity, identity, united
+from stargazer_cli.store.record import FIELDS, Identity, Record, checked, identity, shaped, united
 from stargazer_cli.store.remote.pinata import MOST_KEYVALUES
 
 RECORD_CID = "record_cid"
@@ -27,17 +26,14 @@ _FORMAT = 1
 _RESERVED = frozenset({RECORD_CID, RECORD_OF, PARTIAL})
 # Nobody searches for a long text as a whole.
 _LONGEST_VALUE = 250
-_LISTS = ("run_ids", "derived_from", "recipes")
-_TEXTS = ("id", "cid", "name", "recipe", "created_at", "owner")
 # A hundred thousand runs of one file would fit.
 LARGEST_OBJECT = 16 << 20
-
-Record = dict[str, Any]
 
 
 def encode(cid: str, records: Iterable[Record]) -> bytes:
     """Return the object with the records of a file; equal records give equal bytes."""
-    ordered = sorted(({key: record[key] for key in _kept(record)} for record in records), key=_by_id)
+    # The path is that of this machine.
+    ordered = sorted(({key: record[key] for key in FIELDS} for record in records), key=_by_id)
     document = {"stargazer": _FORMAT, "cid": cid, "records": ordered}
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -52,18 +48,30 @@ def decode(content: bytes, cid: str) -> list[Record]:
                 " known here.",
                 "A newer stargazer wrote them: update this one.",
             )
-        records: list[Record] = document["records"]
-        sound = document["cid"] == cid and all(_is_record(record, cid) for record in records)
+        records = [shaped(record) for record in document["records"] if record.keys() >= {*FIELDS}]
+        sound = len(records) == len(document["records"]) and document["cid"] == cid
+        sound = sound and all(record["cid"] == cid and record["id"] for record in records)
         # Half a surrogate is JSON and no text.
         encode(cid, records)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise StargazerError(
             f"What Pinata keeps as the records of {cid} is none.",
             "Delete the file there, and push it again from where its records are.",
         )
-    return [{key: record[key] for key in _kept(record)} for record in records]
+    return records
+
+
+def arrived(record: Record) -> Record:
+    """Return a record of Pinata as it may enter a store; one that no asset here could be is refused."""
+    try:
+        return checked(record)
+    except ValueError as error:
+        raise StargazerError(
+            f"The record of {record['name']!r} ({record['cid']}) at Pinata cannot be taken: {error}.",
+            "Correct it where it was made, and push it again.",
+        ) from None
 
 
 def unite(*groups: Iterable[Record]) -> list[Record]:
@@ -115,28 +123,5 @@ def _common(records: Collection[Record]) -> dict[str, str]:
     }
 
 
-def _kept(record: Record) -> list[str]:
-    # The path is that of this machine.
-    return [key for key in record if (key in BASE_FIELDS or key == "keyvalues") and key != "path"]
-
-
 def _by_id(record: Record) -> str:
     return str(record["id"])
-
-
-def _is_record(record: Any, cid: str) -> bool:
-    return (
-        isinstance(record, dict)
-        and record["cid"] == cid
-        and bool(record["id"])
-        and all(isinstance(record[key], str) for key in _TEXTS)
-        and all(_is_texts(record[key]) for key in _LISTS)
-        and isinstance(record["keyvalues"], dict)
-        and BASE_FIELDS.isdisjoint(record["keyvalues"])
-        and _is_texts(list(record["keyvalues"].values()))
-        and "" not in record["keyvalues"]
-    )
-
-
-def _is_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)

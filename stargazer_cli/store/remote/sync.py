@@ -18,10 +18,11 @@ from stargazer_cli.store.local import links_of
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import merge
 from stargazer_cli.store.objects import faults_told
+from stargazer_cli.store.record import Record, blank
 from stargazer_cli.store.remote import records as form
 from stargazer_cli.store.remote.parallel import side_by_side
 from stargazer_cli.store.remote.pinata import NETWORKS, Network, Pinata, RemoteFile
-from stargazer_cli.store.remote.records import PARTIAL, RECORD_CID, RECORD_OF, Record
+from stargazer_cli.store.remote.records import PARTIAL, RECORD_CID, RECORD_OF
 from stargazer_cli.store.remote.source import Progress
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ def _look_up_all(settings: "Settings", cids: Sequence[str]) -> list[_There]:
 def _look_up(account: Pinata, cid: str) -> _There:
     for network in NETWORKS:
         if file := _file_of(account, cid, network):
-            return _all_records(account, file)
+            there = _all_records(account, file)
+            return replace(there, records=tuple(form.arrived(record) for record in there.records))
     return _There()
 
 
@@ -303,18 +305,13 @@ def _is_asset(file: RemoteFile) -> bool:
 
 def _record_told(file: RemoteFile) -> Record:
     """Return a record from the pairs of a file alone."""
-    return {
-        "id": f"pinata-{file.id}",
-        "cid": file.cid,
-        "name": file.name,
-        "keyvalues": form.told(file.keyvalues),
-        "run_ids": [],
-        "derived_from": [],
-        "recipe": "",
-        "recipes": [],
-        "created_at": file.created_at,
-        "owner": "",
-    }
+    return blank(
+        id=f"pinata-{file.id}",
+        cid=file.cid,
+        name=file.name,
+        keyvalues=form.told(file.keyvalues),
+        created_at=file.created_at,
+    )
 
 
 def _questions(match: Match) -> list[tuple[str, dict[str, str]]]:
