@@ -2,11 +2,14 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import click
+
+_REDRAW = 0.05  # seconds
 
 
 def emit_json(document: Any) -> None:
@@ -57,8 +60,10 @@ def size_of(count: int) -> str:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Give a function to call with the bytes so far and their total, which moves a bar on stderr.
+def progress(
+    what: str, of: Literal["bytes", "things"] = "bytes"
+) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Give a function to call with the bytes, or things, so far and their total; it moves a bar on stderr.
 
     None where nobody watches: a bar in a log is noise.
     """
@@ -66,14 +71,29 @@ def progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TransferSpeedColumn,
     )
+
+    counts: tuple[ProgressColumn, ...] = (MofNCompleteColumn(),)
+    if of == "bytes":
+        counts = (DownloadColumn(binary_units=True), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), *counts)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(printable(what), total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        shown = 0.0
+
+        def show(done: int, total: int | None) -> None:
+            nonlocal shown
+            # To move the bar takes longer than to deal with a record, of which there may be a million.
+            if done == total or time.monotonic() - shown > _REDRAW:
+                bars.update(task, completed=done, total=total)
+                shown = time.monotonic()
+
+        yield show

@@ -92,8 +92,11 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
 @click.option(
     "--license", "data_license", metavar="NAME|URL", default="", help="Licence of the data: SPDX name or URL."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @click.pass_obj
-def export_run(app: App, run_id: str, output: Path, with_files: bool, data_license: str) -> None:
+def export_run(
+    app: App, run_id: str, *, output: Path, with_files: bool, data_license: str, as_json: bool
+) -> None:
     """Write what a run did, from what and with what, as a Workflow Run RO-Crate.
 
     Files are named by their CIDs; nothing in it tells the machine's name, its folders or its secrets.
@@ -111,4 +114,7 @@ def export_run(app: App, run_id: str, output: Path, with_files: bool, data_licen
             data_license=data_license,
             progress=moved,
         )
+    if as_json:
+        emit_json({"run_id": folder.run_id, "path": str(output), "with_files": with_files})
+        return
     note(f"{output}: the run {folder.run_id} as an RO-Crate")

@@ -7,11 +7,12 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import hash_stream
 
+Item = TypeVar("Item")
 # Called with the bytes so far and, where it is known, how many there will be.
 Progress = Callable[[int, int | None], None]
 # Called with the bytes that were dealt with since the last call, from whatever thread did it.
@@ -48,6 +49,14 @@ def share_of(count: Count | None) -> Progress | None:
         before = done
 
     return watch
+
+
+def counted(items: Iterable[Item], count: Count | None) -> Iterator[Item]:
+    """Give items, each counted when it was dealt with."""
+    for item in items:
+        yield item
+        if count:
+            count(1)
 
 
 def check_absent(path: Path, hint: str = "Give another path, or --force to replace it.") -> None:

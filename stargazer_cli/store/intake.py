@@ -18,6 +18,7 @@ from stargazer_cli.assets.content import infer_content, is_sites_only, samples_o
 from stargazer_cli.assets.infer import infer_fields, split_mate
 from stargazer_cli.assets.matrix import pack, parts_of
 from stargazer_cli.errors import UsageError
+from stargazer_cli.store.files import Progress, counted, counter
 from stargazer_cli.store.gather import gather, is_folder
 from stargazer_cli.store.local import THREADS, NewFile
 
@@ -67,17 +68,22 @@ class _Candidate:
 
 
 def take_in(
-    paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | None = None, *, scratch: Path
+    paths: Sequence[Path],
+    keyvalues: Mapping[str, str],
+    kind: str | None = None,
+    *,
+    scratch: Path,
+    progress: Progress | None = None,
 ) -> Intake:
     """Look at the files and say what each is; the first that is not sound refuses all of them.
 
     A folder stands for the files in it. One of a count matrix becomes one file in the folder `scratch`,
-    which must last until it is stored.
+    which must last until it is stored. `progress` is called with the files looked at so far.
     """
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
     gathered = gather(paths)
-    seen = _look_at_all(gathered.paths, chosen, scratch)
+    seen = _look_at_all(gathered.paths, chosen, scratch, progress)
     known = {key for each in seen for key in kind_class(each.kind).fields()}
     candidates = [_candidate(each, _meant_for(each.kind, given, known)) for each in seen]
     reads = [candidate for candidate in candidates if candidate.kind in ("r1", "r2")]
@@ -92,7 +98,9 @@ def take_in(
     )
 
 
-def _look_at_all(paths: Sequence[Path], chosen: str | None, scratch: Path) -> list[_Seen]:
+def _look_at_all(
+    paths: Sequence[Path], chosen: str | None, scratch: Path, progress: Progress | None
+) -> list[_Seen]:
     """Look at several files at once: to decompress the beginnings of thousands takes a while."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -100,7 +108,7 @@ def _look_at_all(paths: Sequence[Path], chosen: str | None, scratch: Path) -> li
         return _look(_packed(path, scratch / str(number), chosen) if is_folder(path) else path, chosen)
 
     with ThreadPoolExecutor(THREADS, "look") as pool:
-        return list(pool.map(look, range(len(paths)), paths))
+        return list(counted(pool.map(look, range(len(paths)), paths), counter(len(paths), progress)))
 
 
 def _look(path: Path, chosen: str | None) -> _Seen:

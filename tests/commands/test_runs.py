@@ -1,5 +1,8 @@
 """`stargazer runs …` as a user runs it."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from stargazer_cli.commands.main import cli
@@ -23,3 +26,22 @@ def test_one_damaged_record_does_not_hide_the_other_runs(
     assert whole.run_id in said.out
     assert damaged.run_id in said.err
     assert "is damaged" in said.err
+
+
+def test_what_was_exported_as_json(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = record.create(settings.local / "runs", "prepare_reference", "abc1234")
+    plan = Plan(workflow="prepare_reference", subject="b", parameters={})
+    kept = record.new_record(folder, plan, profile="local", commit="abc1234", versions={}, tools={})
+    kept.status = "failed"
+    folder.save(kept)
+    with pytest.raises(SystemExit) as ended:
+        cli(["runs", "export", folder.run_id, "-o", str(tmp_path / "crate"), "--json"])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "run_id": folder.run_id,
+        "path": str(tmp_path / "crate"),
+        "with_files": False,
+    }
+    assert (tmp_path / "crate" / "ro-crate-metadata.json").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stargazer_cli.errors import UsageError
-from stargazer_cli.store.files import check_absent, counter, replacing, share_of
+from stargazer_cli.store.files import check_absent, counted, counter, replacing, share_of
 
 
 def test_what_fails_while_it_is_written_leaves_what_was_there(tmp_path: Path) -> None:
@@ -39,6 +39,16 @@ def test_several_files_are_told_of_as_one() -> None:
     one(10, 10)
     assert told == [(5, 30), (25, 30), (20, 30), (30, 30)]
     assert share_of(counter(30, None)) is None
+
+
+def test_things_are_counted_when_they_were_dealt_with() -> None:
+    told: list[tuple[int, int | None]] = []
+    items = counted("ab", counter(2, lambda *each: told.append(each)))
+    assert next(items) == "a"
+    assert told == []
+    assert list(items) == ["b"]
+    assert told == [(1, 2), (2, 2)]
+    assert list(counted("ab", None)) == ["a", "b"]
 
 
 def test_a_link_to_nothing_is_in_the_way_too(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def add(app: App, files: tuple[Path, ...], pairs: tuple[str, ...], kind: str | N
 
     keyvalues = parse_once(pairs)
     with TemporaryDirectory(prefix="stargazer-") as scratch:
-        intake = take_in(files, keyvalues, kind, scratch=Path(scratch))
+        with progress("looking", "things") as watch:
+            intake = take_in(files, keyvalues, kind, scratch=Path(scratch), progress=watch)
         for line in intake.notes:
             note(line)
         with progress("storing") as watch:
