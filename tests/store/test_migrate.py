@@ -179,9 +179,9 @@ def test_a_team_gets_its_store_and_leaves_it_again(
     assert isinstance(open_metadata(Settings()), PostgresMetadata)
     assert store().find() == before
     store().add([NewFile(path, Reference(build="b"))])
+    after = store().find()
     # The file has what it had: what came since is added to it.
     assert migrate(*places(Settings(), "json")) == Merged(1, 0, 2)
-    after = store().find()
     monkeypatch.delenv("STARGAZER_DB")
     assert store().find() == after
     assert len(after) == 3
@@ -196,10 +196,11 @@ def test_a_store_that_never_had_a_file_gets_one(
     path.write_text("content")
     store = LocalStore(Settings())
     store.add([NewFile(path, R1(sample_id="a"))])
+    before = store.find()
     assert not (store.root / "stargazer_local.json").exists()
     assert migrate(*places(Settings(), "json")) == Merged(1, 0, 0)
     monkeypatch.delenv("STARGAZER_DB")
-    assert LocalStore(Settings()).find() == store.find()
+    assert LocalStore(Settings()).find() == before
 
 
 def test_the_command_says_what_moved_and_never_the_password(

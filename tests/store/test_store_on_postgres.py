@@ -31,4 +31,4 @@ def _on_postgres(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_records_are_on_the_server(store: LocalStore) -> None:
     assert str(store.metadata).startswith("postgresql://")
-    assert not any(store.root.glob("*.json"))
+    assert not any(store.root.glob("stargazer*"))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tinydb.table import Table
 
     from stargazer_cli.settings import Settings
+    from stargazer_cli.store.metadata.home import Home
 
 
 class Metadata(Protocol):
@@ -29,19 +30,27 @@ class Metadata(Protocol):
     def locked(self) -> AbstractContextManager[None]:
         """Hold the store as a transaction does, without a change of the records."""
 
+    def home(self) -> "Home":
+        """Return where the records live, for the marker in the store's folder."""
+
 
 def open_metadata(settings: "Settings") -> Metadata:
-    """Return the records of the store that the settings name."""
+    """Return the records of the store that the settings name.
+
+    Using them raises StargazerError where the store's folder says that its records live elsewhere.
+    """
     if settings.db is not None:
+        from stargazer_cli.store.metadata.home import Marker
         from stargazer_cli.store.metadata.postgres import PostgresMetadata
 
-        return PostgresMetadata(settings.db.get_secret_value())
+        return PostgresMetadata(settings.db.get_secret_value(), Marker(settings.local))
     return _json_file(settings.local)
 
 
 @lru_cache(maxsize=4)
 def _json_file(root: Path) -> Metadata:
     # One for all stores of a process on this folder: what one of them read, the next need not read again.
+    from stargazer_cli.store.metadata.home import Marker
     from stargazer_cli.store.metadata.json_file import JsonMetadata
 
-    return JsonMetadata(root)
+    return JsonMetadata(root, Marker(root))

@@ -25,6 +25,7 @@ import orjson
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.files import replace_file, sync_folder
 from stargazer_cli.store.metadata import sealed
+from stargazer_cli.store.metadata.home import Home, Marker
 from stargazer_cli.store.metadata.sealed import Lines, UnsoundError
 from stargazer_cli.store.metadata.table import IndexedTable, Records
 
@@ -41,19 +42,26 @@ Stamp = tuple[int, int, int, int, bytes]
 class JsonMetadata:
     """The records in `stargazer_local.json` of the folder `root`, under a file lock of their own.
 
-    May be used by several threads: each sees the state of one moment.
+    With a `marker` they are only given while it does not say that they live elsewhere. May be used by
+    several threads: each sees the state of one moment.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, marker: Marker | None = None) -> None:
         self._root = root
+        self._marker = marker
         self._path = root / NAME
         self._copy = root / f"{NAME}.last"
         self._held: tuple[Stamp, Records] | None = None
         self._lock: BaseFileLock | None = None
         self._making_lock = threading.Lock()
 
+    def home(self) -> Home:
+        """Return where these records live."""
+        return Home(NAME)
+
     def read(self) -> IndexedTable:
         """Return the records as they stand, for queries."""
+        self._check_home()
         records = self._current()
         records.frozen = True
         return IndexedTable(records)
@@ -80,9 +88,9 @@ class JsonMetadata:
     def locked(self) -> Iterator[None]:
         """Hold the store's lock: one change at a time."""
         with self._lock_held():
-            if not self._is_there():
+            if not self.is_there():
                 records = self._current()  # what was lost is recovered, and there again
-                if not self._is_there():
+                if not self.is_there():
                     # Before the first object is: later a missing file means that records were lost.
                     self._write(records)
             self._renew_copy()
@@ -253,7 +261,12 @@ class JsonMetadata:
             "or go back with `stargazer assets verify --restore-metadata`; what goes is kept aside.",
         )
 
-    def _is_there(self) -> bool:
+    def _check_home(self) -> None:
+        if self._marker:
+            self._marker.check(self.home)
+
+    def is_there(self) -> bool:
+        """Whether there is a file, whatever is in it."""
         return self._path.exists() and self._path.stat().st_size > 0
 
     def _stamp_now(self) -> Stamp:
@@ -342,6 +355,7 @@ class JsonMetadata:
                 "End it, or wait for it, and try again.",
             ) from None
         try:
+            self._check_home()  # only now: the records may have moved while this process waited
             yield
         finally:
             self._lock.release()

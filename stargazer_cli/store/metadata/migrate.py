@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.metadata import Metadata, open_metadata
+from stargazer_cli.store.metadata import Metadata
 from stargazer_cli.store.metadata.address import FORM, SCHEMES
+from stargazer_cli.store.metadata.home import Marker
 from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import Merged, batches, merge
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """Where records are kept, and what to call it: a path, or an address without its password."""
+    """Where records are kept, and what to call it: a path, or an address without its password.
+
+    `marker` is that of the store's folder, which says where the records of the store live.
+    """
 
     metadata: Metadata
     name: str
+    marker: Marker | None = None
 
 
 def places(settings: "Settings", to: str) -> tuple[Place, Place]:
@@ -34,9 +39,16 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
     server by its address. They come from where the settings keep them now or, when that is the target, from
     the other of the two.
     """
+    from stargazer_cli.store.metadata.postgres import PostgresMetadata
+
+    def on_server(url: str) -> Place:
+        metadata = PostgresMetadata(url)
+        return Place(metadata, str(metadata), marker)
+
+    marker = Marker(settings.local)
     in_file = JsonMetadata(settings.local)
-    file = Place(in_file, str(settings.local / NAME))
-    server = None if settings.db is None else _named(open_metadata(settings))
+    file = Place(in_file, str(settings.local / NAME), marker)
+    server = None if settings.db is None else on_server(settings.db.get_secret_value())
     if to == "json":
         if server is None:
             raise UsageError(
@@ -53,36 +65,44 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
         return file, server
     if not to.startswith(SCHEMES):
         raise UsageError("--to takes json, postgresql, or the address of a server.", f"Its form is {FORM}.")
-    from stargazer_cli.store.metadata.postgres import PostgresMetadata
-
-    target = _named(PostgresMetadata(to))
+    target = on_server(to)
     return (file if server is None or server.name == target.name else server), target
-
-
-def _named(metadata: Metadata) -> Place:
-    return Place(metadata, str(metadata))
 
 
 def migrate(source: Place, target: Place, *, join: bool = False) -> Merged:
     """Copy every record of one place to another, and compare each with its origin before it is kept.
 
-    Both are held meanwhile. The source stays as it is. Where the target has an equal record, the two become
+    Both are held meanwhile. The source stays as it is, and the store's folder says that the records now live
+    in the target. Where the target has an equal record, the two become
     one that lacks nothing of either. Raises UsageError where the target has records that the source has not,
     unless `join` says that they belong together.
     """
     if len(source.metadata.read()) == 0:
         raise UsageError(f"{source.name} holds no assets: there is nothing to move.")
-    with source.metadata.locked(), target.metadata.transaction() as table:
-        records = source.metadata.read()
-        done = merge(table, records)
-        own = len({hash(identity(record)) for record in records})
-        if (others := len(table) - own) and not join:
-            raise UsageError(
-                f"{target.name} holds {others} assets that {source.name} does not.",
-                "If they were deleted there, put the target aside first; --merge puts both together.",
-            )
-        _compare(records, table, target.name, exactly=done.merged + done.unchanged == 0)
+    with source.metadata.locked():
+        _check_source(source, target)
+        with target.metadata.transaction() as table:
+            records = source.metadata.read()
+            done = merge(table, records)
+            own = len({hash(identity(record)) for record in records})
+            if (others := len(table) - own) and not join:
+                raise UsageError(
+                    f"{target.name} holds {others} assets that {source.name} does not.",
+                    "If they were deleted there, put the target aside first; --merge puts both together.",
+                )
+            _compare(records, table, target.name, exactly=done.merged + done.unchanged == 0)
+        # Only now, and while the source is still held: nobody may write to it any more.
+        if target.marker:
+            target.marker.set(target.metadata.home())
     return done
+
+
+def _check_source(source: Place, target: Place) -> None:
+    """Raise StargazerError where the store's records live neither here nor, from an earlier move, there."""
+    home = source.marker.home() if source.marker else None
+    here = source.metadata.home()
+    if source.marker and home and home.server not in (here.server, target.metadata.home().server):
+        raise source.marker.elsewhere(home, here)
 
 
 def _compare(records: "Table", table: "Table", name: str, *, exactly: bool) -> None:

@@ -5,7 +5,7 @@ B-trees; and that a record is there once, the server itself sees to.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import reduce
 from typing import Any, LiteralString
 
@@ -13,6 +13,8 @@ import orjson
 from tinydb.storages import Storage
 
 from stargazer_cli.store.metadata.conditions import Condition, Path
+from stargazer_cli.store.metadata.home import Home, Marker
+from stargazer_cli.store.metadata.json_file import JsonMetadata
 from stargazer_cli.store.metadata.server import Server, Session
 from stargazer_cli.store.metadata.table import TABLE, Record, RecordTable
 
@@ -22,34 +24,78 @@ _COLUMNS: dict[Path, LiteralString] = {
     ("cid",): "cid = ANY(%s::text[])",
     ("id",): "id = ANY(%s::text[])",
 }
+# Equal by whatever address and user the records are reached, and kept when the server starts anew.
+_IDENTITY: LiteralString = """
+SELECT concat_ws('/', system_identifier,
+                 (SELECT oid FROM pg_database WHERE datname = current_database()),
+                 'stargazer_records'::regclass::oid)
+FROM pg_control_system()
+"""
 _COMBINATIONS = 1_000  # of values of several keys that are asked for together
 
 
 class PostgresMetadata:
-    """The records in the database that `url` names."""
+    """The records in the database that `url` names.
 
-    def __init__(self, url: str) -> None:
+    With the `marker` of a store's folder they are only given while the folder's records are not elsewhere;
+    the first change says in the folder that they live here.
+    """
+
+    def __init__(self, url: str, marker: Marker | None = None) -> None:
         self._server = Server(url)
+        self._marker = marker
+        self._home: Home | None = None
 
     def __str__(self) -> str:
         """Return the address, without the password."""
         return str(self._server.address)
 
+    def home(self) -> Home:
+        """Return where these records live."""
+        return self._home or self._found(self._server)
+
     def read(self) -> "PostgresTable":
         """Return the records, for queries: each sees what is committed when it is made."""
+        self._check_home(self._server)
         return PostgresTable(self._server)
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTable"]:
         """Give the records for a change that is committed when the block ends, or not at all."""
-        with self._server.transaction() as session:
+        with self._held() as session:
             yield PostgresTable(session)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store: one change at a time, whichever machine makes it."""
-        with self._server.transaction():
+        with self._held():
             yield
+
+    @contextmanager
+    def _held(self) -> Iterator[Session]:
+        with self._server.transaction() as session:
+            if self._marker and not self._check_home(session):
+                with suppress(OSError):  # full, or not ours to write: the next change tries again
+                    self._marker.set(self._found(session))
+            yield session
+
+    def _check_home(self, source: Server | Session) -> bool:
+        """Return whether the store's folder says that its records live here.
+
+        Raises StargazerError where it says that they live elsewhere, or holds some of its own.
+        """
+        if self._marker is None or self._marker.check(lambda: self._found(source)):
+            return True
+        if (file := JsonMetadata(self._marker.root)).is_there() and len(file.read()):
+            raise self._marker.elsewhere(file.home(), self._found(source))
+        return False
+
+    def _found(self, source: Server | Session) -> Home:
+        """Return what the server says of itself: its own number, that of the database, that of the table."""
+        if self._home is None:
+            [(said,)] = source.rows(_IDENTITY)
+            self._home = Home(str(self), said)
+        return self._home
 
 
 class PostgresTable(RecordTable):
