@@ -498,6 +498,21 @@ def test_whatever_happens_the_bytes_are_right_or_not_there(
     assert list(target.parent.iterdir()) in ([], [target])
 
 
+def test_blocks_that_lie_in_their_names_do_not_come_for_ever() -> None:
+    inline = section(bytes([1, 0x55, 0, 100]) + bytes(200))
+    stream = [car_header(file(b"x", OURS)), *[inline] * 60_000]
+    with pytest.raises(http.Refused, match="goes on and on without a block"):
+        list(read_blocks(stream))
+
+
+def test_small_blocks_are_kept_for_the_room_that_they_take() -> None:
+    recent = blocks._Recent()
+    names = [name_of(file(number.to_bytes(4), OURS).text) for number in range(80_000)]
+    for name in names:
+        recent.keep(name, b"1")
+    assert sum(name in recent for name in names) == (16 << 20) // 301
+
+
 def test_memory_does_not_grow_with_the_file(target: Path) -> None:
     chunks = [number.to_bytes(8, "big") * (32 * KIBI) for number in range(160)]
     root = file(b"".join(chunks), OURS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.dags import Layout, content, file
 from helpers.gateway import (
+    Fault,
     Gateway,
     cut,
     error,
@@ -91,7 +92,17 @@ def test_redirects_are_followed_but_not_for_ever(store: LocalStore, remote: Gate
     assert len(remote.asked_whole) == 6
 
 
-@pytest.mark.parametrize("there", ["ftp://127.0.0.1/x", "http://[::1", "http://host:port/x"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        "ftp://127.0.0.1/x",
+        "http://[::1",
+        "http://host:port/x",
+        "http://xn--/",
+        "http://a..b/",
+        f"http://{'a' * 70}/",
+    ],
+)
 def test_a_redirect_to_nowhere_is_told(store: LocalStore, remote: Gateway, there: str) -> None:
     remote.always = status(302, Location=there)
     with pytest.raises(StargazerError, match=r"did not deliver ref\.fa .*: it redirected to something"):
@@ -136,9 +147,16 @@ def test_a_file_that_the_disk_cannot_hold_is_refused_before_it_comes(
     store: LocalStore, remote: Gateway
 ) -> None:
     remote.always = headers(Content_Length=str(1 << 60))
-    with pytest.raises(StargazerError, match=r"1,152,921,504,606,846,976 bytes long, and .* has room for"):
+    with pytest.raises(StargazerError, match=r"1,152,921,504,606,846,976 bytes, and the disk has room for"):
         store.pull(CID, "ref.fa")
     assert nothing_stayed(store)
+
+
+def test_a_lie_about_the_length_does_not_keep_another_source_from_giving_the_file(
+    remote: Gateway, waits: list[float], tmp_path: Path
+) -> None:
+    remote.faults = [headers(Content_Length=str(1 << 60))]
+    assert download([GatewaySource(remote.url, CID)] * 2, CID, tmp_path / "file") == CID
 
 
 def test_a_file_of_known_length_cannot_be_longer(remote: Gateway, waits: list[float], tmp_path: Path) -> None:
@@ -212,6 +230,14 @@ def test_a_gateway_that_gives_crumbs_is_given_up(store: LocalStore, remote: Gate
         store.get(CID, tmp_path / "out")
     assert nothing_stayed(store)
     assert len(remote.asked_whole) == 4
+
+
+@pytest.mark.parametrize("wrong", [status(416), headers(Content_Range="bytes 7-9/10")])
+def test_a_gateway_that_never_goes_on_is_given_up(store: LocalStore, remote: Gateway, wrong: Fault) -> None:
+    """To bring again what it brought before is no progress."""
+    remote.faults = [cut(2 << 20), wrong] * 30
+    with pytest.raises(StargazerError, match=f"tried {http.PATIENCE} times"):
+        store.pull(CID, "ref.fa")
 
 
 def test_a_gateway_without_ranges_sends_all_again(store: LocalStore, remote: Gateway) -> None:
@@ -302,7 +328,17 @@ def test_a_gateway_that_is_not_there_is_told(
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://example.org", "nonsense", "http://a:port", "https://", "http://["]
+    "address",
+    [
+        "ftp://example.org",
+        "nonsense",
+        "http://a:port",
+        "https://",
+        "http://[",
+        "https://xn--/",
+        "https://a..b",
+        f"https://{'a' * 70}",
+    ],
 )
 def test_a_gateway_that_is_no_web_address_is_told(
     store: LocalStore, address: str, monkeypatch: pytest.MonkeyPatch

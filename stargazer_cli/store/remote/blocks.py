@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _OK = 200
 _QUERY = {"format": "car", "dag-scope": "entity", "car-version": "1", "car-order": "dfs", "car-dups": "y"}
-# Bytes of blocks that are kept, should they come again.
+# Bytes of blocks that are kept, should they come again, with what Python takes for each.
 _KEPT = 16 << 20
+_OVERHEAD = 300
 _ACCEPT = f"{car.MEDIA_TYPE}; version=1; order=dfs; dups=y"
 
 
@@ -136,7 +137,7 @@ class _Recent:
     def keep(self, name: Name, block: bytes) -> None:
         """Put a block last, and let the first ones go when there are too many."""
         if self._blocks.pop(name, None) is None:
-            self._size += len(block)
+            self._size += len(block) + _OVERHEAD
         self._blocks[name] = block
         while self._size > _KEPT:
-            self._size -= len(self._blocks.pop(next(iter(self._blocks))))
+            self._size -= len(self._blocks.pop(next(iter(self._blocks)))) + _OVERHEAD

@@ -12,6 +12,8 @@ from stargazer_cli.store.remote.unixfs import IDENTITY, MAX_BLOCK, SHA2_256, Nam
 MEDIA_TYPE = "application/vnd.ipld.car"
 _MAX_CID = 128
 _MAX_HEADER = 4096
+# Bytes in a row of blocks that lie in their own names: all that one node can link to, and their lengths.
+_MAX_INLINE = 2 * MAX_BLOCK
 _VERSION_1 = b"gversion\x01"  # the entry `version: 1` of the header, in CBOR
 
 
@@ -21,13 +23,18 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[tuple[Name, bytes]]:
     header = stream.section(_MAX_HEADER)
     if header is None or _VERSION_1 not in header:
         raise Refused("it sent something that is no CAR of version 1")
+    inline = 0
     while (section := stream.section(MAX_BLOCK + _MAX_CID)) is not None:
         try:
             name, end = read_name(section)
         except ValueError as error:
             raise Refused(f"it sent a CAR that cannot be read: {error}") from None
         if name.hash == IDENTITY:
+            inline += len(section)
+            if inline > _MAX_INLINE:
+                raise Refused("it sent a CAR that goes on and on without a block")
             continue
+        inline = 0
         block = section[end:]
         if name.hash != SHA2_256 or not name.fits(block):
             raise Refused(f"it sent a block whose bytes are not those of its CID {name}")

@@ -39,6 +39,8 @@ def public_source(gateway: str, cid: str, name: str = "") -> GatewaySource:
 def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # In the form that the network knows: not every name can be written so.
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in ("http", "https") and host not in (b"", b"xn--") and parts.port != 0
     except ValueError:
         return False

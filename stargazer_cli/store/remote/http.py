@@ -142,7 +142,8 @@ def faults() -> Iterator[None]:
         raise Passing("it stopped answering") from None
     except httpx.TooManyRedirects:
         raise Refused(f"it redirected more than {_REDIRECTS} times") from None
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+        # The last one is that of a host that cannot be written in the letters of host names.
         raise Refused(_NO_ADDRESS) from None
     except httpx.RequestError as error:
         reason = str(error)

@@ -30,6 +30,7 @@ class Plain:
         self._size = size
         self._etag = ""
         self._begun = False
+        self._most = file.checked  # that was ever there, be it gone again
 
     def fetch(self) -> str:
         """Take the whole file, in as many attempts as bring something, and return its CID in our layout."""
@@ -60,7 +61,9 @@ class Plain:
             with http.faults(), self._client.stream("GET", url, headers=headers) as response:
                 self._take(response, start)
         except http.Passing as fault:
-            fault.progressed = self._begun and self._file.size - start >= WORTHWHILE
+            fault.progressed = self._begun and self._file.size - self._most >= WORTHWHILE
+            if self._begun:
+                self._most = max(self._most, self._file.size)
             raise
 
     def _take(self, response: "httpx.Response", start: int) -> None:
@@ -84,7 +87,7 @@ class Plain:
         self._etag = "" if tag.startswith("W/") else tag
         told = http.content_length(response)
         if told is not None:
-            self._file.expect(self._file.size - present + told)
+            self._expect(self._file.size - present + told)
         try:
             for piece in http.body(response, limit=self._limit(told, self._file.size - present)):
                 fresh = memoryview(piece)[present:]
@@ -94,6 +97,14 @@ class Plain:
             # It goes on for ever, or is not what it says: nothing to be kept for a later call.
             self._file.rewind(self._file.checked)
             raise
+
+    def _expect(self, total: int) -> None:
+        """Note the length that the server tells; it may be a lie, and another source be right."""
+        self._file.total = total
+        if total - self._file.size > (free := self._file.room()):
+            raise http.Refused(
+                f"it says that the file is {total:,} bytes long, and there is room for {free:,}"
+            )
 
     def _limit(self, told: int | None, start: int) -> int | None:
         """Return how many bytes may come from `start` on, at most."""
