@@ -16,8 +16,9 @@ from stargazer_cli.store.cid import check_cid, share_threads
 from stargazer_cli.store.files import READ_ONLY, Progress, Source, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
+from stargazer_cli.store.metadata.merge import enter
 from stargazer_cli.store.objects import LARGE, Entered, Objects, VanishedError, faults_told, unique
-from stargazer_cli.store.record import Identity, blank, identity, united
+from stargazer_cli.store.record import blank, united
 
 if TYPE_CHECKING:
     from tinydb.table import Table
@@ -82,8 +83,8 @@ class LocalStore:
     def add(self, files: Sequence[NewFile], *, progress: Progress | None = None) -> list[Added]:
         """Store all of the files, or none: bytes once by CID, one record for each meaning of them.
 
-        A record is the same when CID and keyvalues are the same: it gains the run ids, and a recipe or
-        origin that it did not have; nothing of it is replaced.
+        A record is the same when CID and keyvalues are the same: it gains run ids, recipes and what it was
+        made from; nothing of it is replaced.
         """
         if not files:
             return []
@@ -101,19 +102,19 @@ class LocalStore:
             try:
                 with self.metadata.transaction() as table:
                     self.objects.place(entered, placed)
-                    added = _record(table, fresh)
+                    joined = enter(table, fresh)
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._remove_unnamed(placed)
                 raise
         # What was missing and came back counts as added, even where its record was here.
-        restored = set(placed) - {record["cid"] for record, new in added if new}
+        restored = set(placed) - {each.record["cid"] for each in joined if each.change == "added"}
         result = []
-        for record, new in added:
-            result.append(
-                Added(self._typed(record), "added" if new or record["cid"] in restored else "notneeded")
-            )
-            restored.discard(record["cid"])
+        for each in joined:
+            cid = each.record["cid"]
+            taken = each.change == "added" or cid in restored
+            result.append(Added(self._typed(each.record), "added" if taken else "notneeded"))
+            restored.discard(cid)
         return result
 
     def find(self, **filters: Any) -> list[Asset]:
@@ -371,46 +372,6 @@ def links_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, value
     for cid in record.get("derived_from", []):
         yield "derived_from", cid
-
-
-def _record(table: "Table", fresh: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bool]]:
-    """Write the records; gives each as it is now and whether it is new."""
-    here = table.search(Match({"cid": [record["cid"] for record in fresh]}))
-    known = {identity(record): dict(record) for record in here}
-    new: dict[Identity, dict[str, Any]] = {}
-    changed: dict[str, dict[str, Any]] = {}
-    result: list[tuple[dict[str, Any], bool]] = []
-    for candidate in fresh:
-        same = identity(candidate)
-        record = known.get(same)
-        if record is None:
-            known[same] = new[same] = candidate
-            result.append((candidate, True))
-            continue
-        change = _gained(record, candidate)
-        record.update(change)
-        if change and same not in new:
-            changed[record["id"]] = record
-        result.append((record, False))
-    if new:
-        table.insert_multiple(new.values())
-    if changed:
-        table.update(lambda doc: doc.update(changed[doc["id"]]), Match({"id": list(changed)}))
-    return result
-
-
-def _gained(record: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
-    """Return what an existing record learns from being made again."""
-    change: dict[str, Any] = {}
-    for key in ("run_ids", "recipes"):
-        known = record.get(key, [])
-        more = [item for item in fresh[key] if item not in known]
-        if more:
-            change[key] = known + more
-    for key in ("recipe", "derived_from"):
-        if fresh[key] and not record[key]:
-            change[key] = fresh[key]
-    return change
 
 
 def _one(table: "Table", target: str) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from stargazer_cli.assets import BASE_FIELDS, Reference
+from stargazer_cli.assets import BASE_FIELDS, Alignment, Reference
 from stargazer_cli.errors import UsageError
+from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
 from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
-from stargazer_cli.store.portable import import_records
+from stargazer_cli.store.portable import export_records, import_records
 from stargazer_cli.store.record import FIELDS, LISTS, TEXTS, blank, checked, identity, united
 
 CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
@@ -165,3 +166,33 @@ def test_equal_records_unite_and_nothing_is_replaced() -> None:
         "recipes": ["R", "S"],
         "owner": "me",
     }
+
+
+def test_an_equal_record_comes_to_the_same_end_by_every_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.bam").write_text("bam")
+    first = Alignment(sample_id="a", run_ids=["1"], recipe="R", derived_from=["x"])
+    second = Alignment(sample_id="a", run_ids=["2"], recipe="S", derived_from=["y"], owner="me")
+
+    def fresh(name: str, *assets: Alignment) -> LocalStore:
+        monkeypatch.setenv("STARGAZER_LOCAL", str(tmp_path / name))
+        made = LocalStore(Settings())
+        for asset in assets:
+            made.add([NewFile(tmp_path / "a.bam", asset)])
+        return made
+
+    def end(of: LocalStore) -> tuple[object, ...]:
+        [found] = of.find()
+        return found.run_ids, found.recipe, found.recipes, found.derived_from, found.owner
+
+    added, imported, updated = fresh("a", first, second), fresh("i", first), fresh("u", first)
+    stream = io.BytesIO()
+    export_records(fresh("other", second), stream)
+    stream.seek(0)
+    import_records(imported, stream)
+    apart = second.model_copy(update={"sample_id": "b"})
+    record = updated.add([NewFile(tmp_path / "a.bam", apart)])[0].asset
+    updated.update(record.id, {"sample_id": "a"})
+    assert end(added) == (["1", "2"], "R", ["R", "S"], ["x", "y"], "me")
+    assert end(imported) == end(updated) == end(added)

@@ -1,19 +1,28 @@
 """How records join those that are here already."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.metadata.match import Match
-from stargazer_cli.store.record import Identity, identity, united
+from stargazer_cli.store.record import Identity, Record, identity, united
 
 if TYPE_CHECKING:
     from tinydb.table import Table
 
 T = TypeVar("T")
 _BATCH = 5_000
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A record as the table has it now, and what its coming changed: all, something, or nothing."""
+
+    record: Record
+    change: Literal["added", "merged", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -24,20 +33,16 @@ class Merged:
     merged: int
     unchanged: int
 
-    def __add__(self, other: "Merged") -> "Merged":
-        """Return the sums."""
-        return Merged(self.added + other.added, self.merged + other.merged, self.unchanged + other.unchanged)
-
 
 def merge(table: "Table", records: Iterable[Mapping[str, Any]]) -> Merged:
     """Add records to a table within a transaction; one that is there already takes on what it lacks.
 
     Raises StargazerError where a record of the same id is another one: it was changed on one side.
     """
-    total = Merged(0, 0, 0)
+    counts: Counter[str] = Counter()
     for batch in batches(records):
-        total += _merge(table, batch)
-    return total
+        counts.update(joined.change for joined in enter(table, batch))
+    return Merged(counts["added"], counts["merged"], counts["unchanged"])
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
@@ -47,14 +52,20 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
 
 
-def _merge(table: "Table", records: list[Mapping[str, Any]]) -> Merged:
+def enter(table: "Table", records: Sequence[Mapping[str, Any]]) -> list[Joined]:
+    """Add records to a table within a transaction, all held in memory; gives what became of each.
+
+    One that is there already, or came before it, takes on what it lacks. Raises StargazerError where a record
+    of the same id is another one: it was changed on one side.
+    """
     here = table.search(Match({"cid": list({record["cid"] for record in records})}))
-    known: dict[Identity, dict[str, Any]] = {identity(record): dict(record) for record in here}
-    ids = {record["id"]: identity(record) for record in table.search(Match({"id": _ids(records)}))}
+    known: dict[Identity, Record] = {identity(record): dict(record) for record in here}
     doc_ids = {identity(record): record.doc_id for record in here}
-    new: dict[Identity, dict[str, Any]] = {}
+    same_ids = table.search(Match({"id": [record["id"] for record in records]}))
+    ids = {record["id"]: identity(record) for record in same_ids}
+    new: dict[Identity, Record] = {}
     changed: set[Identity] = set()
-    merged = 0
+    result: list[Joined] = []
     for record in records:
         same = identity(record)
         if ids.setdefault(record["id"], same) != same:
@@ -66,21 +77,17 @@ def _merge(table: "Table", records: list[Mapping[str, Any]]) -> Merged:
         before = known.get(same)
         if before is None:
             known[same] = new[same] = dict(record)
+            result.append(Joined(known[same], "added"))
             continue
         after = united(before, record)
-        if after == before:
-            continue
-        merged += 1
+        result.append(Joined(before, "unchanged" if after == before else "merged"))
         before.update(after)
-        if same not in new:
+        if result[-1].change == "merged" and same not in new:
             changed.add(same)
-    table.insert_multiple(new.values())
+    if new:
+        table.insert_multiple(new.values())
     if changed:
         table.update(
             lambda found: found.update(known[identity(found)]), doc_ids=[doc_ids[same] for same in changed]
         )
-    return Merged(len(new), merged, len(records) - len(new) - merged)
-
-
-def _ids(records: list[Mapping[str, Any]]) -> list[str]:
-    return [record["id"] for record in records]
+    return result
