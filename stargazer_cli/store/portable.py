@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store.files import Progress, counted, counter
 from stargazer_cli.store.metadata.merge import Merged, merge
 from stargazer_cli.store.objects import faults_told
 from stargazer_cli.store.record import checked
@@ -26,30 +27,33 @@ VERSION = 1
 _LONGEST_LINE = 64 * 1024 * 1024  # what is longer is no record: it must not fill the memory
 
 
-def export_records(store: "LocalStore", stream: BinaryIO) -> int:
-    """Write every record, and return how many there are."""
+def export_records(store: "LocalStore", stream: BinaryIO, *, progress: Progress | None = None) -> int:
+    """Write every record, and return how many there are; `progress` is called with those written so far."""
     with faults_told(store.root):
         records = store.metadata.read()
+        number = counter(len(records), progress)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     stream.write(_line({"stargazer": VERSION, "exported_at": now}))
     count = 0
-    for record in records:
+    for record in counted(records, number):
         stream.write(_line(dict(record)))
         count += 1
     stream.write(_line({"records": count}))
     return count
 
 
-def import_records(store: "LocalStore", stream: BinaryIO) -> Merged:
+def import_records(store: "LocalStore", stream: BinaryIO, *, progress: Progress | None = None) -> Merged:
     """Enter the records of an export, all or none; one that is here already takes on what it lacks.
 
+    `progress` is called with the records read so far, then with those entered.
     Raises UsageError, with the number of the line, when a line is not what an export holds, and
     StargazerError when a record was changed on one side. Nothing is entered then.
     """
     # Kept as text: a million records as objects would take several times the memory.
-    lines = [orjson.dumps(record) for record in _records(stream)]
+    lines = [orjson.dumps(record) for record in counted(_records(stream), counter(None, progress))]
     with faults_told(store.root), store.metadata.transaction() as table:
-        return merge(table, (orjson.loads(line) for line in lines))
+        entering = counted(lines, counter(len(lines), progress))
+        return merge(table, (orjson.loads(line) for line in entering))
 
 
 def _records(stream: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,10 @@
 """`stargazer assets export` and `import`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -46,7 +48,8 @@ def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bo
     if file == "-":
         if as_json:
             raise UsageError("--json and - contradict each other: both print.", "Give the path of a file.")
-        count = export_records(app.store, sys.stdout.buffer)
+        with progress("writing", "things") as watch:
+            count = export_records(app.store, sys.stdout.buffer, progress=watch)
     else:
         count = _export_to(app, Path(file), force=force)
     carried = None
@@ -71,8 +74,8 @@ def _export_to(app: App, path: Path, *, force: bool) -> int:
     if not force:
         check_absent(path)
     try:
-        with replacing(path) as stream:
-            return export_records(app.store, stream)
+        with replacing(path) as stream, progress("writing", "things") as watch:
+            return export_records(app.store, stream, progress=watch)
     except OSError as error:
         raise StargazerError(f"{path} cannot be written: {error.strerror}.") from None
 
@@ -102,14 +105,8 @@ def import_(app: App, file: str, *, folder: Path | None, as_json: bool) -> None:
 
     if folder and not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Give the one that `export --with-files` wrote.")
-    if file == "-":
-        entered = import_records(app.store, sys.stdin.buffer)
-    else:
-        try:
-            with Path(file).open("rb") as stream:
-                entered = import_records(app.store, stream)
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from None
+    with _opened(file) as stream, progress("entering", "things") as watch:
+        entered = import_records(app.store, stream, progress=watch)
     carried = None
     if folder:
         with progress("copying") as watch:
@@ -128,6 +125,18 @@ def import_(app: App, file: str, *, folder: Path | None, as_json: bool) -> None:
             note(f"{_copied(carried)} from {folder}; {carried.there:,} there already.")
     if carried and (carried.refused or carried.missing):
         raise _incomplete(carried, folder)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield stream
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from None
 
 
 def _incomplete(carried: "Carried", folder: Path | None) -> StargazerError:
