@@ -102,9 +102,7 @@ class Plain:
         """Note the length that the server tells; it may be a lie, and another source be right."""
         self._file.total = total
         if total - self._file.size > (free := self._file.room()):
-            raise http.Refused(
-                f"it says that the file is {total:,} bytes long, and there is room for {free:,}"
-            )
+            raise http.Refused(f"it announced {total:,} bytes, and the disk has room for {free:,}")
 
     def _limit(self, told: int | None, start: int) -> int | None:
         """Return how many bytes may come from `start` on, at most."""
