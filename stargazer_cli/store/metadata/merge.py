@@ -41,6 +41,7 @@ def merge(table: "Table", records: Iterable[Mapping[str, Any]]) -> Merged:
     """
     counts: Counter[str] = Counter()
     for batch in batches(records):
+        _refuse_changed(table, batch)
         counts.update(joined.change for joined in enter(table, batch))
     return Merged(counts["added"], counts["merged"], counts["unchanged"])
 
@@ -55,25 +56,17 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
 def enter(table: "Table", records: Sequence[Mapping[str, Any]]) -> list[Joined]:
     """Add records to a table within a transaction, all held in memory; gives what became of each.
 
-    One that is there already, or came before it, takes on what it lacks. Raises StargazerError where a record
-    of the same id is another one: it was changed on one side.
+    One that is there already, or came before it, takes on what it lacks. An id that is in the table must be
+    that of an equal record: to look for ids that were just made would cost more than all else.
     """
     here = table.search(Match({"cid": list({record["cid"] for record in records})}))
     known: dict[Identity, Record] = {identity(record): dict(record) for record in here}
     doc_ids = {identity(record): record.doc_id for record in here}
-    same_ids = table.search(Match({"id": [record["id"] for record in records]}))
-    ids = {record["id"]: identity(record) for record in same_ids}
     new: dict[Identity, Record] = {}
     changed: set[Identity] = set()
     result: list[Joined] = []
     for record in records:
         same = identity(record)
-        if ids.setdefault(record["id"], same) != same:
-            raise StargazerError(
-                f"The record {record['id']} of {record['name']!r} ({record['cid']}) says other things here"
-                " than there.",
-                "Make both say the same with `stargazer assets update`, or delete one of them.",
-            )
         before = known.get(same)
         if before is None:
             known[same] = new[same] = dict(record)
@@ -91,3 +84,17 @@ def enter(table: "Table", records: Sequence[Mapping[str, Any]]) -> list[Joined]:
             lambda found: found.update(known[identity(found)]), doc_ids=[doc_ids[same] for same in changed]
         )
     return result
+
+
+def _refuse_changed(table: "Table", records: Sequence[Mapping[str, Any]]) -> None:
+    """Raise StargazerError where a record of the same id says something else here."""
+    here = table.search(Match({"id": [record["id"] for record in records]}))
+    ids = {record["id"]: identity(record) for record in here}
+    for record in records:
+        same = identity(record)
+        if ids.setdefault(record["id"], same) != same:
+            raise StargazerError(
+                f"The record {record['id']} of {record['name']!r} ({record['cid']}) says other things here"
+                " than there.",
+                "Make both say the same with `stargazer assets update`, or delete one of them.",
+            )
