@@ -12,7 +12,7 @@ from helpers.shell import FASTA, Shell, fastq, write
 
 from stargazer_cli.assets import Asset
 from stargazer_cli.settings import Settings
-from stargazer_cli.store import LocalStore, NewFile
+from stargazer_cli.store import LocalStore, NewFile, cid_of
 from stargazer_cli.store.carry import bring_in, copy_out
 from stargazer_cli.store.portable import export_records, import_records
 
@@ -127,20 +127,34 @@ def test_bytes_that_are_not_what_their_name_says_are_not_taken(
     if what == "other bytes":
         assert f"The file {reference.cid} was not taken: " in result.err
     else:
-        assert f"1 records have no file in {files} or in the store" in result.err
+        assert f"Neither {files} nor the store has 1 file of the records." in result.err
     assert other.object(reference.cid) is None
     assert sum(asset.path is not None for asset in other.find()) == 3  # the others came
 
 
-def test_a_damaged_store_is_not_exported_as_if_whole(run: Shell, full: LocalStore, tmp_path: Path) -> None:
+def rot(path: Path) -> None:
+    """Change a byte of a file as a bad disk does: size and times stay."""
+    before = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as stream:
+        stream.write(b"!")
+    path.chmod(0o444)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_damaged_object_is_not_exported_and_stops_no_other(
+    run: Shell, full: LocalStore, tmp_path: Path
+) -> None:
     [reference] = full.find(asset="reference")
     assert reference.path
-    reference.path.chmod(0o644)
-    reference.path.write_text("tampered")
-    result = run("assets", "export", tmp_path / "records.jsonl", "--with-files", tmp_path / "files")
+    rot(reference.path)
+    files = tmp_path / "files"
+    result = run("assets", "export", tmp_path / "records.jsonl", "--with-files", files)
     assert result.code == 1
-    assert "damaged" in result.err
-    assert not (tmp_path / "files" / reference.cid).exists()
+    assert f"1 file could not be copied: The stored file {reference.path} is damaged" in result.err
+    assert {path.name for path in files.iterdir()} == {asset.cid for asset in full.find()} - {reference.cid}
+    result = run("assets", "export", tmp_path / "again.jsonl", "--with-files", files, "--json")
+    assert (result.code, list(result.json["files"]["refused"])) == (1, [reference.cid])
 
 
 def test_files_that_are_not_here_are_left_out_and_said(run: Shell, full: LocalStore, tmp_path: Path) -> None:
@@ -148,8 +162,83 @@ def test_files_that_are_not_here_are_left_out_and_said(run: Shell, full: LocalSt
     assert reference.path
     reference.path.unlink()
     result = run("assets", "export", tmp_path / "records.jsonl", "--with-files", tmp_path / "files")
+    assert result.code == 1
+    assert "2 files copied" in result.err
+    assert "Error: This store lacks 1 file of its records." in result.err
+
+
+def test_what_a_backup_lost_is_copied_again(run: Shell, full: LocalStore, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    run("assets", "export", tmp_path / "records.jsonl", "--with-files", files)
+    [reference] = full.find(asset="reference")
+    rot(files / reference.cid)
+    result = run("assets", "export", tmp_path / "again.jsonl", "--with-files", files)
     assert result.code == 0
-    assert "1 files are not in this store and were left out." in result.err
+    assert "1 file copied, 20 bytes," in result.err
+    assert cid_of(files / reference.cid) == reference.cid
+
+
+def test_what_the_store_lost_and_the_backup_has_is_there(
+    run: Shell, full: LocalStore, tmp_path: Path
+) -> None:
+    files = tmp_path / "files"
+    run("assets", "export", tmp_path / "records.jsonl", "--with-files", files)
+    [reference] = full.find(asset="reference")
+    assert reference.path
+    reference.path.unlink()
+    assert run("assets", "export", tmp_path / "again.jsonl", "--with-files", files).code == 0
+
+
+def test_what_is_damaged_and_not_in_the_folder_is_said(run: Shell, full: LocalStore, tmp_path: Path) -> None:
+    records, files = tmp_path / "records.jsonl", tmp_path / "files"
+    run("assets", "export", records, "--with-files", files)
+    [reference] = full.find(asset="reference")
+    assert reference.path
+    (files / reference.cid).unlink()
+    reference.path.chmod(0o644)
+    reference.path.write_text("tampered")
+    result = run("assets", "import", records, "--with-files", files)
+    assert result.code == 1
+    assert f"The stored file {reference.path} is damaged" in result.err
+
+
+def test_an_import_mends_what_is_damaged(run: Shell, full: LocalStore, tmp_path: Path) -> None:
+    records, files = tmp_path / "records.jsonl", tmp_path / "files"
+    run("assets", "export", records, "--with-files", files)
+    [reference] = full.find(asset="reference")
+    assert reference.path
+    rot(reference.path)
+    result = run("assets", "import", records, "--with-files", files)
+    assert result.code == 0
+    assert "1 file copied, 20 bytes," in result.err
+    assert reference.path.read_text() == FASTA
+    assert run("assets", "verify").code == 0
+    assert len(list(full.objects.damaged.iterdir())) == 1
+
+
+def test_a_cid_of_another_layout_travels_with_the_cid_of_its_bytes(
+    run: Shell, store: LocalStore, second: "Second", tmp_path: Path
+) -> None:
+    content = write(tmp_path / "x", "x" * 300_000)
+    foreign = "bafybeidf7ins7dbwk2zrpiv7k3tzp65itaxindoduggdnvrtad2es6lj5y"  # chunks of another size
+    with store.objects.workspace() as workspace, store.metadata.locked():
+        write(workspace / "0", content.read_bytes())
+        entered = store.objects.arrived(foreign, cid_of(content), workspace / "0")
+        store.objects.place([entered], [])
+    store.add([NewFile(store.objects.folder / foreign, Asset(name="x"))])
+    records, files = tmp_path / "records.jsonl", tmp_path / "files"
+    for there in (0, 1):
+        result = run("assets", "export", records, "--with-files", files, "--force")
+        assert (result.code, f"; {there} there already" in result.err) == (0, True)
+    second.enter()
+    result = run("assets", "import", records, "--with-files", files)
+    assert result.code == 0
+    assert "1 file with a CID of another layout" in result.err
+    assert run("assets", "verify").code == 0
+    rot(files / foreign)
+    (second.root / "objects" / foreign).unlink()
+    assert run("assets", "import", records, "--with-files", files).code == 1
+    assert not (second.root / "objects" / foreign).exists()
 
 
 def test_progress_is_that_of_all_files(full: LocalStore, second: Second, tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def _record(asset: "Asset | Mapping[str, Any]") -> Mapping[str, Any]:
     return asset if isinstance(asset, Mapping) else asset.to_dict()
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something, as "1 file" or "2,000 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def confirm(question: str) -> None:
     """Ask before something goes; where nobody can answer, nothing goes."""
     if not sys.stdin.isatty():

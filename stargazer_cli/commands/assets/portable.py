@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.assets.common import counted
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.commands.paths import GivenPath, check_outside
 from stargazer_cli.errors import StargazerError, UsageError
@@ -39,7 +40,8 @@ _FILE = GivenPath(stream=True)
 def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bool) -> None:
     """Write all records as JSON Lines, which another store can import.
 
-    The same folder may be given again: files that are in it are not copied again.
+    The same folder may be given again: files that are in it, and whole, are not copied again. Ends with
+    exit code 1 when a file is missing or damaged.
     """
     from stargazer_cli.store.carry import copy_out
     from stargazer_cli.store.portable import export_records
@@ -58,12 +60,23 @@ def export(app: App, file: str, *, folder: Path | None, force: bool, as_json: bo
             carried = copy_out(app.store, folder, progress=watch)
     if as_json:
         emit_json({"records": count, "file": file} | _document(carried))
-        return
-    note(f"{count:,} records written{'' if file == '-' else f' to {file}'}.")
-    if carried:
-        note(f"{_copied(carried)} to {folder}; {carried.there:,} there already.")
-        if carried.missing:
-            note(f"{len(carried.missing):,} files are not in this store and were left out.")
+    else:
+        note(f"{counted(count, 'record')} written{'' if file == '-' else f' to {file}'}.")
+        if carried:
+            note(f"{_copied(carried)} to {folder}; {carried.there:,} there already.")
+    if carried and not carried.is_complete:
+        raise _left_out(carried)
+
+
+def _left_out(carried: "Carried") -> StargazerError:
+    """Return the error that tells of files that an export lacks."""
+    hint = (
+        "`stargazer assets verify` names them; `stargazer assets verify --repair` fetches what a remote has."
+    )
+    if carried.refused:
+        count = counted(len(carried.refused), "file")
+        return StargazerError(f"{count} could not be copied: {next(iter(carried.refused.values()))}", hint)
+    return StargazerError(f"This store lacks {counted(len(carried.missing), 'file')} of its records.", hint)
 
 
 def _export_to(app: App, path: Path, *, force: bool) -> int:
@@ -118,12 +131,15 @@ def import_(app: App, file: str, *, folder: Path | None, as_json: bool) -> None:
         )
     else:
         note(
-            f"{entered.added:,} records added, {entered.merged:,} joined with an equal one, "
+            f"{counted(entered.added, 'record')} added, {entered.merged:,} joined with an equal one, "
             f"{entered.unchanged:,} there already."
         )
         if carried:
             note(f"{_copied(carried)} from {folder}; {carried.there:,} there already.")
-    if carried and (carried.refused or carried.missing):
+            if carried.unproven:
+                many = counted(len(carried.unproven), "file")
+                note(f"{many} with a CID of another layout: that it is of these bytes, only the export says.")
+    if carried and not carried.is_complete:
         raise _incomplete(carried, folder)
 
 
@@ -145,17 +161,16 @@ def _incomplete(carried: "Carried", folder: Path | None) -> StargazerError:
         more = f" And {len(carried.refused) - 1:,} more." if len(carried.refused) > 1 else ""
         return StargazerError(
             f"The file {cid} was not taken: {why}{more}",
-            "Copy it again and repeat the import. A CID of another layout is proven by a remote only: "
-            "`stargazer assets pull CID`.",
+            "Copy it again and repeat the import, or fetch it from a remote: `stargazer assets pull CID`.",
         )
     return StargazerError(
-        f"{len(carried.missing):,} records have no file in {folder} or in the store.",
+        f"Neither {folder} nor the store has {counted(len(carried.missing), 'file')} of the records.",
         "`stargazer assets verify` names them; `stargazer assets verify --repair` fetches what a remote has.",
     )
 
 
 def _copied(carried: "Carried") -> str:
-    return f"{carried.files:,} files copied, {size_of(carried.bytes)},"
+    return f"{counted(carried.files, 'file')} copied, {size_of(carried.bytes)},"
 
 
 def _document(carried: "Carried | None") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.assets.common import counted
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.output import emit_json, note, progress, size_of, table
@@ -109,8 +110,7 @@ def _show(report: "VerifyReport") -> None:
         state = f"{state}, but most files have no record"
     elif report.orphaned:
         note("Nothing names the orphaned files: `stargazer assets gc` removes them.")
-    files = f"{report.checked:,} file{'' if report.checked == 1 else 's'}"
-    note(f"{files}, {size_of(report.bytes)}: {state}.")
+    note(f"{counted(report.checked, 'file')}, {size_of(report.bytes)}: {state}.")
 
 
 def _named(names: tuple[str, ...]) -> str:
