@@ -112,6 +112,20 @@ def test_nothing_to_move_is_told(way: tuple[Place, Place], tmp_path: Path) -> No
     assert not (tmp_path / "store").exists()
 
 
+def test_one_database_by_two_addresses_is_told_at_once(database: str, on_server: Place) -> None:
+    fill(on_server, record(1))
+    other = PostgresMetadata(f"{database}{'&' if '?' in database else '?'}application_name=other")
+    with pytest.raises(UsageError, match="the server and another address are the same database"):
+        migrate(on_server, Place(other, "another address"))
+
+
+def test_each_record_is_counted_when_it_is_moved_and_when_it_is_compared(way: tuple[Place, Place]) -> None:
+    fill(way[0], record(1), record(2))
+    told: list[tuple[int, int | None]] = []
+    migrate(*way, progress=lambda *each: told.append(each))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
 def test_text_that_the_server_cannot_hold_is_told(in_file: Place, on_server: Place) -> None:
     fill(in_file, record(1), record(2, name="a\0b"))
     with pytest.raises(StargazerError, match="A record has text"):
@@ -152,7 +166,7 @@ def test_the_settings_say_from_where_and_to_where(
     for to, message in [
         ("json", "in the file already"),
         ("postgresql", "is not set"),
-        ("sqlite", "takes json"),
+        ("sqlite", "A target is json"),
     ]:
         with pytest.raises(UsageError, match=message):
             names(to)
@@ -221,7 +235,7 @@ def test_the_command_says_what_moved_and_never_the_password(
     wrong = shell("assets", "migrate", "--to", "elsewhere")
     assert (wrong.code, wrong.err.splitlines()[0]) == (
         2,
-        "Error: --to takes json, postgresql, or the address of a server.",
+        "Error: A target is json, postgresql, or the address of a server.",
     )
     address = f"postgresql://me:{quote(PASSWORD, safe='')}@127.0.0.1:1/x"
     unreachable = shell("assets", "migrate", "--to", address)

@@ -4,7 +4,7 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
-from stargazer_cli.output import emit_json, note
+from stargazer_cli.output import emit_json, note, progress
 
 
 @click.command(
@@ -34,7 +34,8 @@ def migrate(app: App, to: str, join: bool, as_json: bool) -> None:
     from stargazer_cli.store.metadata import migrate as library
 
     source, target = library.places(app.settings, to)
-    done = library.migrate(source, target, join=join)
+    with progress("moving and comparing", "things") as watch:
+        done = library.migrate(source, target, join=join, progress=watch)
     if as_json:
         emit_json({"from": source.name, "to": target.name} | asdict(done))
     else:

@@ -1,11 +1,12 @@
 """From the metadata file to a server, or back: every record moves, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.store.files import Progress, counted, counter
 from stargazer_cli.store.metadata import Metadata
 from stargazer_cli.store.metadata.address import FORM, SCHEMES
 from stargazer_cli.store.metadata.home import Marker
@@ -61,40 +62,56 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
         return server, file
     if to == "postgresql":
         if server is None:
-            raise UsageError("STARGAZER_DB is not set.", f"Set it, or give the address: --to {FORM}")
+            raise UsageError("STARGAZER_DB is not set.", f"Set it, or give the address of the server: {FORM}")
         return file, server
     if not to.startswith(SCHEMES):
-        raise UsageError("--to takes json, postgresql, or the address of a server.", f"Its form is {FORM}.")
+        raise UsageError("A target is json, postgresql, or the address of a server.", f"Its form is {FORM}.")
     target = on_server(to)
     return (file if server is None or server.name == target.name else server), target
 
 
-def migrate(source: Place, target: Place, *, join: bool = False) -> Merged:
+def migrate(source: Place, target: Place, *, join: bool = False, progress: Progress | None = None) -> Merged:
     """Copy every record of one place to another, and compare each with its origin before it is kept.
 
     Both are held meanwhile. The source stays as it is, and the store's folder says that the records now live
-    in the target. Where the target has an equal record, the two become
-    one that lacks nothing of either. Raises UsageError where the target has records that the source has not,
+    in the target. Where the target has an equal record, the two become one that lacks nothing of either.
+    `progress` is called with the records that were moved or compared so far; each is moved and compared.
+
+    Raises UsageError where both places are one, and where the target has records that the source has not,
     unless `join` says that they belong together.
     """
+    _check_distinct(source, target)
     if len(source.metadata.read()) == 0:
         raise UsageError(f"{source.name} holds no assets: there is nothing to move.")
     with source.metadata.locked():
         _check_source(source, target)
         with target.metadata.transaction() as table:
             records = source.metadata.read()
-            done = merge(table, records)
+            count = counter(2 * len(records), progress)
+            done = merge(table, counted(records, count))
             own = len({hash(identity(record)) for record in records})
             if (others := len(table) - own) and not join:
                 raise UsageError(
                     f"{target.name} holds {others} assets that {source.name} does not.",
-                    "If they were deleted there, put the target aside first; --merge puts both together.",
+                    "If they were deleted there, put the target aside first; "
+                    "`stargazer assets migrate --merge` puts both together.",
                 )
-            _compare(records, table, target.name, exactly=done.merged + done.unchanged == 0)
+            moved = counted(records, count)
+            _compare(moved, table, target.name, exactly=done.merged + done.unchanged == 0)
         # Only now, and while the source is still held: nobody may write to it any more.
         if target.marker:
             target.marker.set(target.metadata.home())
     return done
+
+
+def _check_distinct(source: Place, target: Place) -> None:
+    """Raise UsageError where two addresses are of one database, which would wait for its own lock."""
+    server = source.metadata.home().server
+    if server and server == target.metadata.home().server:
+        raise UsageError(
+            f"{source.name} and {target.name} are the same database: there is nothing to move.",
+            "To bring the records of the file there: stargazer assets migrate --to postgresql",
+        )
 
 
 def _check_source(source: Place, target: Place) -> None:
@@ -105,7 +122,7 @@ def _check_source(source: Place, target: Place) -> None:
         raise source.marker.elsewhere(home, here)
 
 
-def _compare(records: "Table", table: "Table", name: str, *, exactly: bool) -> None:
+def _compare(records: Iterable[Mapping[str, Any]], table: "Table", name: str, *, exactly: bool) -> None:
     """Raise StargazerError unless a table holds each of the records, with everything that is said in it."""
     for batch in batches(records):
         found = table.search(Match({"cid": list({record["cid"] for record in batch})}))
