@@ -135,6 +135,10 @@ class Pinata:
         # or the same again under the same token ("same").
         self.endless = ""
         self.wrong_cid = False
+        # That a file is on the network where its bytes came first, whatever is asked for, and says so.
+        self.one_network = False
+        # The network that new files are put on, whatever is asked for, and that is told.
+        self.puts_on = ""
         self.page_size = 10
         # The documentation names no `Upload-CID` and no filter by `metadata` or `keyvalues` alone.
         self.tells_cid = True
@@ -185,12 +189,12 @@ class Pinata:
         cid = cid_of_bytes(content + b"!") if self.wrong_cid else cid_of_bytes(content)
         with self.lock:
             for file in self.files.values():
-                if (file.cid, file.network) == (cid, network):
+                if file.cid == cid and (file.network == network or self.one_network):
                     return file, True
             number = next(self._numbers)
             file = File(
                 f"01919461-6d4c-7456-870d-{number:012x}",
-                network,
+                self.puts_on or network,
                 name,
                 cid,
                 content,
@@ -369,7 +373,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(400, {"error": "keyvalues are at most 10 pairs of text"})
             return
         file, duplicate = self.pinata.store(content, name, pairs, network)
-        self._reply(200, {"data": file.document() | {"is_duplicate": duplicate}})
+        told = {"network": file.network} if self.pinata.one_network or self.pinata.puts_on else {}
+        self._reply(200, {"data": file.document() | {"is_duplicate": duplicate} | told})
 
     def _create_upload(self) -> None:
         metadata = {}

@@ -463,6 +463,74 @@ def test_a_gateway_of_ones_own_needs_no_question(settings: Settings) -> None:
         assert account.gateways() == ["https://fun-llama-300.mypinata.cloud"]
 
 
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        "https://evil.example/x.mypinata.cloud",
+        "https://me@evil.example/.mypinata.cloud",
+        "https://evil.example?.mypinata.cloud",
+        "https://evil.example#.mypinata.cloud",
+        "https://a.mypinata.cloud@evil.example/.mypinata.cloud",
+        "https://evil.example\\.mypinata.cloud",
+        "https://me:secret@fun.mypinata.cloud",
+        "http://fun.mypinata.cloud",
+        "https://mypinata.cloud",
+        "https://[",
+    ],
+)
+def test_an_address_is_signed_for_no_gateway_that_only_looks_like_ones_own(
+    server: Server, attached: Settings, gateway: str
+) -> None:
+    attached.pinata_gateway = gateway
+    with Pinata(attached) as account:
+        assert account.gateways() == [server.url("gateway")]
+
+
+def test_bytes_that_are_on_the_other_network_are_not_said_to_be_on_this_one(
+    server: Server, account: Pinata, path: Path
+) -> None:
+    server.one_network = True
+    kept, _ = server.store(CONTENT, "before")
+    with pytest.raises(
+        StargazerError, match=r"was to be public at Pinata, and is private\. It was there befo"
+    ):
+        account.upload(path, network="public", keyvalues={"sample_id": "a"})
+    assert server.files == {kept.id: kept}
+    assert kept.keyvalues == {}
+
+
+def test_an_upload_that_became_public_is_taken_back(server: Server, account: Pinata, path: Path) -> None:
+    server.puts_on = "public"
+    with pytest.raises(StargazerError, match=r"was to be private at Pinata, and is public\. It was deleted"):
+        account.upload(path)
+    assert server.files == {}
+
+
+def test_what_cannot_be_a_keyvalue_or_a_name_does_no_harm(server: Server, account: Pinata) -> None:
+    row = {"id": "1", "cid": CID, "name": "a\ud800b", "keyvalues": {"": "x", "k": "\udfff", "n": None}}
+    server.fault("GET", "/files", answer={"data": {"files": [row]}})
+    (file,) = account.files()
+    assert (file.name, file.keyvalues) == ("a?b", {"k": "?"})
+
+
+@pytest.mark.parametrize("status", [0, 400])
+def test_an_answer_of_endless_depth_is_refused(
+    server: Server, account: Pinata, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    deep = b'{"error":' * 100_000
+    monkeypatch.setattr("helpers.pinata.json.dumps", lambda *_: deep.decode())
+    server.fault("GET", "/files", status=status, answer={})
+    with pytest.raises(StargazerError, match="did not list its files"):
+        list(account.files())
+
+
+def test_no_token_of_anyone_is_told(server: Server, account: Pinata) -> None:
+    server.fault("GET", "/files", status=400, answer={"error": "not eyJhbGciOi.x-y_z.%3D=, " + "x" * 400})
+    with pytest.raises(StargazerError, match=r"not \*{8}, x") as refused:
+        list(account.files())
+    assert "eyJ" not in refused.value.message
+
+
 def test_pinata_names_a_gateway_by_its_first_label(server: Server, account: Pinata) -> None:
     server.fault("GET", "/gateways", answer={"data": {"rows": [{"domain": "fun-llama-300"}]}})
     assert account.gateways() == ["http://fun-llama-300.mypinata.cloud"]

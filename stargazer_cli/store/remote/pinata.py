@@ -20,6 +20,7 @@ The same bytes uploaded twice are one file (`is_duplicate`), which keeps its fir
 import contextlib
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,10 @@ _LONGEST_REASON = 300
 _TRIES = 6
 # Long enough for an attempt: each one asks for an address of its own.
 _SIGNED_FOR = 600
+# How every JWT begins, and what it is made of: an answer may show one that is not the user's.
+_JWT = re.compile(r"eyJ[\w.%~+/=-]*")
+# A host and nothing more: no user, port or path, behind which another host could hide.
+_DEDICATED = re.compile(r"https://([a-z0-9-]+\.)+mypinata\.cloud/?", re.IGNORECASE)
 _NO_ANSWER = "its answer is not one of the API v3"
 # What stands in place of the CID until Pinata has hashed a file, which may take a while.
 _PENDING = "pending"
@@ -129,7 +134,8 @@ class Pinata:
         """Upload a file, and make sure that Pinata gives it the CID that it has here.
 
         `network` is that of `PINATA_VISIBILITY` unless given. With `cid` the file must have that one; a file
-        that has another is not sent. When Pinata gives it another, the upload is deleted there again. A file
+        that has another is not sent. When Pinata gives it another, or puts it on another network, the upload
+        is deleted there again. A file
         that Pinata has already gets `keyvalues` by an update. `begun` is where the address of a large upload
         is noted, so that another process goes on with it where this one was killed.
         """
@@ -151,6 +157,8 @@ class Pinata:
             outgoing = _Outgoing(stream, size, here, name, network, pairs, begun, progress)
             send = self._send_form if size <= LARGEST_FORM else self._send_resumable
             file = send(outgoing)
+        if file.network != network:
+            raise self._misplaced(file, network)
         if file.cid != here:
             raise self._take_back(file, here)
         if any(file.keyvalues.get(key) != value for key, value in pairs.items()):
@@ -253,8 +261,8 @@ class Pinata:
         return signed
 
     def _find_gateways(self) -> list[str]:
-        if _is_dedicated(self._own_gateway):
-            return [self._own_gateway.rstrip("/")]
+        if own := _dedicated(self._own_gateway):
+            return [own]
         secret = hashlib.sha256(self._jwt.get_secret_value().encode()).hexdigest()
         # Asked for once: every download needs it, and the rate is limited.
         known = _gateways.get((self._api, secret))
@@ -329,6 +337,17 @@ class Pinata:
             "Try again: it was damaged on its way, or Pinata lays files out in another way by now.",
         )
 
+    def _misplaced(self, file: RemoteFile, network: Network) -> StargazerError:
+        """Delete an upload that is on another network than was asked for, and return what to say of it."""
+        fate = f"It was there before, and stays {file.network}."
+        if not file.duplicate:
+            self.delete(file)
+            fate = "It was deleted there again."
+        return StargazerError(
+            f"{file.name} ({file.cid}) was to be {network} at Pinata, and is {file.network}. {fate}",
+            f"Push it without asking for {network}, or delete the {file.network} file there first.",
+        )
+
     def _ask(self, what: str, method: str, url: str, **request: Any) -> Any:
         """Return the `data` of Pinata's answer; a refusal is told as that Pinata `what`."""
         with self._told(what):
@@ -347,18 +366,18 @@ class Pinata:
             answer = b"".join(http.body(response, limit=_LONGEST_ANSWER))
         try:
             return json.loads(answer).get("data") if answer else None
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise http.Refused(_NO_ANSWER) from None
 
     def _reason(self, response: Any) -> str:
         """Return what Pinata says about a refusal, as one line that holds no token."""
-        with contextlib.suppress(ValueError, AttributeError, http.Passing, http.Refused):
+        with contextlib.suppress(ValueError, AttributeError, RecursionError, http.Passing, http.Refused):
             answer = json.loads(b"".join(http.body(response, limit=_LONGEST_ANSWER)))
             reason = answer.get("error") or answer.get("message")
             if isinstance(reason, dict):
                 reason = reason.get("details") or reason.get("message") or reason.get("reason")
             if isinstance(reason, str):
-                hidden = reason.replace(self._jwt.get_secret_value(), "********")
+                hidden = _JWT.sub("********", reason.replace(self._jwt.get_secret_value(), "********"))
                 line = " ".join("".join(c if c.isprintable() else " " for c in hidden).split())
                 return f": {line[:_LONGEST_REASON]}" if line else ""
         return ""
@@ -480,23 +499,27 @@ def _listed(data: dict[str, Any], network: Network) -> list[RemoteFile]:
 
 
 def _file(data: Any, network: Network, pairs: dict[str, str]) -> RemoteFile:
-    """Return a file as the API describes it; keyvalues that it does not tell are `pairs`."""
+    """Return a file as the API describes it; keyvalues that it does not tell are `pairs`.
+
+    It is on the network that it says, or else on that which was asked.
+    """
     if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not data["id"]:
         raise http.Refused(_NO_ANSWER)
     duplicate = bool(data.get("is_duplicate"))
     told = data.get("keyvalues")
     if isinstance(told, dict):
-        kept = {str(key): str(value) for key, value in told.items() if value is not None}
+        # A key without a letter says nothing, and no asset can have it.
+        kept = {_text(key): _text(value) for key, value in told.items() if key and value is not None}
     else:
         kept = {} if duplicate else pairs
     return RemoteFile(
         id=data["id"],
-        cid=str(data.get("cid") or ""),
-        name=str(data.get("name") or ""),
+        cid=_text(data.get("cid") or ""),
+        name=_text(data.get("name") or ""),
         size=int(data["size"]) if isinstance(data.get("size"), int) else 0,
-        network=network,
+        network=data["network"] if data.get("network") in NETWORKS else network,
         keyvalues=kept,
-        created_at=str(data.get("created_at") or ""),
+        created_at=_text(data.get("created_at") or ""),
         duplicate=duplicate,
     )
 
@@ -509,8 +532,14 @@ def _is_wanted(file: RemoteFile, cid: str, name: str, keyvalues: Mapping[str, st
     )
 
 
-def _is_dedicated(gateway: str) -> bool:
-    return gateway.startswith("https://") and gateway.rstrip("/").endswith(".mypinata.cloud")
+def _text(value: object) -> str:
+    """Return a value as text that can be written: JSON may hold halves of letters."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _dedicated(gateway: str) -> str:
+    """Return the address of a gateway at Pinata itself; "" for every other, which gets no signed address."""
+    return gateway.rstrip("/") if _DEDICATED.fullmatch(gateway) else ""
 
 
 def _address(domain: str, scheme: str) -> str:
