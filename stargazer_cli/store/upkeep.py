@@ -66,7 +66,7 @@ class VerifyReport:
 
     checked, bytes    files whose bytes were hashed, and how many bytes those were
     orphaned          files that no record names; `gc` removes them
-    strange           things in the objects folder that are not named by a CID; never touched
+    strange           things in the objects folder that no store put there, such as links; never removed
     repaired          CIDs of missing or damaged files that a remote had
     not_repaired      CIDs that no remote gave, each with the reason
     """
@@ -114,6 +114,8 @@ def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | No
     objects = store.objects
     with faults_told(store.root):
         files, strange = _files(objects)
+        # What a link leads to is what a pipeline would be given.
+        files |= _behind_links(strange)
         bad = _hash_all(objects, files, progress)
         # Not before: what was added or deleted meanwhile is no fault.
         records = _Records(store)
@@ -252,6 +254,15 @@ def _files(objects: "Objects") -> tuple[dict[str, int], list[Path]]:
         else:
             strange.append(path)
     return files, strange
+
+
+def _behind_links(paths: Sequence[Path]) -> dict[str, int]:
+    """Return the size of each file that a link under a CID leads to."""
+    return {
+        path.name: path.stat().st_size
+        for path in paths
+        if path.is_symlink() and path.is_file() and _is_cid(path.name)
+    }
 
 
 def _is_cid(name: str) -> bool:

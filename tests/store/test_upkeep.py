@@ -106,6 +106,26 @@ class TestVerify:
         assert "public downloads are off" in report.not_repaired[gone.cid]
         assert left.exists()
 
+    def test_a_link_in_the_place_of_an_object_is_what_it_leads_to(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        asset = put(store, tmp_path, "a", R1(sample_id="a"), "good")
+        path = object_of(asset)
+        moved = path.rename(tmp_path / "on another disk")
+        path.symlink_to(moved)
+        report = verify(store)
+        assert (report.is_sound, report.checked, report.strange) == (True, 1, (path,))
+        moved.chmod(0o644)
+        moved.write_text("evil")
+        assert [each.cid for each in verify(store).damaged] == [asset.cid]
+        moved.unlink()
+        assert [each.cid for each in verify(store).missing] == [asset.cid]
+        moved.write_text("evil")
+        [damaged] = verify(store, repair=True).damaged
+        assert damaged.moved_to is not None
+        assert damaged.moved_to.is_symlink()
+        assert moved.read_text() == "evil"
+
     def test_repair_moves_damage_aside_and_keeps_it(self, store: LocalStore, tmp_path: Path) -> None:
         asset = put(store, tmp_path, "a", R1(sample_id="a"), "good")
         rot(object_of(asset), b"evil")
