@@ -492,7 +492,7 @@ def test_bytes_that_are_on_the_other_network_are_not_said_to_be_on_this_one(
     server.one_network = True
     kept, _ = server.store(CONTENT, "before")
     with pytest.raises(
-        StargazerError, match=r"was to be public at Pinata, and is private\. It was there befo"
+        StargazerError, match=r"was to be public at Pinata, and is private\. It was there"
     ):
         account.upload(path, network="public", keyvalues={"sample_id": "a"})
     assert server.files == {kept.id: kept}
