@@ -61,10 +61,19 @@ class Damaged:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A file that may not be opened, so that nobody knows whether it is whole; `reason` says why."""
+
+    cid: str
+    names: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class VerifyReport:
     """What is in a store and what is wrong with it.
 
-    checked, bytes    files whose bytes were hashed, and how many bytes those were
+    checked, bytes    files that were looked at, and how many bytes those are
     orphaned          files that no record names; `gc` removes them
     strange           things in the objects folder that no store put there, such as links; never removed
     repaired          CIDs of missing or damaged files that a remote had
@@ -75,6 +84,7 @@ class VerifyReport:
     bytes: int
     missing: tuple[Missing, ...]
     damaged: tuple[Damaged, ...]
+    unreadable: tuple[Unreadable, ...]
     orphaned: tuple[Waste, ...]
     strange: tuple[Path, ...]
     repaired: tuple[str, ...]
@@ -83,7 +93,7 @@ class VerifyReport:
     @property
     def is_sound(self) -> bool:
         """Whether every record has its bytes, and they are whole."""
-        wrong: list[Missing | Damaged] = [*self.missing, *self.damaged]
+        wrong: list[Missing | Damaged | Unreadable] = [*self.missing, *self.damaged, *self.unreadable]
         return {each.cid for each in wrong if each.names} <= set(self.repaired)
 
     @property
@@ -109,20 +119,27 @@ def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | No
 
     `repair` moves damaged files aside, and fetches from a remote what is missing or damaged. `progress` is
     called with the bytes hashed so far and all that there are, then with those of each file that is fetched.
-    A file that is found damaged is not given to a pipeline any more, repaired or not.
+    A file that is found damaged is not given to a pipeline any more, repaired or not. One that may not be
+    read stays where it is.
     """
     objects = store.objects
     with faults_told(store.root):
         files, strange = _files(objects)
         # What a link leads to is what a pipeline would be given.
         files |= _behind_links(strange)
-        bad = _hash_all(objects, files, progress)
+        faulty = _hash_all(objects, files, progress)
+        bad = [each for each in faulty if isinstance(each, _Bad)]
         # Not before: what was added or deleted meanwhile is no fault.
         records = _Records(store)
         bad_cids = {each.cid for each in bad}
         damaged = [
             Damaged(each.cid, records.names.get(each.cid, ()), each.found, _aside(store, each, repair))
             for each in bad
+        ]
+        unreadable = [
+            Unreadable(each.cid, records.names.get(each.cid, ()), each.reason)
+            for each in faulty
+            if isinstance(each, _Closed)
         ]
         missing = [
             Missing(cid, names)
@@ -137,6 +154,7 @@ def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | No
         bytes=sum(files.values()),
         missing=tuple(missing),
         damaged=tuple(damaged),
+        unreadable=tuple(unreadable),
         orphaned=tuple(orphaned),
         strange=tuple(strange),
         repaired=tuple(repaired),
@@ -283,20 +301,28 @@ class _Bad:
     seal: str
 
 
-def _hash_all(objects: "Objects", files: Mapping[str, int], progress: Progress | None) -> list[_Bad]:
-    """Hash all files, several at once, and return those that are damaged."""
+class _Closed(NamedTuple):
+    """A file that may not be opened, and why."""
+
+    cid: str
+    reason: str
+
+
+def _hash_all(
+    objects: "Objects", files: Mapping[str, int], progress: Progress | None
+) -> list[_Bad | _Closed]:
+    """Hash all files, several at once, and return those that are damaged or may not be read."""
     from concurrent.futures import ThreadPoolExecutor
 
     at_once, threads = share_threads(THREADS, len(files))
     count = counter(sum(files.values()), progress)
 
-    def look(cid: str) -> _Bad | None:
+    def look(cid: str) -> _Bad | _Closed | None:
+        path = objects.folder / cid
         try:
-            source = Source(objects.folder / cid)
-        except UsageError:
-            if (objects.folder / cid).exists():
-                raise
-            return None
+            source = Source(path)
+        except UsageError as error:
+            return _Closed(cid, error.message) if path.exists() else None
         with source:
             try:
                 found = source.cid(threads=threads, count=count)

@@ -1,5 +1,9 @@
 """`stargazer assets lineage`, `verify` and `gc`."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -77,6 +81,14 @@ def spoil(path: Path) -> None:
     path.write_bytes(b"x" + path.read_bytes()[1:])
 
 
+def as_an_owner(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run a command for which the rights of files count, which they do not for root."""
+    command = [sys.executable, "-c", "from stargazer_cli.commands.main import cli; cli()", *args]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 class TestVerify:
     @pytest.fixture(autouse=True)
     def _no_remote(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +130,24 @@ class TestVerify:
         assert damaged["found"].startswith("bafkrei")
         assert damaged["moved_to"] is None
         assert result.json["sound"] is False
+
+    def test_a_file_that_may_not_be_read_is_told_and_stops_no_other(
+        self, store: LocalStore, family: dict[str, str]
+    ) -> None:
+        closed = store.objects.folder / family["r.fa"]
+        closed.chmod(0)
+        (store.objects.folder / family["x.fq"]).unlink()
+        for options in ([], ["--repair"]):
+            done = as_an_owner("assets", "verify", *options)
+            assert done.returncode == 1
+            rows = [line.split()[:3] for line in done.stdout.splitlines()]
+            assert ["unreadable", "r.fa", family["r.fa"]] in rows
+            assert ["missing", "x.fq", family["x.fq"]] in rows
+            assert f"The file {closed} cannot be read: Permission denied." in done.stderr
+            assert "Error: 2 of the store's files are missing, damaged or not ours to read." in done.stderr
+            assert closed.exists()
+        report = json.loads(as_an_owner("assets", "verify", "--json").stdout)
+        assert [each["names"] for each in report["unreadable"]] == [["r.fa"]]
 
     def test_repair_moves_aside_and_says_why_nothing_came(
         self, run: Shell, store: LocalStore, family: dict[str, str]

@@ -11,8 +11,6 @@ from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.output import emit_json, note, progress, size_of, table
 
 if TYPE_CHECKING:
-    from stargazer_cli.store import LocalStore
-    from stargazer_cli.store.metadata.json_file import JsonMetadata
     from stargazer_cli.store.upkeep import VerifyReport
 
 
@@ -48,9 +46,9 @@ def verify(app: App, *, repair: bool, accept_metadata: bool, restore_metadata: b
             "--accept-metadata and --restore-metadata contradict each other.", "Give one of them."
         )
     if accept_metadata:
-        _metadata_file(app.store).accept_edited()
+        app.store.metadata.accept_edited()
     if restore_metadata:
-        _metadata_file(app.store).restore_last()
+        app.store.metadata.restore_last()
     from stargazer_cli.store.upkeep import verify as verify_store
 
     with progress("checking") as watch:
@@ -62,28 +60,19 @@ def verify(app: App, *, repair: bool, accept_metadata: bool, restore_metadata: b
     if not report.is_sound:
         bad = _unrepaired(report)
         raise StargazerError(
-            f"{len(bad):,} of the store's files {'is' if len(bad) == 1 else 'are'} missing or damaged.",
+            f"{len(bad):,} of the store's files {'is' if len(bad) == 1 else 'are'} "
+            f"{'missing, damaged or not ours to read' if report.unreadable else 'missing or damaged'}.",
             "Add them again under the same keys: their records take them back."
             if repair
             else "`stargazer assets verify --repair` fetches what a remote has of them.",
         )
 
 
-def _metadata_file(store: "LocalStore") -> "JsonMetadata":
-    from stargazer_cli.store.metadata.json_file import JsonMetadata
-
-    if not isinstance(store.metadata, JsonMetadata):
-        raise UsageError(
-            "The records of this store are on a server (STARGAZER_DB) and not in a file.",
-            "Go back with the server's own backups.",
-        )
-    return store.metadata
-
-
 def _unrepaired(report: "VerifyReport") -> set[str]:
     missing = {each.cid for each in report.missing}
     damaged = {each.cid for each in report.damaged if each.names}
-    return (missing | damaged) - set(report.repaired)
+    unreadable = {each.cid for each in report.unreadable if each.names}
+    return (missing | damaged | unreadable) - set(report.repaired)
 
 
 def _show(report: "VerifyReport") -> None:
@@ -92,6 +81,7 @@ def _show(report: "VerifyReport") -> None:
         moved = "moved aside" if bad.moved_to else ""
         done = ", ".join(filter(None, [moved, _done(report, bad.cid)]))
         rows.append(["damaged", _named(bad.names), bad.cid, done])
+    rows += [["unreadable", _named(each.names), each.cid, ""] for each in report.unreadable]
     rows += [["orphaned", "-", waste.path.name, size_of(waste.bytes)] for waste in report.orphaned]
     rows += [["strange", path.name, "-", str(path)] for path in report.strange]
     if rows:
@@ -99,7 +89,7 @@ def _show(report: "VerifyReport") -> None:
     for bad in report.damaged:
         if bad.moved_to:
             note(f"What was damaged is now {bad.moved_to}")
-    for why in report.not_repaired.values():
+    for why in (*(each.reason for each in report.unreadable), *report.not_repaired.values()):
         note(why)
     state = "sound" if report.is_sound else "not sound"
     if report.lacks_records:
@@ -138,6 +128,9 @@ def _document(report: "VerifyReport") -> dict[str, Any]:
                 "moved_to": str(each.moved_to) if each.moved_to else None,
             }
             for each in report.damaged
+        ],
+        "unreadable": [
+            {"cid": each.cid, "names": each.names, "reason": each.reason} for each in report.unreadable
         ],
         "orphaned": [{"path": str(waste.path), "bytes": waste.bytes} for waste in report.orphaned],
         "strange": [str(path) for path in report.strange],
