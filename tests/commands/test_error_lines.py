@@ -69,3 +69,14 @@ def test_candidates_are_listed_with_their_keys(run: Shell, store: LocalStore, tm
 def test_a_word_too_many_makes_no_line_of_its_own(run: Shell) -> None:
     *_, error = run("assets", "lineage", "cid", FORGED).err.splitlines()
     assert error == "Error: Got unexpected extra argument (nl\\nError: fake\\x1b[2K)"
+
+
+def test_a_missing_metadata_file_may_be_a_server_that_was_not_named(
+    run: Shell, store: LocalStore, tmp_path: Path
+) -> None:
+    store.add([NewFile(write(tmp_path / "x.fa", FASTA), Reference(build="b"))])
+    for path in store.root.glob("stargazer_local.json*"):
+        path.unlink()
+    error, hint = run("assets", "query").err.splitlines()
+    assert "it is missing" in error
+    assert "set STARGAZER_DB, if the records are on a server" in hint

@@ -33,6 +33,18 @@ class Metadata(Protocol):
     def home(self) -> "Home":
         """Return where the records live, for the marker in the store's folder."""
 
+    def accept_edited(self) -> int:
+        """Keep the records of a file that something else edited, and return how many there are.
+
+        Raises UsageError where no file holds the records.
+        """
+
+    def restore_last(self) -> int:
+        """Go back to the last good state of the file, and return how many records it holds.
+
+        Raises UsageError where no file holds the records.
+        """
+
 
 def open_metadata(settings: "Settings") -> Metadata:
     """Return the records of the store that the settings name.

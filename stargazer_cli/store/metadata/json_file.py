@@ -245,8 +245,8 @@ class JsonMetadata:
     def _damaged(self, why: str) -> StargazerError:
         return StargazerError(
             f"The store's metadata file {self._path} is damaged: {why}. It was left as it is.",
-            "Put back a copy of it from a backup. To begin without records, move it away and run `stargazer "
-            "assets verify --accept-metadata`. The files themselves are safe in 'objects' beside it.",
+            "Put back a copy of it from a backup, or set STARGAZER_DB, if the records are on a server. To begin "
+            "without records, move it away and run `stargazer assets verify --accept-metadata`. The files themselves are safe in 'objects' beside it.",
         )
 
     def _edited(self, lines: Lines, last: Records | None) -> StargazerError:

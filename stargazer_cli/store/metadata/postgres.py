@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import orjson
 from tinydb.storages import Storage
 
+from stargazer_cli.errors import UsageError
 from stargazer_cli.store.metadata.conditions import Condition, Path
 from stargazer_cli.store.metadata.home import Home, Marker
 from stargazer_cli.store.metadata.json_file import JsonMetadata
@@ -70,6 +71,20 @@ class PostgresMetadata:
         """Hold the store: one change at a time, whichever machine makes it."""
         with self._held():
             yield
+
+    def accept_edited(self) -> int:
+        """Raise UsageError: there is no file that somebody could edit."""
+        raise self._no_file()
+
+    def restore_last(self) -> int:
+        """Raise UsageError: there is no file to go back to."""
+        raise self._no_file()
+
+    def _no_file(self) -> UsageError:
+        return UsageError(
+            f"The records of this store are on a server ({self}) and not in a file.",
+            "Go back with the server's own backups.",
+        )
 
     @contextmanager
     def _held(self) -> Iterator[Session]:
