@@ -521,8 +521,6 @@ class TestEdits:
     ) -> None:
         edit(root / NAME, lambda document: None, indent=4)
         assert builds(metadata) == ["b1", "b2", "b3"]
-        TinyDB(root / NAME).table("_default").insert({"a note": "of mine"})
-        assert builds(metadata) == ["b1", "b2", "b3"]
         with metadata.transaction() as table:
             table.insert(record(4))
         assert builds(JsonMetadata(root)) == ["b1", "b2", "b3", "b4"]
@@ -610,6 +608,46 @@ class TestEdits:
         assert str(kept(root, "before-restore")[0]) in caplog.messages[0]
         assert metadata.restore_last() == 3
         assert len(kept(root, "before-restore")) == 1
+
+    def test_what_a_script_puts_into_another_table_is_an_edit(
+        self, metadata: JsonMetadata, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        TinyDB(root / NAME).insert({"cid": CID, "keyvalues": {"build": "b9"}})
+        TinyDB(root / NAME).table("notes").insert({"of": "mine"})
+        edited = (root / NAME).read_bytes()
+        for attempt in (metadata.read, metadata.transaction().__enter__, JsonMetadata(root).read):
+            with pytest.raises(StargazerError, match=r"'_default' of 1 record and .* 'notes' of 1"):
+                attempt()
+        assert (root / NAME).read_bytes() == edited
+        assert metadata.accept_edited() == 4
+        assert builds(JsonMetadata(root)) == ["b1", "b2", "b3", "b9"]
+        assert caplog.messages[1:] == ["Not taken over: the table 'notes' of 1 record."]
+        assert [path.read_bytes() for path in kept(root, "edited")] == [edited]
+
+    def test_what_is_no_record_in_another_table_is_not_kept(self, metadata: JsonMetadata, root: Path) -> None:
+        TinyDB(root / NAME).insert({"a note": "of mine"})
+        with pytest.raises(StargazerError, match="record 1 of the table '_default': its keyvalues"):
+            metadata.accept_edited()
+        assert metadata.restore_last() == 3
+
+    def test_a_copied_line_gets_an_id_of_its_own(
+        self, metadata: JsonMetadata, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def change(document: dict[str, Any]) -> None:
+            records = document["assets"]
+            records["4"] = records["1"] | {"cid": CID}
+            records["5"] = records["4"] | {"id": "again", "run_ids": ["r"]}
+
+        edit(root / NAME, change)
+        assert metadata.accept_edited() == 4
+        found = {each.doc_id: each for each in metadata.read()}
+        assert sorted(found) == [1, 2, 3, 4]
+        assert len({each["id"] for each in found.values()}) == 4
+        assert found[1] == record(1)
+        assert found[4]["run_ids"] == ["r"]
+        assert caplog.messages[1:] == [
+            f"Record 4 had the id {record(1)['id']} of record 1: it now has the id {found[4]['id']}."
+        ]
 
     def test_a_damaged_file_cannot_be_kept_and_can_be_restored(
         self, metadata: JsonMetadata, root: Path

@@ -15,6 +15,8 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store import LocalStore, NewFile, cid_of
 from stargazer_cli.store.metadata.json_file import NAME, JsonMetadata
 
+CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+
 
 def write_earlier(
     root: Path, name: str, content: bytes, keyvalues: dict[str, Any], md5: str = ""
@@ -140,13 +142,48 @@ def test_what_cannot_be_taken_over_is_named_and_stays(
         "record 6 of the table '_default': its file",
         "record 7 of the table '_default': its keyvalues",
         f"the file behind reference_cid={gone['cid']} of i.fai",
-        "the table 'settings' with 1 records",
+        "the table 'settings' of 1 record",
     ):
         assert part in told
     assert len(caplog.messages) == 8
     assert backups(root) == [before]
     assert (root / "changed.fa").read_bytes() == b"changed"
     assert {path.name for path in (root / "objects").iterdir()} == {asset.cid for asset in store.find()}
+
+
+def test_equal_records_become_one_and_ids_are_given_once(
+    store: LocalStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = {"id": "x1", "cid": CID, "keyvalues": {"build": "b"}, "run_ids": ["one"]}
+    equal = ours | {"run_ids": ["two"], "owner": "me", "id": "x2"}
+    copied = ours | {"keyvalues": {"build": "c"}}
+    write_tinydb(store.root, [ours, equal, copied])
+    first, other = store.find()
+    assert (first.id, first.run_ids, first.owner) == ("x1", ["one", "two"], "me")
+    assert other.keyvalues == {"build": "c"}
+    assert other.id not in ("", "x1")
+    assert caplog.messages[1:] == [
+        f"Record 3 had the id x1 of record 1: it now has the id {other.id}.",
+    ]
+
+
+def test_a_field_that_no_record_has_is_named(store: LocalStore, caplog: pytest.LogCaptureFixture) -> None:
+    earlier = write_earlier(store.root, "a.fa", b"a", {"build": "a"}) | {"note": "mine"}
+    later = {"cid": CID, "keyvalues": {}, "note": "too", "mood": "good"}
+    write_tinydb(store.root, [earlier, later])
+    assert len(store.find()) == 2
+    assert caplog.messages[1:] == [
+        "Not taken over: the field 'mood' of 1 record.",
+        "Not taken over: the field 'note' of 2 records.",
+    ]
+
+
+@pytest.mark.parametrize("table", ["assets", "_default"])
+def test_to_accept_a_file_of_tinydb_takes_it_over(store: LocalStore, table: str) -> None:
+    before = write_tinydb(store.root, [write_earlier(store.root, "a.fa", b"a", {"build": "a"})], table)
+    assert JsonMetadata(store.root).accept_edited() == 1
+    assert [asset.keyvalues for asset in store.find()] == [{"build": "a"}]
+    assert backups(store.root) == [before]
 
 
 def test_an_empty_file_of_tinydb_is_an_empty_store(store: LocalStore, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import io
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,13 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.files import replace_file, sync_folder
 from stargazer_cli.store.metadata import sealed
 from stargazer_cli.store.metadata.home import Home, Marker
-from stargazer_cli.store.metadata.sealed import Lines, UnsoundError
+from stargazer_cli.store.metadata.sealed import Unsealed, UnsoundError, counted
 from stargazer_cli.store.metadata.table import IndexedTable, Records
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+    from stargazer_cli.store.metadata.takeover import Taken
 
 NAME = "stargazer_local.json"
 _LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
@@ -100,40 +102,36 @@ class JsonMetadata:
         """Keep the records of a file that something else edited, and return how many there are.
 
         The edited file and the last good state are kept aside. A store whose file is missing begins without
-        records. Raises StargazerError when a record is not one.
+        records; a file that was never ours is taken over. Raises StargazerError when a record is not one.
         """
-        from stargazer_cli.store.record import checked
+        from stargazer_cli.store.metadata.takeover import take_over
 
         with self._lock_held():
-            content = self._content() or b"{}"
-            if (whole := _whole(content)) is not None:
+            content = self._content()
+            if (whole := _whole(content or b"{}")) is not None:
                 return len(whole.lines)
             try:
-                edited = sealed.inspect(content).lines
+                edited = sealed.inspect(content or b"{}")
             except UnsoundError as error:
                 raise self._damaged(str(error)) from None
             last = self._last_good()
-            good = {} if last is None else last.lines
-            lines: dict[int, bytes] = {}
-            faults = []
-            for number, line in edited.items():
-                try:
-                    # What was not edited was taken in before, perhaps from another version.
-                    same = good.get(number) == line
-                    lines[number] = line if same else orjson.dumps(checked(orjson.loads(line)))
-                except ValueError as error:
-                    faults.append(f"record {number}: {error}")
-            if faults:
-                more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+            if content and last is None and not edited.known:
+                return len(self._take_over(edited.tables, may_write=True).lines)
+            taken = take_over(self._root, edited.tables, last.lines if last else {})
+            if taken.faults:
+                more = f"; and {len(taken.faults) - 3} more" if len(taken.faults) > 3 else ""
                 raise StargazerError(
-                    f"The metadata file {self._path} cannot be taken: {'; '.join(faults[:3])}{more}.",
+                    f"The metadata file {self._path} cannot be taken: {'; '.join(taken.faults[:3])}{more}.",
                     "Put that right, or go back with `stargazer assets verify --restore-metadata`.",
                 )
             kept = [self._keep(self._path, "edited"), self._keep(self._copy, "before-edit")]
-            self._write(Records().follow(lines.items()))
+            self._write(_records(taken))
         if aside := " and ".join(str(path) for path in kept if path):
-            _tell(f"{self._path} holds {_counted(lines)} as something else edited it. Kept aside: {aside}.")
-        return len(lines)
+            said = f"{self._path} holds {counted(len(taken.records))} as something else edited it."
+            _tell(f"{said} Kept aside: {aside}.")
+        for each in taken.told:
+            _tell(each)
+        return len(taken.records)
 
     def restore_last(self) -> int:
         """Go back to the last good state, and return how many records it holds.
@@ -153,7 +151,7 @@ class JsonMetadata:
             kept = self._keep(self._path, "before-restore")
             self._write(last)
         aside = f" Kept aside: {kept}." if kept else ""
-        _tell(f"{self._path} is the last good state again, {_counted(last.lines)}.{aside}")
+        _tell(f"{self._path} is the last good state again, {counted(len(last.lines))}.{aside}")
         return len(last.lines)
 
     def _current(self) -> Records:
@@ -201,7 +199,7 @@ class JsonMetadata:
             return self._recover(str(error), may_write=may_write)
         last = self._last_good()
         if found.known or last is not None:
-            raise self._edited(found.lines, last)
+            raise self._edited(found, last)
         return self._take_over(found.tables, may_write=may_write)
 
     def _recover(self, why: str, *, may_write: bool) -> Records:
@@ -211,7 +209,7 @@ class JsonMetadata:
             raise self._damaged(why)
         said = (
             f"The store's metadata file {self._path} is damaged: {why}. "
-            f"Its last good state of {_counted(last.lines)} was recovered from {self._copy}"
+            f"Its last good state of {counted(len(last.lines))} was recovered from {self._copy}"
         )
         if may_write:
             kept = self._keep(self._path, "damaged")
@@ -233,30 +231,29 @@ class JsonMetadata:
             )
         taken = take_over(self._root, tables)
         kept = self._keep(self._path, "before-takeover")
-        records = Records().follow(
-            (number, orjson.dumps(record)) for number, record in enumerate(taken.records, 1)
-        )
+        records = _records(taken)
         self._write(records)
-        _tell(f"{self._path}: {_counted(records.lines)} taken over; the file as it was is now {kept}.")
-        for left in taken.left:
-            _tell(f"Not taken over: {left}.")
+        _tell(f"{self._path}: {counted(len(records.lines))} taken over; the file as it was is now {kept}.")
+        for each in [*(f"Not taken over: {fault}." for fault in taken.faults), *taken.told]:
+            _tell(each)
         return records
 
     def _damaged(self, why: str) -> StargazerError:
         return StargazerError(
             f"The store's metadata file {self._path} is damaged: {why}. It was left as it is.",
-            "Put back a copy of it from a backup, or set STARGAZER_DB, if the records are on a server. To begin "
-            "without records, move it away and run `stargazer assets verify --accept-metadata`. The files themselves are safe in 'objects' beside it.",
+            "Put back a copy of it from a backup, or set STARGAZER_DB, if the records are on a server. To "
+            "begin without records, move it away and run `stargazer assets verify --accept-metadata`. "
+            "The files themselves are safe in 'objects' beside it.",
         )
 
-    def _edited(self, lines: Lines, last: Records | None) -> StargazerError:
-        differ = (
-            "its checksum does not fit, and there is no good copy to compare it with"
-            if last is None
-            else f"it differs from the last good state in {_counted(sealed.differences(lines, last.lines))}"
-        )
+    def _edited(self, found: Unsealed, last: Records | None) -> StargazerError:
+        said = [f"it holds a table {name!r} of {counted(len(found.tables[name]))}" for name in found.others]
+        if last is not None and (differ := sealed.differences(found.lines, last.lines)):
+            said.append(f"it differs from the last good state in {counted(len(differ))}")
+        elif last is None and not found.sealed:
+            said.append("its checksum does not fit, and there is no good copy to compare it with")
         return StargazerError(
-            f"The store's metadata file {self._path} was edited by something else: {differ}.",
+            f"The store's metadata file {self._path} was edited by something else: {' and '.join(said)}.",
             "Keep the edit with `stargazer assets verify --accept-metadata`, "
             "or go back with `stargazer assets verify --restore-metadata`; what goes is kept aside.",
         )
@@ -392,8 +389,8 @@ def _whole(content: bytes) -> Records | None:
     return None
 
 
-def _counted(records: Sized) -> str:
-    return f"{len(records):,} record{'' if len(records) == 1 else 's'}"
+def _records(taken: "Taken") -> Records:
+    return Records().follow((number, orjson.dumps(record)) for number, record in taken.records.items())
 
 
 def _tell(notice: str) -> None:

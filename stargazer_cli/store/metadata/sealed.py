@@ -21,6 +21,7 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.metadata.table import TABLE
 
 SEAL_TABLE = "stargazer"
+DEFAULT_TABLE = "_default"  # where TinyDB puts the records of who names no table
 FORMAT = 1
 # The seal ends a file; one that differs in nothing else differs here.
 LONGEST_SEAL = 120
@@ -44,13 +45,23 @@ class Unsealed:
     tables   its tables, as they stand
     lines    its records, as our lines, in the order of their ids
     known    whether we wrote the file once: its seal is there
-    whole    whether the seal is that of the records: only the form of the file was changed
+    sealed   whether the seal is that of the records
     """
 
     tables: Tables
     lines: dict[int, bytes]
     known: bool
-    whole: bool
+    sealed: bool
+
+    @property
+    def others(self) -> list[str]:
+        """The names of tables that are not ours and hold something."""
+        return [name for name, table in self.tables.items() if table and name not in (TABLE, SEAL_TABLE)]
+
+    @property
+    def whole(self) -> bool:
+        """Whether only the form of the file was changed."""
+        return self.sealed and not self.others
 
 
 def seal(lines: Lines) -> Iterator[bytes]:
@@ -105,23 +116,31 @@ def inspect(content: bytes) -> Unsealed:
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UnsoundError("it does not hold tables of records")
     try:
-        records = {int(number): record for number, record in tables.get(TABLE, {}).items()}
+        records, _ = (
+            {int(number): record for number, record in tables.get(name, {}).items()}
+            for name in (TABLE, DEFAULT_TABLE)
+        )
     except ValueError:
         raise UnsoundError("its records are not numbered") from None
     lines = {number: orjson.dumps(records[number]) for number in sorted(records)}
     claim = tables.get(SEAL_TABLE)
     if claim is None:
-        return Unsealed(tables, lines, known=False, whole=False)
+        return Unsealed(tables, lines, known=False, sealed=False)
     check = 0
     for piece in list(seal(lines))[1:-2]:
         check = zlib.crc32(piece, check)
-    whole = _claimed(orjson.dumps(claim.get("1"))) == (len(lines), f"{check:08x}")
-    return Unsealed(tables, lines, known=True, whole=whole)
+    fits = _claimed(orjson.dumps(claim.get("1"))) == (len(lines), f"{check:08x}")
+    return Unsealed(tables, lines, known=True, sealed=fits)
 
 
 def differences(one: Lines, other: Lines) -> set[int]:
     """Return the numbers of the records that are in only one of the two, or differ."""
     return {number for number in one.keys() | other.keys() if one.get(number) != other.get(number)}
+
+
+def counted(records: int) -> str:
+    """Return a number of records as a person says it."""
+    return f"{records:,} record{'' if records == 1 else 's'}"
 
 
 def tee(content: Iterable[bytes], copy: BinaryIO) -> Iterator[bytes]:

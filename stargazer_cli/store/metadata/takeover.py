@@ -6,64 +6,117 @@ bytes lie below the store folder at `rel_path`.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import orjson
 
 from stargazer_cli.assets.asset import to_text
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.store.metadata.sealed import SEAL_TABLE, Tables
+from stargazer_cli.store.metadata.sealed import DEFAULT_TABLE, SEAL_TABLE, Lines, Tables, counted
 from stargazer_cli.store.metadata.table import TABLE
-from stargazer_cli.store.objects import Objects
-from stargazer_cli.store.record import Identity, Record, checked, checked_keyvalues, identity
+from stargazer_cli.store.objects import Objects, unique
+from stargazer_cli.store.record import (
+    FIELDS,
+    Identity,
+    Record,
+    checked,
+    checked_keyvalues,
+    identity,
+    united,
+)
 
 _EARLIER = "local_"
+_PATH = "rel_path"
+_TABLES = (TABLE, DEFAULT_TABLE)
 
 
 @dataclass
 class Taken:
-    """The records of a file, complete, and a line on each thing that was left out."""
+    """The records of a file by number, complete.
 
-    records: list[Record] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    faults   what is no record, one line each
+    told     what else was left out or changed, one sentence each
+    """
+
+    records: dict[int, Record] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
 
-def take_over(root: Path, tables: Tables) -> Taken:
+def take_over(root: Path, tables: Tables, good: Lines = MappingProxyType({})) -> Taken:
     """Return the records of a TinyDB file of the store folder `root`; files of an earlier system enter it.
 
     Such a file is copied, and its record taken, when its content is what the record says; links to it turn
-    into links to its CID. The caller holds the store's lock.
+    into links to its CID. A record that is in `good`, the lines of an earlier state, stays as it is: it may
+    be of another version. Equal records become one, and no two have the same id. The caller holds the
+    store's lock.
     """
     taken = Taken()
-    found: list[Record] = []
+    found: list[tuple[int, Record]] = []
     cids: dict[str, str] = {}
-    for name, table in tables.items():
-        if name in (TABLE, "_default"):
-            for number, record in table.items():
-                try:
-                    found.append(checked(_entered(root, record, cids)))
-                except (ValueError, StargazerError) as error:
-                    taken.left.append(f"record {number} of the table {name!r}: {str(error).rstrip('.')}")
-        elif name != SEAL_TABLE:
-            taken.left.append(f"the table {name!r} with {len(table)} records")
-    seen: set[Identity] = set()
-    for record in found:
+    fields: Counter[str] = Counter()
+    for name, number, document in _documents(tables):
+        if name == TABLE and good.get(number) == orjson.dumps(document):
+            found.append((number, document))
+            continue
+        try:
+            record = checked(_entered(root, document, cids))
+        except (ValueError, StargazerError) as error:
+            table = "" if name == TABLE else f" of the table {name!r}"
+            taken.faults.append(f"record {number}{table}: {str(error).rstrip('.')}")
+            continue
+        fields.update(document.keys() - {*FIELDS, _PATH})
+        last = found[-1][0] if found else 0
+        found.append((number if name == TABLE else last + 1, record))
+    taken.told += [f"Not taken over: the field {key!r} of {counted(n)}." for key, n in sorted(fields.items())]
+    for name, others in tables.items():
+        if others and name not in (*_TABLES, SEAL_TABLE):
+            taken.told.append(f"Not taken over: the table {name!r} of {counted(len(others))}.")
+    for _, record in found:
         record["keyvalues"] = {key: _linked(key, value, cids) for key, value in record["keyvalues"].items()}
         record["derived_from"] = [cids.get(cid, cid) for cid in record["derived_from"]]
-        taken.left += _lost_links(record)
-        if (same := identity(record)) not in seen:
-            seen.add(same)
-            taken.records.append(record)
+        taken.told += _lost_links(record)
+    _join(found, taken)
     return taken
+
+
+def _documents(tables: Tables) -> Iterator[tuple[str, int, Any]]:
+    """Give what should be records, each with its table and number: ours first, in order."""
+    for name in _TABLES:
+        numbered = {int(number): document for number, document in tables.get(name, {}).items()}
+        for number in sorted(numbered):
+            yield name, number, numbered[number]
+
+
+def _join(found: Iterable[tuple[int, Record]], taken: Taken) -> None:
+    """Enter records: equal ones become one, and a second record of an id gets another id."""
+    numbers: dict[Identity, int] = {}
+    holders: dict[str, int] = {}
+    for number, record in found:
+        first = numbers.setdefault(identity(record), number)
+        if first != number:
+            taken.records[first] = united(taken.records[first], record)
+            continue
+        if (holder := holders.setdefault(record["id"], number)) != number:
+            other = unique()
+            taken.told.append(
+                f"Record {number} had the id {record['id']} of record {holder}: it now has the id {other}."
+            )
+            record["id"] = other
+        taken.records[number] = record
 
 
 def _entered(root: Path, record: Any, cids: dict[str, str]) -> Any:
     """Return a record of an earlier system as one of ours, with its file in the store; others as they are."""
-    if not isinstance(record, dict) or "rel_path" not in record:
+    if not isinstance(record, dict) or _PATH not in record:
         return record
     cid, keyvalues = str(record.get("cid", "")), record.get("keyvalues")
-    path = root / str(record["rel_path"])
+    path = root / str(record[_PATH])
     if not path.resolve().is_relative_to(root.resolve()):
         raise ValueError(f"its file {path} is outside of the store")
     if not isinstance(keyvalues, dict):
@@ -105,4 +158,4 @@ def _lost_links(record: Record) -> Iterable[str]:
     """Tell of links to files that could not be taken over: they stay as they were."""
     for key, value in record["keyvalues"].items():
         if key.endswith("_cid") and value.startswith(_EARLIER):
-            yield f"the file behind {key}={value} of {record['name']}"
+            yield f"Not taken over: the file behind {key}={value} of {record['name']}."
