@@ -356,6 +356,27 @@ class TestReadingAndWriting:
             table.insert(record(5))
         assert not list(root.glob(".*"))
 
+    def test_an_older_file_that_was_put_back_does_not_cost_the_newer_copy(
+        self, metadata: JsonMetadata, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        backup = (root / NAME).read_bytes()
+        with metadata.transaction() as table:
+            table.insert(record(4))
+            table.update({"owner": "me"}, doc_ids=[1])
+        newer = (root / NAME).read_bytes()
+        (root / NAME).write_bytes(backup)
+        again = JsonMetadata(root)
+        assert builds(again) == ["b1", "b2", "b3"]
+        with again.transaction() as table:
+            table.insert(record(5))
+        [aside] = kept(root, "before-backup")
+        assert aside.read_bytes() == newer
+        [notice] = caplog.messages
+        assert "held 2 records that" in notice
+        assert str(aside) in notice
+        aside.replace(root / NAME)
+        assert builds(JsonMetadata(root)) == ["b1", "b2", "b3", "b4"]
+
     def test_a_thread_that_holds_the_store_may_take_it_again(self, metadata: JsonMetadata) -> None:
         with metadata.locked(), metadata.locked():
             assert len(metadata.read()) == 3

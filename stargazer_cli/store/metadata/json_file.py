@@ -300,17 +300,28 @@ class JsonMetadata:
         self._held = self._stamp_now(), records
 
     def _renew_copy(self) -> None:
-        """Make the copy anew where a writer was killed between the file and its copy, or it was removed."""
+        """Make the copy anew where a writer was killed between the file and its copy, or it was removed.
+
+        Where it has what the file lacks, an older file was put back: what is newer is kept aside.
+        """
         with self._path.open("rb") as stream:
             end = _stamp(stream)[-1]
             with contextlib.suppress(FileNotFoundError), self._copy.open("rb") as copy:
                 if _stamp(copy)[-1] == end:
                     return
-            if _unsealed(stream) is None:
+            if (here := _unsealed(stream)) is None:
                 return
-            waiting = self._root / f".{NAME}.last.part"
-            shutil.copyfile(self._path, waiting)
-            waiting.replace(self._copy)
+        last = self._last_good()
+        lacking = set(last.lines.values()).difference(here.lines.values()) if last else ()
+        if lacking:
+            kept = self._keep(self._copy, "before-backup")
+            _tell(
+                f"{self._copy} held {counted(len(lacking))} that {self._path} does not, as when an older "
+                f"file is put back. To go back to it, put it in the place of that file: {kept}"
+            )
+        waiting = self._root / f".{NAME}.last.part"
+        shutil.copyfile(self._path, waiting)
+        waiting.replace(self._copy)
 
     def _keep(self, path: Path, what: str) -> Path | None:
         """Give what is at `path` a name of its own, by which it stays when `path` is replaced."""
