@@ -58,8 +58,11 @@ def fetch(app: App, name: str, as_json: bool) -> None:
     from stargazer_cli.commands.assets.common import COLUMNS, document, row
 
     bundle = load(name)
+    notes: list[str] = []
     with progress(bundle.name) as moved:
-        added = fetch_bundle(bundle, app.store, moved)
+        added = fetch_bundle(bundle, app.store, moved, notes.append)
+    for each in notes:
+        note(each)
     if as_json:
         emit_json([document(each.asset) | {"status": each.status} for each in added])
         return

@@ -293,6 +293,23 @@ def test_an_account_that_does_not_answer_leaves_no_record(
     assert untouched(store)
 
 
+def test_what_is_here_stays_as_it_is_when_the_account_does_not_answer(
+    store: LocalStore, account: Pinata, reads: bundles.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.store(READS["ref.fa"], "lab.fa", {"asset": "reference", "build": "the build of the lab"})
+    online = LocalStore(Settings())
+    first = fetch(reads, online)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    account.close()
+    notes: list[str] = []
+    again = fetch(reads, online, note=notes.append)
+    assert [each.status for each in again] == ["notneeded"] * 3
+    assert [each.asset.id for each in again] == [each.asset.id for each in first]
+    (said,) = notes
+    assert "did not list its files" in said
+    assert said.endswith("All of a_bundle is here, and stays recorded as it is.")
+
+
 @pytest.mark.real_data
 def test_the_real_reads_arrive_under_the_cids_of_the_bundle(
     store: LocalStore, gateway: Gateway, real_data: Path, run: Callable[..., object], guide: str
