@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.output import size_of
 from stargazer_cli.runs import launch, record
 from stargazer_cli.runs.ingest import Made, ingest
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site
 from stargazer_cli.runs.versions import actual, reported
+from stargazer_cli.store.upkeep import check_whole
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
     from stargazer_cli.store import LocalStore
 
 Tell = Callable[[str], None]
+_LONG_TO_HASH = 1 << 30  # a second or more: people want to know what goes on
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,16 @@ class RunResult:
 
 
 def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
-    """Carry out a plan from the beginning; where nothing is left to compute, only gather its result."""
+    """Carry out a plan from the beginning; where nothing is left to compute, only gather its result.
+
+    The inputs are hashed first: a byte that a disk lost would go into every result. That is cheap beside
+    what a run does with them.
+    """
     if plan.complete:
         return _reused(site, plan)
+    started = time.monotonic()
+    _check_inputs(site.store, plan, tell)
+    checked = time.monotonic() - started
     pipeline = catalog.pipeline_dir()
     commit = record.pipeline_commit(pipeline)
     folder = record.create(site.runs, plan.workflow, commit)
@@ -54,7 +64,7 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
         versions=site.versions,
         tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
     )
-    kept.timings["resolve"] = round(site.resolve_seconds, 3)
+    kept.timings |= {"resolve": round(site.resolve_seconds, 3), "check": round(checked, 3)}
     with folder.locked() as lock:
         return _attempt(site, folder, kept, tell, lock)
 
@@ -68,6 +78,8 @@ def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
             raise UsageError(
                 f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
             )
+        with _timed(kept, "check"):
+            _check_inputs(site.store, kept.plan, tell)
         return _attempt(site, folder, kept, tell, lock)
 
 
@@ -176,6 +188,15 @@ def _made(asset: "Asset", *, reused: bool) -> MadeAsset:
     return MadeAsset(
         cid=asset.cid, id=asset.id, name=asset.name, keyvalues=asset.to_keyvalues(), reused=reused
     )
+
+
+def _check_inputs(store: "LocalStore", plan: Plan, tell: Tell) -> None:
+    """Raise StargazerError where an input's file is missing or damaged, by its bytes."""
+    cids = set(plan.inputs.values())
+    size = sum(path.stat().st_size for cid in cids if (path := store.object(cid)))
+    if size >= _LONG_TO_HASH:
+        tell(f"checking {size_of(size)} of inputs")
+    check_whole(store, cids)
 
 
 def _stage_again(store: "LocalStore", plan: Plan) -> None:

@@ -9,7 +9,7 @@ import mmap
 import re
 import stat
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -160,6 +160,20 @@ def verify(store: "LocalStore", *, repair: bool = False, progress: Progress | No
         repaired=tuple(repaired),
         not_repaired=not_repaired,
     )
+
+
+def check_whole(store: "LocalStore", cids: Iterable[str]) -> None:
+    """Hash the files of these CIDs, several at once.
+
+    Raises StargazerError for one that is missing or damaged, or may not be read.
+    """
+    objects = store.objects
+    with faults_told(store.root):
+        sizes = {cid: objects.require(cid).stat().st_size for cid in dict.fromkeys(cids)}
+        for faulty in _hash_all(objects, sizes, None):
+            if isinstance(faulty, _Closed):
+                raise StargazerError(faulty.reason)
+            raise objects.damage(objects.folder / faulty.cid)
 
 
 def collect_garbage(
