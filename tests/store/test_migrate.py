@@ -217,6 +217,46 @@ def test_a_store_that_never_had_a_file_gets_one(
     assert LocalStore(Settings()).find() == before
 
 
+@pytest.mark.parametrize("copy", ["a copy of it", "no copy"])
+def test_a_server_that_does_not_answer_leaves_the_folder_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: str
+) -> None:
+    monkeypatch.setenv("STARGAZER_LOCAL", str(tmp_path / "store"))
+    path = tmp_path / "a"
+    path.write_text("content")
+    store = LocalStore(Settings())
+    store.add([NewFile(path, R1(sample_id="a"))])
+    for name in ("stargazer_local.json", "stargazer_local.json.last")[: 1 if copy == "a copy of it" else 2]:
+        (store.root / name).unlink()
+    before = {each: each.read_bytes() for each in store.root.glob("*.*")}
+    monkeypatch.setenv("STARGAZER_DB", "postgresql://postgres@127.0.0.1:1/x")
+    with pytest.raises(StargazerError, match="cannot be reached"):
+        migrate(*places(Settings(), "json"))
+    assert {each: each.read_bytes() for each in store.root.glob("*.*")} == before
+
+
+def test_a_move_that_is_refused_makes_no_file_and_an_old_copy_is_kept(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "store"
+    monkeypatch.setenv("STARGAZER_LOCAL", str(root))
+    fill(Place(JsonMetadata(root), ""), record(3))
+    (root / "stargazer_local.json").unlink()
+    old = (root / "stargazer_local.json.last").read_bytes()
+    monkeypatch.setenv("STARGAZER_DB", database)
+    fill(Place(PostgresMetadata(database), ""), record(1))
+    source, target = places(Settings(), "json")
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr("stargazer_cli.store.metadata.migrate._compare", lambda *_, **__: 1 / 0)
+        migrate(source, target)
+    assert not (root / "stargazer_local.json").exists()
+    assert migrate(source, target) == Merged(1, 0, 0)
+    assert held(target) == [record(1)]
+    [aside] = root.glob("stargazer_local.json.before-*")
+    assert aside.read_bytes() == old
+    assert caplog.messages == [f"Kept aside, a copy of the records that were in this folder before: {aside}"]
+
+
 def test_the_command_says_what_moved_and_never_the_password(
     capfd: pytest.CaptureFixture[str], settings: Settings, database: str, tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -87,6 +87,27 @@ class JsonMetadata:
                 self._write(records)
 
     @contextmanager
+    def begun(self) -> Iterator[IndexedTable]:
+        """Give the records for a change, as `transaction` does, to which all records come from elsewhere.
+
+        So a file that is missing was not lost: there was none, and it is only there when the block ends well.
+        """
+        with self._lock_held():
+            if self.is_there():
+                with self.transaction() as table:
+                    yield table
+                return
+            records = Records()
+            try:
+                yield IndexedTable(records)
+            finally:
+                records.frozen = True
+            kept = self._keep(self._copy, "before-migration")
+            self._write(records)
+        if kept:
+            _tell(f"Kept aside, a copy of the records that were in this folder before: {kept}")
+
+    @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store's lock: one change at a time."""
         with self._lock_held():

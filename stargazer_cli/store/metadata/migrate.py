@@ -1,8 +1,8 @@
 """From the metadata file to a server, or back: every record moves, or none."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.errors import StargazerError, UsageError
@@ -47,8 +47,7 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
         return Place(metadata, str(metadata), marker)
 
     marker = Marker(settings.local)
-    in_file = JsonMetadata(settings.local)
-    file = Place(in_file, str(settings.local / NAME), marker)
+    file = Place(JsonMetadata(settings.local), str(settings.local / NAME), marker)
     server = None if settings.db is None else on_server(settings.db.get_secret_value())
     if to == "json":
         if server is None:
@@ -56,9 +55,6 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
                 "The records are in the file already: STARGAZER_DB is not set.",
                 "To bring them from a server: STARGAZER_DB=postgresql://… stargazer assets migrate --to json",
             )
-        if not Path(file.name).exists():
-            # Beside objects a missing file means lost records; here there never was one.
-            in_file.accept_edited()
         return server, file
     if to == "postgresql":
         if server is None:
@@ -85,7 +81,7 @@ def migrate(source: Place, target: Place, *, join: bool = False, progress: Progr
         raise UsageError(f"{source.name} holds no assets: there is nothing to move.")
     with source.metadata.locked():
         _check_source(source, target)
-        with target.metadata.transaction() as table:
+        with _change(target.metadata) as table:
             records = source.metadata.read()
             count = counter(2 * len(records), progress)
             done = merge(table, counted(records, count))
@@ -102,6 +98,10 @@ def migrate(source: Place, target: Place, *, join: bool = False, progress: Progr
         if target.marker:
             target.marker.set(target.metadata.home())
     return done
+
+
+def _change(target: Metadata) -> "AbstractContextManager[Table]":
+    return target.begun() if isinstance(target, JsonMetadata) else target.transaction()
 
 
 def _check_distinct(source: Place, target: Place) -> None:
