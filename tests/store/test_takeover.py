@@ -178,6 +178,13 @@ def test_a_field_that_no_record_has_is_named(store: LocalStore, caplog: pytest.L
     ]
 
 
+def test_the_first_use_may_be_a_change(store: LocalStore, tmp_path: Path) -> None:
+    write_tinydb(store.root, [write_earlier(store.root, "a.fa", b"a", {"build": "a"})])
+    (tmp_path / "b.fa").write_text("b")
+    store.add([NewFile(tmp_path / "b.fa", Reference(build="b"))])
+    assert [asset.keyvalues["build"] for asset in store.find()] == ["a", "b"]
+
+
 @pytest.mark.parametrize("table", ["assets", "_default"])
 def test_to_accept_a_file_of_tinydb_takes_it_over(store: LocalStore, table: str) -> None:
     before = write_tinydb(store.root, [write_earlier(store.root, "a.fa", b"a", {"build": "a"})], table)

@@ -111,11 +111,11 @@ class JsonMetadata:
     def locked(self) -> Iterator[None]:
         """Hold the store's lock: one change at a time."""
         with self._lock_held():
+            # What is damaged or not of ours yet is put right first: that is no change by something else.
+            records = self._current()
             if not self.is_there():
-                records = self._current()  # what was lost is recovered, and there again
-                if not self.is_there():
-                    # Before the first object is: later a missing file means that records were lost.
-                    self._write(records)
+                # Before the first object is: later a missing file means that records were lost.
+                self._write(records)
             self._renew_copy()
             yield
 
