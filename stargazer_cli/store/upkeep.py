@@ -189,13 +189,15 @@ def collect_garbage(
     What came of a broken download goes when nobody has gone on with it for a week.
 
     Bytes without record go only when they have been here for `older_than` seconds. `only` names what may go,
-    if it still is waste: what an earlier dry run showed. Nothing can be added while this looks and removes.
+    if it still is waste: what an earlier dry run showed. Nothing can be added while this looks and removes;
+    a dry run writes nothing, not even the lock that this takes.
 
     Raises UsageError, unless `force` is set, where it seems that the records are not those of these files:
     most of them have none, or another metadata file in the store's folder names some that would go.
     """
     objects = store.objects
-    with faults_told(store.root), store.metadata.locked():
+    held = contextlib.nullcontext() if dry_run else store.metadata.locked()
+    with faults_told(store.root), held:
         records = _Records(store)
         wastes = _among(only, _orphans(objects, records, older_than))
         if wastes and not force:
@@ -396,35 +398,41 @@ def _orphans(objects: "Objects", records: _Records, older_than: float = 0.0) -> 
 
 def _without_object(objects: "Objects", gone: set[str]) -> list[Waste]:
     """Return notes about objects that are not here, or will not be."""
-    return [
-        Waste(path, path.stat().st_size)
-        for folder in (objects.layouts, objects.seals)
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.name in gone or objects.path(path.name) is None
-    ]
+    notes = []
+    for folder in (objects.layouts, objects.seals):
+        for path in _inside(folder):
+            if path.name in gone or objects.path(path.name) is None:
+                with contextlib.suppress(FileNotFoundError):
+                    notes.append(Waste(path, path.stat().st_size))
+    return notes
 
 
 def _idle_links(objects: "Objects", gone: set[str]) -> list[Waste]:
     """Return links that lead to nothing, or will, and links that a killed process had not named yet."""
-    if not objects.stage.is_dir():
-        return []
     return [
         Waste(link, 0)
-        for folder in objects.stage.iterdir()
-        if folder.is_dir()
-        for link in folder.iterdir()
+        for folder in _inside(objects.stage)
+        for link in _inside(folder)
         if link.is_symlink()
         and (folder.name in gone or not link.exists() or (link.name.startswith(".") and _is_old(link)))
     ]
 
 
+def _inside(folder: Path) -> list[Path]:
+    """Return what is in a folder, which another process may just have removed; nothing in other things."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _is_old(link: Path) -> bool:
-    return time.time() - link.lstat().st_ctime >= SAFE_AGE
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - link.lstat().st_ctime >= SAFE_AGE
+    return False
 
 
 def _remove_empty_folders(parent: Path) -> None:
-    if parent.is_dir():
-        for folder in parent.iterdir():
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+    for folder in _inside(parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

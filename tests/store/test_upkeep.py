@@ -358,6 +358,8 @@ class TestGarbage:
         assert [path for path, _ in collect_garbage(store).removed] == [partial]
 
     def test_an_empty_store_has_none(self, store: LocalStore) -> None:
+        assert collect_garbage(store, dry_run=True).removed == ()
+        assert not store.root.exists()
         assert collect_garbage(store).removed == ()
 
 
@@ -423,9 +425,12 @@ def test_a_read_only_store_can_be_verified(
     store = LocalStore(Settings())
     put(store, tmp_path, "a", R1(sample_id="a"))
     rot(object_of(put(store, tmp_path, "b", R1(sample_id="b"))), b"x")
+    dangling = store.stage(store.find(name="a")[0].cid, "a").with_name("b")
+    dangling.symlink_to("nothing")
     small_disk.make_read_only()
     assert [each.names for each in verify(store).damaged] == [("b",)]
     with pytest.raises(StargazerError, match="is read-only"):
         verify(store, repair=True)
     with pytest.raises(StargazerError, match="is read-only"):
         collect_garbage(store)
+    assert [path for path, _ in collect_garbage(store, dry_run=True).removed] == [dangling]
