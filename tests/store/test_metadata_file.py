@@ -1,5 +1,6 @@
 """The metadata file: its form, when it is read and written, and what happens when it is not as it was."""
 
+import contextlib
 import json
 import logging
 import os
@@ -512,6 +513,31 @@ class TestDamage:
         assert "cannot be written" in caplog.messages[0]
         with pytest.raises(OSError, match="Read-only"), JsonMetadata(root).transaction():
             pass
+
+    def test_a_full_disk_hides_no_records(
+        self, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        root = small_disk.mount()
+        metadata = JsonMetadata(root)
+        with metadata.transaction() as table:
+            table.insert(record(1, text="x" * 20_000))
+        (root / NAME).write_bytes(b"damage")
+        with contextlib.suppress(OSError), (root / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        before = names(root)
+        for _ in range(2):
+            assert builds(metadata) == builds(JsonMetadata(root)) == ["b1"]
+            with pytest.raises(OSError, match="No space"), metadata.transaction():
+                pass
+        assert names(root) == before
+        assert (root / NAME).read_bytes() == b"damage"
+        assert "cannot be written" in caplog.messages[0]
+        (root / "filler").unlink()
+        with metadata.transaction() as table:
+            table.insert(record(2))
+        assert builds(JsonMetadata(root)) == ["b1", "b2"]
+        assert [path.read_bytes() for path in kept(root, "damaged")] == [b"damage"]
 
     def test_the_person_who_watches_is_told(
         self, metadata: JsonMetadata, root: Path, capsys: pytest.CaptureFixture[str]

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 NAME = "stargazer_local.json"
 _LOCK_TIMEOUT = 120.0  # a change takes well under a second; this is a process that hangs
 _LOCK_POLL = 0.01
-_NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, *_FULL)
 Stamp = tuple[int, int, int, int, bytes]
 
 
@@ -54,6 +55,7 @@ class JsonMetadata:
         self._path = root / NAME
         self._copy = root / f"{NAME}.last"
         self._held: tuple[Stamp, Records] | None = None
+        self._unsound: Stamp | None = None  # of a file that is read and not as we wrote it
         self._lock: BaseFileLock | None = None
         self._making_lock = threading.Lock()
 
@@ -112,7 +114,7 @@ class JsonMetadata:
         """Hold the store's lock: one change at a time."""
         with self._lock_held():
             # What is damaged or not of ours yet is put right first: that is no change by something else.
-            records = self._current()
+            records = self._current(to_change=True)
             if not self.is_there():
                 # Before the first object is: later a missing file means that records were lost.
                 self._write(records)
@@ -137,7 +139,7 @@ class JsonMetadata:
                 raise self._damaged(str(error)) from None
             last = self._last_good()
             if content and last is None and not edited.known:
-                return len(self._take_over(edited.tables, may_write=True).lines)
+                return len(self._take_over(edited.tables).lines)
             taken = take_over(self._root, edited.tables, last.lines if last else {})
             if taken.faults:
                 more = f"; and {len(taken.faults) - 3} more" if len(taken.faults) > 3 else ""
@@ -169,61 +171,67 @@ class JsonMetadata:
                     f"There is no good copy {self._copy} to go back to.",
                     "Put back a copy of the metadata file from a backup.",
                 )
-            kept = self._keep(self._path, "before-restore")
-            self._write(last)
+            kept = self._supplant(last, "before-restore")
         aside = f" Kept aside: {kept}." if kept else ""
         _tell(f"{self._path} is the last good state again, {counted(len(last.lines))}.{aside}")
         return len(last.lines)
 
-    def _current(self) -> Records:
-        """Return the records as they stand, read again only where the file changed."""
+    def _current(self, *, to_change: bool = False) -> Records:
+        """Return the records as they stand, read again only where the file changed.
+
+        To be changed, a damaged file must be put right; to be read, the records may come from the copy.
+        """
         held = self._held
         try:
             with self._path.open("rb") as stream:
                 stamp = _stamp(stream)
-                if held is not None and held[0] == stamp:
+                if held is not None and held[0] == stamp and not (to_change and stamp == self._unsound):
                     return held[1]
                 records = (held[1] if held else Records()).follow(sealed.unseal(stream))
         except FileNotFoundError:
             if not self._copy.exists() and not self._has_objects():
                 return Records()
-            return self._put_right()
+            return self._put_right(to_change=to_change)
         except ValueError:  # the file is unsound, or one of its lines is no JSON
-            records = self._put_right()
+            records = self._put_right(to_change=to_change)
             if self._held is not None and self._held[1] is records:
                 return records
+            self._unsound = stamp
         self._held = stamp, records
         return records
 
-    def _put_right(self) -> Records:
+    def _put_right(self, *, to_change: bool) -> Records:
         """Return the records of a file that is not as we wrote it, and put it right where that may be."""
         try:
             with self._lock_held():
-                return self._settle(may_write=True)
+                return self._settle()
         except OSError as error:
-            if error.errno not in _NOT_OURS:
+            if to_change or error.errno not in _NOT_WRITABLE:
                 raise
-            return self._settle(may_write=False)
+            return self._settle(error)
 
-    def _settle(self, *, may_write: bool) -> Records:
-        """Decide what a file is that is not as we wrote it: damaged, edited, or not of ours yet."""
+    def _settle(self, hindrance: OSError | None = None) -> Records:
+        """Decide what a file is that is not as we wrote it: damaged, edited, or not of ours yet.
+
+        With a `hindrance` nothing is written.
+        """
         content = self._content()
         if not content:
             if not self._copy.exists() and not self._has_objects():
                 return Records()
-            return self._recover("it is missing" if content is None else "it is empty", may_write=may_write)
+            return self._recover("it is missing" if content is None else "it is empty", hindrance)
         if (whole := _whole(content)) is not None:
             return whole
         try:
             found = sealed.inspect(content)
         except UnsoundError as error:
-            return self._recover(str(error), may_write=may_write)
+            return self._recover(str(error), hindrance)
         last = self._last_good()
         if found.known or last is not None:
             raise self._edited(found, last)
-        return self._take_over(found.tables, may_write=may_write)
+        return self._take_over(found.tables, hindrance)
 
-    def _recover(self, why: str, *, may_write: bool) -> Records:
+    def _recover(self, why: str, hindrance: OSError | None) -> Records:
         """Go back to the copy because the file is damaged, and say so."""
         last = self._last_good()
         if last is None:
@@ -232,28 +240,28 @@ class JsonMetadata:
             f"The store's metadata file {self._path} is damaged: {why}. "
             f"Its last good state of {counted(len(last.lines))} was recovered from {self._copy}"
         )
-        if may_write:
-            kept = self._keep(self._path, "damaged")
-            self._write(last)
+        if hindrance is None:
+            kept = self._supplant(last, "damaged")
             _tell(f"{said}{f'; the damaged file is now {kept}' if kept else ''}.")
         else:
             _tell(f"{said} for now; nothing was changed, as the store cannot be written.")
         return last
 
-    def _take_over(self, tables: sealed.Tables, *, may_write: bool) -> Records:
+    def _take_over(self, tables: sealed.Tables, hindrance: OSError | None = None) -> Records:
         """Make a TinyDB file ours, once, with the file as it was kept aside."""
         from stargazer_cli.store.metadata.takeover import take_over
 
-        if not may_write:
+        if hindrance and hindrance.errno in _FULL:
+            raise hindrance
+        if hindrance:
             raise StargazerError(
                 f"The metadata file {self._path} is not of this version and has to be taken over, "
                 "for which the store must be writable.",
                 "Run any command once as a user who may write there, for example `stargazer assets query`.",
             )
         taken = take_over(self._root, tables)
-        kept = self._keep(self._path, "before-takeover")
         records = _records(taken)
-        self._write(records)
+        kept = self._supplant(records, "before-takeover")
         _tell(f"{self._path}: {counted(len(records.lines))} taken over; the file as it was is now {kept}.")
         for each in [*(f"Not taken over: {fault}." for fault in taken.faults), *taken.told]:
             _tell(each)
@@ -343,6 +351,18 @@ class JsonMetadata:
         waiting = self._root / f".{NAME}.last.part"
         shutil.copyfile(self._path, waiting)
         waiting.replace(self._copy)
+
+    def _supplant(self, records: Records, what: str) -> Path | None:
+        """Replace a file that is not as we wrote it, which keeps a name of its own where that goes well."""
+        kept = self._keep(self._path, what)
+        try:
+            self._write(records)
+        except BaseException:
+            # Each further attempt would leave one more name.
+            if kept and self._path.exists() and kept.samefile(self._path):
+                kept.unlink()
+            raise
+        return kept
 
     def _keep(self, path: Path, what: str) -> Path | None:
         """Give what is at `path` a name of its own, by which it stays when `path` is replaced."""
