@@ -66,12 +66,12 @@ def _known(bundle: Bundle, store: "LocalStore", note: Callable[[str], None]) -> 
     """
     if not store.settings.pinata_jwt:
         return {}
-    from stargazer_cli.store.remote.sync import remote_find
+    from stargazer_cli.store.remote.sync import search_remote
 
     cids = [file.cid for file in bundle.files]
     known: dict[str, list[Asset]] = {}
     try:
-        found = remote_find(store.settings, cid=cids)
+        found = search_remote(store.settings, {"cid": cids}, note)
     except StargazerError as error:
         here = {cid: store.by_cid(cid) for cid in cids if store.object(cid)}
         if not all(here.get(cid) for cid in cids):

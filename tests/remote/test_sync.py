@@ -458,6 +458,45 @@ def test_a_large_push_that_was_killed_is_gone_on_with(
     assert not list((here.root / "uploads").iterdir())
 
 
+@pytest.fixture
+def spoilt(here: LocalStore, server: Server, add: Add) -> str:
+    """The CID of a file whose records at Pinata are in an object that is none."""
+    asset = add(b"two things", Reference(build="a"))
+    add(b"two things", Reference(build="b"))
+    sync.push(here, [asset.cid])
+    object_, _ = server.store(b"no records", "x.records.json", {"record_of": asset.cid})
+    server.named(asset.cid).keyvalues["record_cid"] = object_.cid
+    return asset.cid
+
+
+def test_records_that_cannot_be_read_hide_no_others(
+    here: LocalStore, attached: Settings, server: Server, add: Add, spoilt: str
+) -> None:
+    other = add(b"other", Reference(build="a"))
+    sync.push(here, [other.cid])
+    notes: list[str] = []
+    assert [each.cid for each in sync.search_remote(attached, {"build": "a"}, notes.append)] == [other.cid]
+    (said,) = notes
+    assert said.startswith(f"file ({spoilt}) was left out. ")
+    assert [each.cid for each in sync.remote_find(attached, asset="reference", name="file")] == [other.cid]
+
+
+def test_records_that_cannot_be_read_are_told_with_their_object_and_pushed_again(
+    here: LocalStore, elsewhere: LocalStore, server: Server, spoilt: str
+) -> None:
+    bad = server.named(cid_of_bytes(b"no records"))
+    with pytest.raises(StargazerError) as told:
+        sync.pull(elsewhere, [spoilt])
+    assert f"They are in the object x.records.json (id {bad.id})" in told.value.message
+    assert "not the file, which is whole" in (told.value.hint or "")
+    assert [each.status for each in sync.push(here, [spoilt])] == ["updated"]
+    # What could not be read is nobody's to delete but the user's.
+    assert server.named(bad.cid) is bad
+    del server.files[bad.id]
+    sync.pull(elsewhere, [spoilt])
+    assert state(elsewhere.find()) == state(here.find())
+
+
 def test_a_damaged_file_is_not_pushed(here: LocalStore, server: Server, add: Add) -> None:
     asset = add(b"right", Reference(build="a"))
     path = here.object(asset.cid)

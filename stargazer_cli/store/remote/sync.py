@@ -4,7 +4,7 @@ The local database stays the index of what is here: what is pulled is recorded i
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -148,10 +148,18 @@ def pull(
 
 
 def remote_find(settings: "Settings", **filters: Any) -> list[Asset]:
+    """Find assets at Pinata, as `search_remote` does."""
+    return search_remote(settings, filters)
+
+
+def search_remote(
+    settings: "Settings", filters: Mapping[str, Any], note: Callable[[str], None] | None = None
+) -> list[Asset]:
     """Find assets at Pinata, private and public ones, by the filters that `LocalStore.find` takes.
 
     A file whose pairs tell its record is not asked for more: such assets come without `run_ids`, `owner` and
-    the other fields outside the keyvalues, unless a filter names one.
+    the other fields outside the keyvalues, unless a filter names one. A file whose records cannot be read is
+    left out, and `note` told why: it must not hide the others.
     """
     match = Match(filters)
     questions = _questions(match)
@@ -164,9 +172,14 @@ def remote_find(settings: "Settings", **filters: Any) -> list[Asset]:
         ours = [file for file in files.values() if _is_asset(file)]
 
         def tell(file: RemoteFile) -> list[Record]:
-            if file.keyvalues.get(PARTIAL) or (thorough and file.keyvalues.get(RECORD_CID)):
+            if not file.keyvalues.get(PARTIAL) and not (thorough and file.keyvalues.get(RECORD_CID)):
+                return [_record_told(file)]
+            try:
                 return list(_all_records(account, file).records)
-            return [_record_told(file)]
+            except StargazerError as error:
+                if note:
+                    note(f"{file.name} ({file.cid}) was left out. {error.message}")
+                return []
 
         for record in (record for records in side_by_side(tell, ours) for record in records):
             if match(record):
@@ -195,7 +208,7 @@ def _push(
     cid, name = here[0]["cid"], here[0]["name"]
     path = store.objects.require(cid, name)
     size = path.stat().st_size
-    there = _records_there(account, cid, _file_of(account, cid, network), network)
+    there = _records_there(account, cid, _file_of(account, cid, network), network, readable_only=True)
     # What is pushed stands for its ids; what others pushed stays.
     records = form.unite(here, there.records)
     content = form.encode(cid, records)
@@ -273,14 +286,29 @@ def _objects_of(account: Pinata, cid: str, network: Network) -> list[RemoteFile]
     return list(account.files({RECORD_OF: cid}, network=network))
 
 
-def _records_there(account: Pinata, cid: str, file: RemoteFile | None, network: Network) -> _There:
-    """Read every object with records of a file; that which the file names goes before the others."""
+def _records_there(
+    account: Pinata, cid: str, file: RemoteFile | None, network: Network, *, readable_only: bool = False
+) -> _There:
+    """Read every object with records of a file; that which the file names goes before the others.
+
+    An object that cannot be read is an error, or with `readable_only` as if it was not there.
+    """
     named = file.keyvalues.get(RECORD_CID, "") if file else ""
     objects = sorted(_objects_of(account, cid, network), key=lambda each: each.cid != named)
-    contents = {each.cid: form.decode(_download_object(account, each), cid) for each in objects}
+    contents: dict[str, list[Record]] = {}
+    for each in objects:
+        try:
+            contents[each.cid] = form.decode(_download_object(account, each), cid)
+        except StargazerError as error:
+            if not readable_only:
+                raise StargazerError(
+                    f"{error.message} They are in the object {each.name} (id {each.id}).",
+                    f"Push {cid} again from where its records are, and delete that object at Pinata: "
+                    "not the file, which is whole.",
+                ) from None
     return _There(
         file,
-        tuple(objects),
+        tuple(each for each in objects if each.cid in contents),
         tuple(form.unite(*contents.values())),
         tuple(contents.get(named, ())),
     )
