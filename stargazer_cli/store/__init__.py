@@ -23,7 +23,7 @@ Remotes; nothing from there is trusted before its CID is checked
     remote.plain, .blocks, .car, .unixfs    a file as one body, or block by block
     remote.source, .http, .parallel         what a source is; careful HTTP; several transfers at once
     remote.gateway          public IPFS gateways
-    remote.pinata, .tus, .records, .sync    an account at Pinata: its interface, uploads, records, push and pull
+    remote.pinata, .tus, .records, .sync    an account at Pinata: files, uploads, records, push, pull
 
 Upkeep
     upkeep                  verify, repair and gc
