@@ -68,9 +68,9 @@ def _find(store: "LocalStore", filters: Mapping[str, list[str]]) -> list[dict[st
 
 def _find_remote(app: App, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     # Which keys others use there is not known here: none is refused.
-    from stargazer_cli.store.remote.sync import remote_find
+    from stargazer_cli.store.remote.sync import search_remote
 
-    return [asset.to_dict() for asset in remote_find(app.settings, **filters)]
+    return [asset.to_dict() for asset in search_remote(app.settings, filters, note)]
 
 
 def _check_keys(records: Iterable[Mapping[str, Any]], filters: Mapping[str, list[str]]) -> None:
