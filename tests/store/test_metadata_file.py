@@ -514,6 +514,34 @@ class TestDamage:
         with pytest.raises(OSError, match="Read-only"), JsonMetadata(root).transaction():
             pass
 
+    @pytest.mark.parametrize("what", ["a link", "a link to nothing", "a pipe", "a folder"])
+    @pytest.mark.parametrize("name", [NAME, f"{NAME}.last"])
+    def test_what_is_no_file_is_told_and_left(
+        self, metadata: JsonMetadata, root: Path, tmp_path: Path, what: str, name: str
+    ) -> None:
+        (root / name).replace(tmp_path / "elsewhere")
+        if name != NAME:
+            (root / NAME).write_bytes(b"damage")
+        if what == "a pipe":
+            os.mkfifo(root / name)
+        elif what == "a folder":
+            (root / name).mkdir()
+        else:
+            (root / name).symlink_to(tmp_path / ("elsewhere" if what == "a link" else "nothing"))
+        before = names(root)
+        elsewhere = (tmp_path / "elsewhere").read_bytes()
+        for attempt in (
+            JsonMetadata(root).read,
+            JsonMetadata(root).transaction().__enter__,
+            JsonMetadata(root).accept_edited,
+            JsonMetadata(root).restore_last,
+        ):
+            with pytest.raises(StargazerError, match=f"{name} is not a plain file|is damaged"):
+                attempt()
+        assert names(root) == before
+        assert (root / name).is_symlink() == what.startswith("a link")
+        assert (tmp_path / "elsewhere").read_bytes() == elsewhere
+
     def test_a_full_disk_hides_no_records(
         self, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
     ) -> None:

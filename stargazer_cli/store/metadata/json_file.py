@@ -13,6 +13,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,7 +184,7 @@ class JsonMetadata:
         """
         held = self._held
         try:
-            with self._path.open("rb") as stream:
+            with _opened(self._path) as stream:
                 stamp = _stamp(stream)
                 if held is not None and held[0] == stamp and not (to_change and stamp == self._unsound):
                     return held[1]
@@ -296,19 +297,20 @@ class JsonMetadata:
         return self._path.exists() and self._path.stat().st_size > 0
 
     def _stamp_now(self) -> Stamp:
-        with self._path.open("rb") as stream:
+        with _opened(self._path) as stream:
             return _stamp(stream)
 
     def _content(self) -> bytes | None:
         try:
-            return self._path.read_bytes()
+            with _opened(self._path) as stream:
+                return stream.read()
         except FileNotFoundError:
             return None
 
     def _last_good(self) -> Records | None:
         """Return the records of the copy, None when it is not whole."""
         try:
-            with self._copy.open("rb") as stream:
+            with _opened(self._copy) as stream:
                 return _unsealed(stream)
         except FileNotFoundError:
             return None
@@ -333,9 +335,9 @@ class JsonMetadata:
 
         Where it has what the file lacks, an older file was put back: what is newer is kept aside.
         """
-        with self._path.open("rb") as stream:
+        with _opened(self._path) as stream:
             end = _stamp(stream)[-1]
-            with contextlib.suppress(FileNotFoundError), self._copy.open("rb") as copy:
+            with contextlib.suppress(FileNotFoundError), _opened(self._copy) as copy:
                 if _stamp(copy)[-1] == end:
                     return
             if (here := _unsealed(stream)) is None:
@@ -408,6 +410,32 @@ class JsonMetadata:
             yield
         finally:
             self._lock.release()
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file of ours for reading.
+
+    Raises StargazerError where it is a link, which the next write would replace and leave what it leads to
+    behind, or no file at all.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe must not wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _no_plain_file(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _no_plain_file(path)
+    return os.fdopen(handle, "rb")
+
+
+def _no_plain_file(path: Path) -> StargazerError:
+    return StargazerError(
+        f"{path} is not a plain file, which the metadata of a store have to be.",
+        "Put the file itself there. To keep a store elsewhere, set STARGAZER_LOCAL or link its whole folder.",
+    )
 
 
 def _stamp(stream: BinaryIO) -> Stamp:
