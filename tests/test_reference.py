@@ -1,6 +1,7 @@
 """The reference pages say what the code says, and the guides name only what exists."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ GUIDES = sorted(
     [CHECKOUT / "README.md", *(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "benchmarks" / "README.md"]
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"^\s*stargazer ((?:[a-z-]+ ?)+)", re.M)
+# A command as a page writes it, up to what a shell would do with it.
+COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*stargazer ([^#|>&\n]*)", re.M)
 
 
 def test_the_reference_is_up_to_date() -> None:
@@ -31,13 +33,27 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+def commands_in(page: str) -> list[str]:
+    """Return the words after `stargazer` of each command that stands in a block of a page."""
+    blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```$", page, re.M | re.S)
+    return [found for block in blocks for found in COMMAND.findall(block.replace("\\\n", " "))]
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(CHECKOUT)))
-def test_every_command_of_a_page_exists(page: Path) -> None:
-    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
-        for words in COMMAND.findall(block):
-            command: click.Command | None = root
-            for word in words.split():
-                if not isinstance(command, click.Group):
-                    break
-                command = command.get_command(click.Context(command), word)
-                assert command is not None, f"stargazer {words}"
+def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
+    for text in commands_in(page.read_text(encoding="utf-8")):
+        command: click.Command = root
+        context = click.Context(root)
+        words = shlex.split(text)
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(context, words.pop(0))
+            assert found, f"{page.name}: stargazer {text}"
+            command = found
+        known = {
+            option
+            for param in [*root.params, *command.params]
+            for option in param.opts + param.secondary_opts
+        }
+        for word in words:
+            if word.startswith("-") and word != "-":
+                assert word.split("=")[0] in known | {"-h", "--help"}, f"{page.name}: stargazer {text}"

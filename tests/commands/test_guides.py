@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,13 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import pytest
 from helpers.pinata import TOKEN, Pinata
 from helpers.postgres import programs, serve
 from helpers.shell import FASTA, fastq, write
 
-from stargazer_cli.commands.main import root
 from stargazer_cli.store.metadata.address import Address
 
 CHECKOUT = Path(__file__).parents[2]
@@ -36,8 +33,6 @@ STEP = re.compile(r"^```console\n(?P<block>.*?)^```$|^<!-- \$ (?P<hidden>[^\n]*)
 NOT_RUN = re.compile(r"^\$ (?:psql|unzip|stargazer (?:run |runs |bundles fetch))", re.M)
 # What differs from run to run: ids of records, and times.
 CHANGING = re.compile(r"\b[0-9a-f]{16}\b|\d{4}-?\d\d-?\d\dT[\d:.]+(?:Z|\+00:00)")
-# A command of ours as a page writes it, up to what a shell would do with it.
-COMMAND = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*stargazer ([^#|>&\n]*)", re.M)
 
 
 class Terminal:
@@ -227,34 +222,6 @@ def test_every_transcript_is_what_the_commands_print(setting: Setting, tmp_path:
     with setting(tmp_path / "home") as run:
         now = replayed(page, run)
     assert CHANGING.sub("…", now).splitlines() == CHANGING.sub("…", page).splitlines()
-
-
-def commands_in(page: str) -> list[str]:
-    """Return the words after `stargazer` of each command that stands in a block of a page."""
-    blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```$", page, re.M | re.S)
-    return [found for block in blocks for found in COMMAND.findall(block.replace("\\\n", " "))]
-
-
-@pytest.mark.parametrize(
-    "page", [*sorted(GUIDES.glob("*.md")), CHECKOUT / "README.md"], ids=lambda page: page.name
-)
-def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
-    for text in commands_in(page.read_text(encoding="utf-8")):
-        command: click.Command = root
-        context = click.Context(root)
-        words = shlex.split(text)
-        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-            found = command.get_command(context, words.pop(0))
-            assert found, f"{page.name}: stargazer {text}"
-            command = found
-        known = {
-            option
-            for param in [*root.params, *command.params]
-            for option in param.opts + param.secondary_opts
-        }
-        for word in words:
-            if word.startswith("-") and word != "-":
-                assert word.split("=")[0] in known | {"-h", "--help"}, f"{page.name}: stargazer {text}"
 
 
 if __name__ == "__main__":
