@@ -1,5 +1,6 @@
 """Several processes on one store."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -47,21 +48,31 @@ def test_eight_processes_of_two_hundred_adds_lose_nothing(quick_store: LocalStor
 
 
 def test_a_reader_never_sees_half_a_write(store: LocalStore, tmp_path: Path) -> None:
+    """The writer goes on until the reader has looked in between often enough."""
+    enough = tmp_path / "enough"
+
     def write() -> None:
         own = LocalStore(store.settings)
-        for n in range(60):
-            path = tmp_path / f"{n}"
-            path.write_text(f"{n}")
-            own.add([NewFile(path, Reference(build="b" * 2000))])
+        for n in itertools.count():
+            if enough.exists():
+                break
+            pair = [tmp_path / f"{n}-{part}" for part in range(2)]
+            for path in pair:
+                path.write_text(path.name)
+            own.add([NewFile(path, Reference(build="b" * 2000)) for path in pair])
 
     child = fork(write)
     counts = []
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
+    while len(set(counts)) < 20:
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "the writer failed"
         found = store.find()
         assert all(asset.path is not None for asset in found)
         counts.append(len(found))
+    enough.touch()
+    wait_for([child])
     assert counts == sorted(counts)
-    assert len(store.find()) == 60
+    assert [count for count in counts if count % 2] == []  # of a pair there are both or none
+    assert len(store.find()) == len(list(tmp_path.glob("*-*")))
 
 
 def test_the_workspace_of_a_living_writer_is_left_alone(store: LocalStore, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from stargazer_cli.store.metadata import sealed
 from stargazer_cli.store.metadata.home import Home, Marker
 from stargazer_cli.store.metadata.sealed import Unsealed, UnsoundError, counted
 from stargazer_cli.store.metadata.table import IndexedTable, Records
+from stargazer_cli.store.objects import faults_told
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -130,7 +131,7 @@ class JsonMetadata:
         """
         from stargazer_cli.store.metadata.takeover import take_over
 
-        with self._lock_held():
+        with faults_told(self._root), self._lock_held():
             content = self._content()
             if (whole := _whole(content or b"{}")) is not None:
                 return len(whole.lines)
@@ -162,7 +163,7 @@ class JsonMetadata:
 
         The file that is there now is kept aside. Raises StargazerError when there is no good state.
         """
-        with self._lock_held():
+        with faults_told(self._root), self._lock_held():
             whole = _whole(self._content() or b"{}")
             if whole is not None:
                 return len(whole.lines)
@@ -228,6 +229,8 @@ class JsonMetadata:
         except UnsoundError as error:
             return self._recover(str(error), hindrance)
         last = self._last_good()
+        if last is not None and not found.others and not sealed.differences(found.lines, last.lines):
+            return last  # only the seal was lost
         if found.known or last is not None:
             raise self._edited(found, last)
         return self._take_over(found.tables, hindrance)
@@ -340,6 +343,11 @@ class JsonMetadata:
             with contextlib.suppress(FileNotFoundError), _opened(self._copy) as copy:
                 if _stamp(copy)[-1] == end:
                     return
+            waiting = self._root / f".{NAME}.last.part"
+            with contextlib.suppress(FileNotFoundError), waiting.open("rb") as killed:
+                if _stamp(killed)[-1] == end:
+                    waiting.replace(self._copy)
+                    return
             if (here := _unsealed(stream)) is None:
                 return
         last = self._last_good()
@@ -350,7 +358,6 @@ class JsonMetadata:
                 f"{self._copy} held {counted(len(lacking))} that {self._path} does not, as when an older "
                 f"file is put back. To go back to it, put it in the place of that file: {kept}"
             )
-        waiting = self._root / f".{NAME}.last.part"
         shutil.copyfile(self._path, waiting)
         waiting.replace(self._copy)
 
