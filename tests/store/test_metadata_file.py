@@ -567,6 +567,16 @@ class TestDamage:
         assert builds(JsonMetadata(root)) == ["b1", "b2"]
         assert [path.read_bytes() for path in kept(root, "damaged")] == [b"damage"]
 
+    def test_a_decision_about_a_store_that_cannot_be_written_is_told(self, small_disk: SmallDisk) -> None:
+        root = small_disk.mount()
+        with JsonMetadata(root).transaction() as table:
+            table.insert(record(1))
+        edit(root / NAME, lambda document: document["assets"]["1"].update(name="changed"))
+        small_disk.make_read_only()
+        for decide in (JsonMetadata(root).accept_edited, JsonMetadata(root).restore_last):
+            with pytest.raises(StargazerError, match="is read-only"):
+                decide()
+
     def test_the_person_who_watches_is_told(
         self, metadata: JsonMetadata, root: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -626,6 +636,15 @@ class TestEdits:
             assert "--accept-metadata" in caught.value.hint
             assert "--restore-metadata" in caught.value.hint
         assert {path: path.read_bytes() for path in root.glob(f"{NAME}*")} == before
+
+    def test_a_lost_seal_alone_is_nothing_to_decide(self, metadata: JsonMetadata, root: Path) -> None:
+        edit(root / NAME, lambda document: document.pop("stargazer"))
+        assert builds(metadata) == builds(JsonMetadata(root)) == ["b1", "b2", "b3"]
+        with metadata.transaction() as table:
+            table.insert(record(4))
+        edit(root / NAME, lambda document: document["stargazer"]["1"].update(crc32="00000000"))
+        assert JsonMetadata(root).accept_edited() == JsonMetadata(root).restore_last() == 4
+        assert builds(JsonMetadata(root)) == ["b1", "b2", "b3", "b4"]
 
     def test_an_edit_can_be_kept(
         self, metadata: JsonMetadata, root: Path, caplog: pytest.LogCaptureFixture
