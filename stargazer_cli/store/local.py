@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
-from stargazer_cli.store.files import READ_ONLY, Progress, Source, counter, sync_folder
+from stargazer_cli.store.files import READ_ONLY, Progress, Source, check_absent, counter, sync_folder
 from stargazer_cli.store.metadata import open_metadata
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import enter
@@ -190,8 +190,8 @@ class LocalStore:
         try:
             if dest.is_dir():
                 raise UsageError(f"{dest} is a folder.", "Give the path of a file.")
-            if not overwrite and os.path.lexists(dest):
-                raise UsageError(f"{dest} exists already.", "Give another path, or --force to replace it.")
+            if not overwrite:
+                check_absent(dest)
             here = self.object(cid)
             if here is None:
                 from stargazer_cli.store.remote import fetch
