@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from helpers.shell import FASTA, MATRIX, VCF, Shell, bgzf, fastq, write
 
@@ -420,8 +421,6 @@ def test_the_real_sets_are_taken(run: Shell, real_data: Path) -> None:
 
 
 def hdf5(path: Path, **options: Any) -> Path:
-    import h5py
-
     with h5py.File(path, "w", **options) as file:
         file["X"] = [[1.0, 0.0]] * 100
     return path

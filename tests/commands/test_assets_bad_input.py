@@ -5,6 +5,7 @@ import os
 import socket
 from pathlib import Path
 
+import h5py
 import pytest
 from helpers.shell import FASTA, Shell, write
 
@@ -21,11 +22,11 @@ def cid(version: int, codec: int, hashed: bytes = b"\x12\x20", digest: bytes = b
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG", "is a CIDv0, whose layout cannot be verified"),
+        ("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG", "is a CIDv0."),
         (cid(1, 0x71), "is a CID of something other than a file"),  # dag-cbor
         (cid(1, 0x70, b"\x13\x40", bytes(64)), "is a CID of a hash other than sha2-256"),
         (ABSENT[:-1], "is not a CID"),
-        (ABSENT.upper(), "is not a CID"),
+        (ABSENT.upper(), "is not in lower-case base32"),
         (f"ipfs://{ABSENT}", "is not a CID"),
         (f"../objects/{ABSENT}", "is not a CID"),
         ("", "is not a CID"),
@@ -121,7 +122,6 @@ def test_a_link_out_of_a_folder_brings_the_bytes_it_leads_to(run: Shell, tmp_pat
     ],
 )
 def test_keys_and_values_of_the_wrong_type(run: Shell, tmp_path: Path, pair: str, problem: str) -> None:
-    h5py = pytest.importorskip("h5py")
     h5py.File(tmp_path / "x.h5ad", "w").close()
     assert problem in run.refuses("assets", "add", tmp_path / "x.h5ad", "-k", pair)
 

@@ -49,6 +49,18 @@ def cids(metadata: PostgresMetadata) -> list[str]:
     return [found["cid"] for found in metadata.read()]
 
 
+def wait_until_waiting(server: Server, database: str, count: int = 1) -> None:
+    """Return when so many connections to a database wait for the store's lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        f"WHERE datname = '{database.rpartition('/')[2]}' AND wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + 60
+    while server.execute(waiting) != [(count,)]:
+        assert time.monotonic() < deadline, "nobody waits for the lock"
+        time.sleep(0.02)
+
+
 @contextmanager
 def told(message: str, hint: str = "") -> Iterator[None]:
     """One line that says what is wrong, and never the password."""
@@ -252,19 +264,19 @@ def test_one_transaction_at_a_time(
         waiting = [threading.Thread(target=add, args=(other, f"{n}")) for n, other in enumerate(others, 2)]
         for thread in waiting:
             thread.start()
-        time.sleep(0.3)
+        wait_until_waiting(postgres_server, database, len(others))
         assert done == []
         table.insert(record("1"))
     for thread in waiting:
-        thread.join(10)
+        thread.join()
     assert sorted(done, key=len)[0] == "0,1"
     assert len(sorted(done, key=len)[1]) == len("0,1,2")
     with metadata.locked():
         blocked = threading.Thread(target=add, args=(others[0], "4"))
         blocked.start()
-        time.sleep(0.2)
+        wait_until_waiting(postgres_server, database)
         assert len(done) == 2
-    blocked.join(10)
+    blocked.join()
     assert len(done) == 3
 
 
@@ -327,7 +339,7 @@ def test_threads_share_the_records(
     assert len(set(cids(metadata))) == 8 * 15
     # Few of the connections are kept.
     name = database.rpartition("/")[2]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         [(count,)] = postgres_server.execute(
             f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
@@ -340,7 +352,7 @@ def test_threads_share_the_records(
 
 @pytest.mark.parametrize("moment", ["before", "in", "waiting"])
 def test_a_writer_that_is_killed_leaves_the_store_to_others(
-    metadata: PostgresMetadata, database: str, moment: str
+    metadata: PostgresMetadata, postgres_server: Server, database: str, moment: str
 ) -> None:
     insert(metadata, "a")
     reader, writer = os.pipe()
@@ -360,12 +372,11 @@ def test_a_writer_that_is_killed_leaves_the_store_to_others(
         child = fork(wait_for_lock if moment == "waiting" else work)
         os.read(reader, 1)
         if moment == "waiting":
-            time.sleep(0.2)
+            wait_until_waiting(postgres_server, database)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    began = time.monotonic()
+    # One whose lock was not given up would wait for as long as the server lets it, and be told.
     insert(metadata, "b")
-    assert time.monotonic() - began < 5
     assert cids(metadata) == ["a", "b"]
 
 
@@ -434,9 +445,8 @@ def test_a_machine_that_vanishes_does_not_keep_the_store(
     try:
         assert select.select([reader], [], [], 10)[0]
         other_machine.run("ip link set cable down")
-        began = time.monotonic()
+        # After 20 s of waiting the server would refuse this.
         insert(metadata, "b")
-        assert 1 < time.monotonic() - began < 15
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
