@@ -23,6 +23,8 @@ _SHA2_256 = b"\x12\x20"
 # What one thread hashes before it asks for more: 1 MiB. Writes of 2 MiB took twice the time on ext4.
 _LEAVES_AT_ONCE = 4
 _LEAST_BUFFER = 64 * 1024
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LONGEST_CID = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,17 @@ def varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def to_text(cid: bytes) -> str:
+    """Write a binary CID in lower-case base32, the form of CIDs of version 1."""
+    return "b" + base64.b32encode(cid).decode("ascii").lower().rstrip("=")
+
+
+def to_binary(cid: str) -> bytes:
+    """Undo `to_text`, of capital letters as well; ValueError where that cannot be."""
+    text = cid[1:].upper()
+    return base64.b32decode(text + "=" * (-len(text) % 8))
 
 
 def _field(tag: int, payload: bytes) -> bytes:
@@ -111,7 +124,7 @@ class CidHasher:
             waiting = self._levels[level]
             top = level == len(self._levels) - 1
             if top and len(waiting) == 1:
-                return "b" + base64.b32encode(waiting[0].cid).decode("ascii").lower().rstrip("=")
+                return to_text(waiting[0].cid)
             if waiting:
                 self._push(level + 1, _parent(waiting))
                 self._levels[level] = []
@@ -213,29 +226,60 @@ def share_threads(threads: int, files: int) -> tuple[int, int]:
     return at_once, max(1, threads // at_once)
 
 
+def is_cid(text: str) -> bool:
+    """Tell whether `text` is a CID of the one kind that this store can verify."""
+    return _problem(text) is None
+
+
 def check_cid(text: str) -> str:
     """Return `text` when it is a CID of the one kind that this store can verify, else say why it is not."""
     problem = _problem(text)
-    if problem:
-        raise UsageError(
-            f"{text[:100]!r} {problem}.",
-            "A CID here starts with bafkrei or bafybei; `stargazer assets query` lists those of the store.",
-        )
-    return text
+    if problem is None:
+        return text
+    hint = "A CID here starts with bafkrei or bafybei; `stargazer assets query` lists those of the store."
+    written_anew = _in_our_form(text)
+    if written_anew:
+        problem = problem if text.startswith("Qm") else "is not in lower-case base32"
+        hint = f"The same CID in the form that is used here: {written_anew}"
+    raise UsageError(f"{text[:_LONGEST_CID]!r} {problem}.", hint)
 
 
 def _problem(text: str) -> str | None:
     if text.startswith("Qm") and len(text) == 46:
-        return "is a CIDv0, whose layout cannot be verified here"
+        return "is a CIDv0"
     try:
-        binary = base64.b32decode(text[1:].upper() + "=" * (-(len(text) - 1) % 8))
+        binary = to_binary(text)
     except ValueError:
         return "is not a CID"
-    canonical = "b" + base64.b32encode(binary).decode("ascii").lower().rstrip("=")
-    if text != canonical or len(binary) < 4 or binary[0] != 1:
+    if text != to_text(binary) or len(binary) < 4 or binary[0] != 1:
         return "is not a CID"
     if len(binary) != 36 or binary[2:4] != _SHA2_256:
         return "is a CID of a hash other than sha2-256"
     if binary[1] not in (_RAW, _DAG_PB):
         return "is a CID of something other than a file"
     return None
+
+
+def _in_our_form(text: str) -> str | None:
+    """Return a CID that is written in another way as it is written here."""
+    if not text.startswith(("Qm", "z", "B")) or len(text) > _LONGEST_CID:
+        return None
+    try:
+        if text.startswith("Qm"):
+            binary = bytes([1, _DAG_PB]) + _from_base58(text)
+        elif text.startswith("z"):
+            binary = _from_base58(text[1:])
+        else:
+            binary = to_binary(text)
+    except ValueError:
+        return None
+    written_anew = to_text(binary)
+    return written_anew if is_cid(written_anew) else None
+
+
+def _from_base58(text: str) -> bytes:
+    """Decode base58btc of something that begins with no zero byte; ValueError where it is none."""
+    number = 0
+    for letter in text:
+        number = number * 58 + _BASE58.index(letter)
+    return number.to_bytes((number.bit_length() + 7) // 8)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.cid import check_cid, share_threads
+from stargazer_cli.store.cid import is_cid, share_threads
 from stargazer_cli.store.files import Progress, Source, counter, seal_of
 from stargazer_cli.store.local import THREADS, links_of
 from stargazer_cli.store.objects import faults_told
@@ -283,7 +283,7 @@ def _files(objects: "Objects") -> tuple[dict[str, int], list[Path]]:
             found = path.lstat()
         except FileNotFoundError:
             continue  # deleted meanwhile
-        if stat.S_ISREG(found.st_mode) and _is_cid(path.name):
+        if stat.S_ISREG(found.st_mode) and is_cid(path.name):
             files[path.name] = found.st_size
         else:
             strange.append(path)
@@ -295,16 +295,8 @@ def _behind_links(paths: Sequence[Path]) -> dict[str, int]:
     return {
         path.name: path.stat().st_size
         for path in paths
-        if path.is_symlink() and path.is_file() and _is_cid(path.name)
+        if path.is_symlink() and path.is_file() and is_cid(path.name)
     }
-
-
-def _is_cid(name: str) -> bool:
-    try:
-        check_cid(name)
-    except UsageError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)

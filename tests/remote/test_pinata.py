@@ -413,7 +413,7 @@ def test_a_signature_that_runs_out_in_the_middle_is_made_again(
 
 def test_a_signature_that_ran_out_is_of_no_use(server: Server, account: Pinata) -> None:
     server.store(CONTENT, "x")
-    url = account.signed_url(CID, seconds=30)
+    url = account._sign(CID, 30)
     assert httpx_status(url) == 200
     later = server.clock() + 31
     server.clock = lambda: later
@@ -446,14 +446,14 @@ def test_a_file_that_the_account_has_not_is_told(account: Pinata, tmp_path: Path
 
 def test_the_gateway_is_asked_for_once(server: Server, account: Pinata) -> None:
     for _ in range(3):
-        account.signed_url(CID)
+        account.locate(CID, "private")
     assert len(server.requests("GET", "/gateways")) == 1
 
 
 def test_an_account_without_a_gateway_is_told_so(server: Server, account: Pinata) -> None:
     server.fault("GET", "/gateways", answer={"data": {"count": 0, "rows": []}})
-    with pytest.raises(StargazerError, match="account has no gateway"):
-        account.signed_url(CID)
+    with pytest.raises(http.Refused, match="account has no gateway"):
+        account.locate(CID, "private")
 
 
 def test_a_gateway_of_ones_own_needs_no_question(settings: Settings) -> None:
@@ -491,9 +491,7 @@ def test_bytes_that_are_on_the_other_network_are_not_said_to_be_on_this_one(
 ) -> None:
     server.one_network = True
     kept, _ = server.store(CONTENT, "before")
-    with pytest.raises(
-        StargazerError, match=r"was to be public at Pinata, and is private\. It was there"
-    ):
+    with pytest.raises(StargazerError, match=r"was to be public at Pinata, and is private\. It was there"):
         account.upload(path, network="public", keyvalues={"sample_id": "a"})
     assert server.files == {kept.id: kept}
     assert kept.keyvalues == {}
@@ -549,8 +547,8 @@ def test_an_answer_that_is_none_is_told(server: Server, account: Pinata, answer:
 
 def test_an_address_that_is_not_that_of_the_file_is_not_used(server: Server, account: Pinata) -> None:
     server.fault("POST", "/download_link", answer={"data": "http://127.0.0.1:9/files/x?X-Expires=1"})
-    with pytest.raises(StargazerError, match="what it signed is not the address"):
-        account.signed_url(CID)
+    with pytest.raises(http.Refused, match="what it signed is not the address"):
+        account.locate(CID, "private")
 
 
 def test_what_pinata_says_about_a_refusal_is_told_without_the_token(server: Server, account: Pinata) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store import cid as cid_module
-from stargazer_cli.store.cid import CHUNK, WIDTH, CidHasher, check_cid, cid_of, cids_of, hash_stream
+from stargazer_cli.store.cid import CHUNK, WIDTH, CidHasher, check_cid, cid_of, cids_of, hash_stream, is_cid
 
 EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
 
@@ -246,7 +246,10 @@ def test_a_cid_of_this_kind_is_taken(good: str) -> None:
         ("", "not a CID"),
         ("../../etc/passwd", "not a CID"),
         (EMPTY[:-1], "not a CID"),
-        (EMPTY.upper(), "not a CID"),
+        (EMPTY.upper(), "not in lower-case base32"),
+        ("z" + "0" * 50, "not a CID"),
+        ("z" * 60, "not a CID"),
+        ("z" * 10_000_000, "not a CID"),
         (EMPTY + "\n", "not a CID"),
         ("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG", "CIDv0"),
         ("bafyreigdmqpykrgxyaxtlafqpqhzrb7qy2rh75nldvfd4tucqmqqme5yje", "other than a file"),
@@ -256,3 +259,26 @@ def test_a_cid_of_this_kind_is_taken(good: str) -> None:
 def test_what_cannot_be_verified_is_refused_with_the_reason(bad: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         check_cid(bad)
+    assert not is_cid(bad)
+
+
+@pytest.mark.parametrize(
+    ("written", "ours"),
+    [
+        # Pairs that the documentation of IPFS gives.
+        (
+            "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG",
+            "bafybeie5nqv6kd3qnfjupgvz34woh3oksc3iau6abmyajn7qvtf6d2ho34",
+        ),
+        (
+            "zb2rhe5P4gXftAwvA4eXQ5HJwsER2owDyS9sKaQRRVQPn93bA",
+            "bafkreidon73zkcrwdb5iafqtijxildoonbwnpv7dyd6ef3qdgads2jc4su",
+        ),
+        (EMPTY.upper(), EMPTY),
+    ],
+)
+def test_a_cid_in_another_form_is_given_in_ours(written: str, ours: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        check_cid(written)
+    assert (refused.value.hint or "").endswith(f": {ours}")
+    assert is_cid(ours)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.remote.source import Progress, Source
+    from stargazer_cli.store.files import Progress
+    from stargazer_cli.store.remote.source import Source
 
 
 def fetch(

@@ -8,7 +8,7 @@ from typing import Self
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import CHUNK, CidHasher
-from stargazer_cli.store.remote.source import Progress
+from stargazer_cli.store.files import Progress
 from stargazer_cli.store.remote.unixfs import MAX_BLOCK, Name
 
 _READ = 1 << 20

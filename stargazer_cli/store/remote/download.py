@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import check_cid
-from stargazer_cli.store.files import READ_ONLY
+from stargazer_cli.store.files import READ_ONLY, Progress
 from stargazer_cli.store.remote import http
 from stargazer_cli.store.remote.arriving import Arriving, Stale
 from stargazer_cli.store.remote.blocks import Blocks, NotOffered
 from stargazer_cli.store.remote.plain import Plain
-from stargazer_cli.store.remote.source import Progress, Source
+from stargazer_cli.store.remote.source import Source
 from stargazer_cli.store.remote.unixfs import DAG_PB, Name, NotAFile, name_of
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Progress", "Source", "download"]
+__all__ = ["Source", "download"]
 
 
 def download(

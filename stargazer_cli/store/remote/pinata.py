@@ -35,7 +35,7 @@ from stargazer_cli.store.remote import http, tus
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
-    from stargazer_cli.store.remote.download import Progress
+    from stargazer_cli.store.files import Progress
 
 Network = Literal["private", "public"]
 NETWORKS: tuple[Network, ...] = ("private", "public")
@@ -230,17 +230,15 @@ class Pinata:
         with self._told("did not tell the account's gateway"):
             return http.retried(self._find_gateways, tries=_TRIES)
 
-    def signed_url(self, cid: str, *, seconds: int = _SIGNED_FOR) -> str:
-        """Return an address from which a private file can be downloaded for `seconds`: it is a secret."""
-        with self._told(f"did not sign an address for {cid}"):
-            return http.retried(lambda: self._sign(cid, seconds), tries=_TRIES)
-
     def source(self, cid: str, network: Network) -> "PinataSource":
         """Return the account as a source of a file's bytes, for a download."""
         return PinataSource(self, cid, network)
 
     def locate(self, cid: str, network: Network) -> str:
-        """Ask once where a file can be downloaded; raises `http.Passing` or `http.Refused`."""
+        """Ask once where a file can be downloaded; raises `http.Passing` or `http.Refused`.
+
+        The address of a private file is a secret: it is signed, and good for ten minutes.
+        """
         if network == "public":
             return f"{self._find_gateways()[0]}/ipfs/{cid}"
         return self._sign(cid, _SIGNED_FOR)

@@ -1,12 +1,8 @@
-"""Where bytes come from, and whom their arrival is told to."""
+"""Where bytes come from."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from stargazer_cli.store.remote.http import Request
-
-# Called with the bytes so far, and how many there will be, where that is known.
-Progress = Callable[[int, int | None], None]
 
 
 class Source(Protocol):

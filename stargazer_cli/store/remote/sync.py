@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli.assets import Asset, specialize
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.store.cid import CidHasher, check_cid
-from stargazer_cli.store.files import counter, share_of
+from stargazer_cli.store.cid import CidHasher, check_cid, is_cid
+from stargazer_cli.store.files import Progress, counter, share_of
 from stargazer_cli.store.local import links_of
 from stargazer_cli.store.metadata.match import Match
 from stargazer_cli.store.metadata.merge import merge
@@ -23,7 +23,6 @@ from stargazer_cli.store.remote import records as form
 from stargazer_cli.store.remote.parallel import side_by_side
 from stargazer_cli.store.remote.pinata import NETWORKS, Network, Pinata, RemoteFile
 from stargazer_cli.store.remote.records import PARTIAL, RECORD_CID, RECORD_OF
-from stargazer_cli.store.remote.source import Progress
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -397,18 +396,10 @@ def _follow(
     reached = list(groups)
     while reached:
         linked = dict.fromkeys(
-            cid for each in reached for record in groups[each] for _, cid in links_of(record) if _is_cid(cid)
+            cid for each in reached for record in groups[each] for _, cid in links_of(record) if is_cid(cid)
         )
         reached = [cid for cid in linked if cid not in groups]
         groups |= find(reached)
-
-
-def _is_cid(text: str) -> bool:
-    try:
-        check_cid(text)
-    except UsageError:
-        return False
-    return True
 
 
 def _pulled(store: "LocalStore", cid: str, records: list[Record], absent: bool, came: bool) -> Pulled:

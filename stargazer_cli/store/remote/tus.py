@@ -13,7 +13,7 @@ import httpx
 from stargazer_cli.store.remote import http
 
 if TYPE_CHECKING:
-    from stargazer_cli.store.remote.download import Progress
+    from stargazer_cli.store.files import Progress
 
 _VERSION = {"Tus-Resumable": "1.0.0"}
 _OK, _CREATED, _NO_CONTENT = 200, 201, 204
@@ -91,7 +91,7 @@ class Upload:
         answer = self._ask("POST", self.endpoint, headers, b"", _CREATED)
         place = answer.url.join(answer.headers.get("Location", ""))
         # The bytes may be private: they go to no one else than the server that the user named.
-        if "Location" not in answer.headers or _origin(place) != _origin(answer.url):
+        if "Location" not in answer.headers or http.origin(place) != http.origin(answer.url):
             raise http.Refused("it named no place of its own for the upload")
         self._place, self._offset, self._sure = place, 0, True
         if self.remember:
@@ -99,7 +99,7 @@ class Upload:
 
     def _go_on(self) -> None:
         place, self.begun = httpx.URL(self.begun), ""
-        if _origin(place) != _origin(httpx.URL(self.endpoint)):
+        if http.origin(place) != http.origin(httpx.URL(self.endpoint)):
             raise http.Refused("an upload was begun at another server")
         self._place, self._sure = place, False
 
@@ -176,10 +176,6 @@ def encode_metadata(metadata: Mapping[str, str]) -> str:
     return ",".join(
         f"{key} {base64.b64encode(value.encode()).decode('ascii')}" for key, value in metadata.items()
     )
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 def _number(headers: Mapping[str, str], name: str) -> int:

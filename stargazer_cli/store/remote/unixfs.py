@@ -5,12 +5,11 @@ forms are those of the specifications: CIDs and identity hashes (multiformats/ci
 nodes (ipld.io/specs/codecs/dag-pb), files in nodes (specs.ipfs.tech/unixfs).
 """
 
-import base64
 import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stargazer_cli.store.cid import varint
+from stargazer_cli.store.cid import to_binary, to_text, varint
 
 RAW = 0x55
 DAG_PB = 0x70
@@ -45,7 +44,7 @@ class Name(NamedTuple):
     def __str__(self) -> str:
         """Write it as a CID of version 1 in base32."""
         binary = b"\x01" + b"".join(map(varint, (self.codec, self.hash, len(self.digest)))) + self.digest
-        return "b" + base64.b32encode(binary).decode("ascii").lower().rstrip("=")
+        return to_text(binary)
 
 
 class Link(NamedTuple):
@@ -102,8 +101,7 @@ def read_name(data: bytes, at: int = 0) -> tuple[Name, int]:
 
 def name_of(cid: str) -> Name:
     """Take apart a CID that `check_cid` let pass."""
-    text = cid[1:].upper()
-    return read_name(base64.b32decode(text + "=" * (-len(text) % 8)))[0]
+    return read_name(to_binary(cid))[0]
 
 
 def read_node(block: bytes) -> Node:
