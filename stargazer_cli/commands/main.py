@@ -38,6 +38,20 @@ _COMMANDS = {
 def root(ctx: click.Context, debug: bool) -> None:
     """Run genomics pipelines on content-addressed data."""
     ctx.obj = App(debug=debug)
+    _show_notices(ctx)
+
+
+def _show_notices(ctx: click.Context) -> None:
+    """Print what the library logs for the person who watches, escaped as everything else is."""
+    import logging
+
+    class Notices(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(record.getMessage())
+
+    notices, logger = Notices(logging.WARNING), logging.getLogger("stargazer")
+    logger.addHandler(notices)
+    ctx.call_on_close(lambda: logger.removeHandler(notices))
 
 
 def _show(error: StargazerError) -> None:

@@ -1,5 +1,6 @@
 """How an error reaches the user: one line for each thing that is said, whatever names are in it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,13 @@ def test_a_missing_metadata_file_may_be_a_server_that_was_not_named(
     error, hint = run("assets", "query").err.splitlines()
     assert "it is missing" in error
     assert "set STARGAZER_DB, if the records are on a server" in hint
+
+
+def test_a_notice_is_one_line_too(run: Shell, store: LocalStore) -> None:
+    store.root.mkdir()
+    record = {"cid": f"local_{'0' * 32}", "keyvalues": {}, "rel_path": f"../{FORGED}"}
+    tables = {"_default": {"1": record}}
+    (store.root / "stargazer_local.json").write_text(json.dumps(tables))
+    taken, left = [line for line in run("assets", "query").err.splitlines() if "taken over" in line.lower()]
+    assert "0 records taken over" in taken
+    assert "nl\\nError: fake\\x1b[2K is outside of the store" in left
