@@ -8,7 +8,7 @@ import pytest
 from helpers.postgres import PASSWORD, Server
 
 from stargazer_cli.assets import R1
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
 from stargazer_cli.store.metadata.home import NAME, Home, Marker
@@ -38,9 +38,9 @@ class Team:
     def samples(self, database: str = "") -> list[str]:
         return [str(asset.keyvalues["sample_id"]) for asset in self.store(database).find()]
 
-    def migrate(self, to: str, database: str = "") -> None:
+    def migrate(self, to: str, database: str = "", *, join: bool = False) -> None:
         self._monkeypatch.setenv("STARGAZER_DB", database)
-        migrate(*places(Settings(), to))
+        migrate(*places(Settings(), to), join=join)
 
 
 @pytest.fixture
@@ -139,6 +139,22 @@ def test_records_move_on_from_where_they_are_only(team: Team, postgres_server: S
         team.migrate(third)  # from the file, which is old by now
     team.migrate(third, database)
     assert team.samples(third) == ["a", "b"]
+
+
+def test_an_older_copy_comes_into_the_records_only_when_asked(team: Team, database: str) -> None:
+    team.add()
+    team.migrate("postgresql", database)
+    store = team.store(database)
+    store.delete(store.find()[0].id)
+    team.add(database, "b")
+    with pytest.raises(UsageError, match=rf"in postgresql://.* already: .*{FILE} is older") as caught:
+        team.migrate("postgresql", database)
+    assert "--merge" in str(caught.value.hint)
+    assert team.samples(database) == ["b"]
+    team.migrate("postgresql", database, join=True)
+    assert team.samples(database) == ["b", "a"]
+    with pytest.raises(StargazerError, match=r"are in postgresql://.*, and STARGAZER_DB is not set"):
+        team.migrate("json")
 
 
 def test_a_move_that_fails_leaves_the_records_where_they_were(team: Team, database: str) -> None:

@@ -51,6 +51,7 @@ def places(settings: "Settings", to: str) -> tuple[Place, Place]:
     server = None if settings.db is None else on_server(settings.db.get_secret_value())
     if to == "json":
         if server is None:
+            marker.check(file.metadata.home)
             raise UsageError(
                 "The records are in the file already: STARGAZER_DB is not set.",
                 "To bring them from a server: STARGAZER_DB=postgresql://… stargazer assets migrate --to json",
@@ -80,7 +81,7 @@ def migrate(source: Place, target: Place, *, join: bool = False, progress: Progr
     if len(source.metadata.read()) == 0:
         raise UsageError(f"{source.name} holds no assets: there is nothing to move.")
     with source.metadata.locked():
-        _check_source(source, target)
+        _check_source(source, target, join=join)
         with _change(target.metadata) as table:
             records = source.metadata.read()
             count = counter(2 * len(records), progress)
@@ -114,12 +115,22 @@ def _check_distinct(source: Place, target: Place) -> None:
         )
 
 
-def _check_source(source: Place, target: Place) -> None:
-    """Raise StargazerError where the store's records live neither here nor, from an earlier move, there."""
+def _check_source(source: Place, target: Place, *, join: bool) -> None:
+    """Raise StargazerError unless the store's records live in the source, or `join` takes it all the same.
+
+    Otherwise what was changed or deleted since would come back as it was.
+    """
     home = source.marker.home() if source.marker else None
     here = source.metadata.home()
-    if source.marker and home and home.server not in (here.server, target.metadata.home().server):
+    if source.marker is None or home is None or home.server == here.server:
+        return
+    if home.server != target.metadata.home().server:
         raise source.marker.elsewhere(home, here)
+    if not join:
+        raise UsageError(
+            f"The records of the store are in {target.name} already: {source.name} is older.",
+            "`stargazer assets migrate --merge` puts both together.",
+        )
 
 
 def _compare(records: Iterable[Mapping[str, Any]], table: "Table", name: str, *, exactly: bool) -> None:
