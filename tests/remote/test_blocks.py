@@ -25,7 +25,7 @@ from helpers.gateway import (
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import cid_of
 from stargazer_cli.store.remote import blocks, http
-from stargazer_cli.store.remote.arriving import Arriving
+from stargazer_cli.store.remote.arriving import PartialFile
 from stargazer_cli.store.remote.car import blocks as read_blocks
 from stargazer_cli.store.remote.download import download
 from stargazer_cli.store.remote.gateway import GatewaySource
@@ -521,8 +521,8 @@ def test_memory_does_not_grow_with_the_file(target: Path) -> None:
     del chunks
     tracemalloc.start()
     try:
-        with Arriving(target) as arriving:
-            transfer = blocks.Blocks(None, None, name_of(root.text), arriving)  # type: ignore[arg-type]
+        with PartialFile(target) as arriving:
+            transfer = blocks.BlockDownload(None, None, name_of(root.text), arriving)  # type: ignore[arg-type]
             assert transfer._follow(Walk(name_of(root.text)), read_blocks(stream))
             assert arriving.finish(name_of(root.text)) == root.text
         peak = tracemalloc.get_traced_memory()[1]

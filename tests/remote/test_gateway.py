@@ -136,7 +136,7 @@ def test_more_bytes_than_there_should_be_are_refused(
 def test_a_body_without_an_end_is_stopped(
     store: LocalStore, remote: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arriving.Arriving, "room", lambda self: 12_000_000 - self.size)
+    monkeypatch.setattr(arriving.PartialFile, "room", lambda self: 12_000_000 - self.size)
     remote.always = more(itertools.repeat(bytes(100_000)))
     with pytest.raises(StargazerError, match=r"sent more than the 6,000,000 bytes that there can be"):
         store.pull(CID, "ref.fa")

@@ -19,7 +19,7 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
 from stargazer_cli.store.remote import resume
-from stargazer_cli.store.remote.arriving import Arriving
+from stargazer_cli.store.remote.arriving import PartialFile
 from stargazer_cli.store.remote.download import download
 from stargazer_cli.store.remote.gateway import GatewaySource
 from stargazer_cli.store.upkeep import collect_garbage
@@ -223,7 +223,7 @@ def test_a_body_without_an_end_is_not_kept(
     gateway.cars = False
     gateway.publish(ROOT)
     gateway.always = more(itertools.repeat(bytes(100_000)))
-    monkeypatch.setattr(Arriving, "room", lambda self: 12_000_000 - self.size)
+    monkeypatch.setattr(PartialFile, "room", lambda self: 12_000_000 - self.size)
     with pytest.raises(StargazerError, match="sent more than"):
         store.pull(CID, "ref.fa")
     assert not list(store.objects.partial.iterdir())

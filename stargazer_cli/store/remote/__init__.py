@@ -1,4 +1,17 @@
-"""Bytes from elsewhere and to elsewhere; none of it is trusted before its CID is checked."""
+"""Bytes from elsewhere and to elsewhere; none of it is trusted before its CID is checked.
+
+http       the client of all transfers: time-outs, repeated attempts, who sees a token
+download   a file from the first of several sources that gives it
+source     what a source is; gateway is the public one, pinata the user's account
+blocks     a file block by block; car reads the stream, unixfs knows the tree
+plain      a file as one body
+arriving   the file that comes, and the state of its hash
+resume     what came of a broken download, kept for a later call
+pinata     the API of the account; tus uploads what is large
+records    the records of assets as Pinata keeps them
+sync       push, pull and search of assets
+parallel   several transfers at once
+"""
 
 from contextlib import ExitStack
 from pathlib import Path

@@ -20,7 +20,7 @@ class Stale(Exception):  # noqa: N818 - it never reaches a user
     """What an earlier call left is no beginning of the file, or nobody can tell: it has to come anew."""
 
 
-class Arriving:
+class PartialFile:
     """A file that comes in pieces: its bytes so far and the state of their hash.
 
     total      the length of the file, where it is known

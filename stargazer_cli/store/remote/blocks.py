@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli.store.cid import CHUNK
 from stargazer_cli.store.remote import car, http
-from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving, Stale
+from stargazer_cli.store.remote.arriving import WORTHWHILE, PartialFile, Stale
 from stargazer_cli.store.remote.source import Source
 from stargazer_cli.store.remote.unixfs import RAW, Name, Walk
 
@@ -30,10 +30,10 @@ class NotOffered(Exception):  # noqa: N818 - it never reaches a user
     """The source has no blocks in order to give."""
 
 
-class Blocks:
+class BlockDownload:
     """The blocks of a file in order, each checked when it comes; what has come is not asked for again."""
 
-    def __init__(self, client: "httpx.Client", source: Source, root: Name, file: Arriving) -> None:
+    def __init__(self, client: "httpx.Client", source: Source, root: Name, file: PartialFile) -> None:
         self._client = client
         self._source = source
         self._root = root

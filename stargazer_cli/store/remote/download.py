@@ -12,9 +12,9 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import check_cid
 from stargazer_cli.store.files import READ_ONLY, Progress
 from stargazer_cli.store.remote import http
-from stargazer_cli.store.remote.arriving import Arriving, Stale
-from stargazer_cli.store.remote.blocks import Blocks, NotOffered
-from stargazer_cli.store.remote.plain import Plain
+from stargazer_cli.store.remote.arriving import PartialFile, Stale
+from stargazer_cli.store.remote.blocks import BlockDownload, NotOffered
+from stargazer_cli.store.remote.plain import WholeDownload
 from stargazer_cli.store.remote.source import Source
 from stargazer_cli.store.remote.unixfs import DAG_PB, Name, NotAFile, name_of
 
@@ -48,7 +48,7 @@ def download(
     root = name_of(check_cid(cid))
     what = f"{name} ({cid})" if name else cid
     problems: list[str] = []
-    with Arriving(target, progress, keep=keep) as file, http.client() as client:
+    with PartialFile(target, progress, keep=keep) as file, http.client() as client:
         if keep and root.codec == DAG_PB:
             file.inherit()
         elif keep:
@@ -80,11 +80,11 @@ def download(
         )
 
 
-def _from(client: "httpx.Client", source: Source, root: Name, file: Arriving, size: int | None) -> str:
+def _from(client: "httpx.Client", source: Source, root: Name, file: PartialFile, size: int | None) -> str:
     """Take the file from one source, block by block where it can do that."""
     if source.car and root.codec == DAG_PB:
         try:
-            return Blocks(client, source, root, file).fetch()
+            return BlockDownload(client, source, root, file).fetch()
         except NotOffered:
             pass
-    return Plain(client, source, root, file, size).fetch()
+    return WholeDownload(client, source, root, file, size).fetch()

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stargazer_cli.store.remote import http
-from stargazer_cli.store.remote.arriving import WORTHWHILE, Arriving, Stale
+from stargazer_cli.store.remote.arriving import WORTHWHILE, PartialFile, Stale
 from stargazer_cli.store.remote.source import Source
 from stargazer_cli.store.remote.unixfs import MAX_BLOCK, RAW, Name
 
@@ -17,11 +17,11 @@ _UNSATISFIABLE = 416
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class Plain:
+class WholeDownload:
     """The bytes of a file as one body, whose CID is compared when all have come."""
 
     def __init__(
-        self, client: "httpx.Client", source: Source, root: Name, file: Arriving, size: int | None
+        self, client: "httpx.Client", source: Source, root: Name, file: PartialFile, size: int | None
     ) -> None:
         self._client = client
         self._source = source
