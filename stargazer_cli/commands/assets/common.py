@@ -33,15 +33,20 @@ def parse_once(pairs: Sequence[str]) -> dict[str, str]:
     return keyvalues
 
 
-# The base fields of a record that `--json` prints.
-_SHOWN = ("id", "cid", "name", "keyvalues", "derived_from", "run_ids", "created_at", "owner", "path")
 COLUMNS = ("kind", "of", "name", "cid")
 
 
 def document(asset: "Asset | Mapping[str, Any]") -> dict[str, Any]:
     """Return an asset, or its record, as `--json` prints it."""
     record = _record(asset)
-    return {key: record.get(key) for key in _SHOWN}
+    return {key: record.get(key) for key in printed()}
+
+
+def printed() -> tuple[str, ...]:
+    """Return what `--json` prints of a record: not the recipes, by which runs find what to reuse."""
+    from stargazer_cli.store.record import FIELDS
+
+    return *(key for key in FIELDS if key not in ("recipe", "recipes")), "path"
 
 
 def row(asset: "Asset | Mapping[str, Any]") -> list[str]:

@@ -1,10 +1,10 @@
 """What a query asks of a record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset, kind_class
-from stargazer_cli.assets.asset import is_text, to_text
+from stargazer_cli.assets.asset import did_you_mean, is_text, to_text
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.metadata.conditions import Condition
 from stargazer_cli.store.record import LISTS
@@ -20,7 +20,7 @@ class Match:
         for key, wanted in filters.items():
             values = _values(wanted)
             if key == "path":
-                raise UsageError("Assets are found by what they are, not by a path.")
+                raise UsageError("'path' is not a key: assets are found by what they are.")
             if key in BASE_FIELDS:
                 self._base[key] = frozenset(str(value) for value in values)
             else:
@@ -45,6 +45,44 @@ class Match:
     def is_cacheable(self) -> bool:
         """No: other processes change the records."""
         return False
+
+
+def check_filters(
+    filters: Mapping[str, Any], found: Iterable[Mapping[str, Any]], records: Iterable[Mapping[str, Any]]
+) -> None:
+    """Refuse a key or kind that no asset has, of those kinds if some are asked for.
+
+    Bare assets have keys, and kinds, of their own. All `records` are gone through for these only where no
+    kind has what is asked and no record that was `found` has it either.
+    """
+    asked = {kind if kind is None else to_text(kind) for kind in _values(filters.get("asset", []))}
+    classes = [KINDS[kind] for kind in asked or KINDS if kind in KINDS]
+    keys = {key for key in filters if not _is_key(key, classes)}
+    kinds = asked - KINDS.keys() - {None, ""}
+    if not keys and not kinds:
+        return
+    own: set[str] = set()
+    for group in (found, records):
+        for record in group:
+            keyvalues = record["keyvalues"]
+            if not asked or keyvalues.get("asset") in asked:
+                own |= keyvalues.keys()
+                kinds.discard(keyvalues.get("asset"))
+        if keys <= own and not kinds:
+            return
+    for kind in kinds:
+        kind_class(str(kind))
+    known = own | {field for cls in classes for field in cls.fields()} | BASE_FIELDS - {"path"}
+    key = next(key for key in filters if key in keys - own)
+    of = f"asset={' or '.join(sorted(map(str, asked)))}" if asked else "any asset"
+    raise UsageError(
+        f"{key!r} is not a key of {of}.{did_you_mean(key, known)}",
+        f"The keys are: {', '.join(sorted(known))}.",
+    )
+
+
+def _is_key(key: str, classes: Iterable[type[Asset]]) -> bool:
+    return key == "asset" or key in BASE_FIELDS or any(key in cls.model_fields for cls in classes)
 
 
 def _values(wanted: Any) -> list[Any]:
