@@ -65,7 +65,8 @@ def _lock(path: Path, flags: int = 0) -> int | None:
     """Open a partial file and hold its lock; None where that cannot be."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o666)
-    except (PermissionError, FileNotFoundError):
+    except OSError:
+        # Another user's, gone, or no file at all.
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
