@@ -116,8 +116,26 @@ def test_another_server_is_told_and_another_spelling_is_not(
     ):
         postgres_server.execute(statement, name)
     assert team.samples(postgres_server.url(name, user="reader")) == ["a"]
+    assert team.samples(f"{database}?options=-csearch_path%3Dpublic") == ["a"]
     other = postgres_server.url(postgres_server.database())
     refused(team.store(other), f"are in .*/{name}, and STARGAZER_DB names ", "Set STARGAZER_DB to the first")
+
+
+def test_tables_that_come_back_from_a_backup_are_the_same(
+    team: Team, postgres_server: Server, database: str
+) -> None:
+    team.add(database)
+    for statement in (
+        "CREATE TABLE copy (LIKE stargazer_records INCLUDING ALL)",
+        "INSERT INTO copy (doc_id, document) SELECT doc_id, document FROM stargazer_records",
+        "DROP TABLE stargazer_records",
+        "ALTER TABLE copy RENAME TO stargazer_records",
+    ):
+        postgres_server.execute(statement, database.rpartition("/")[2])
+    assert team.samples(database) == ["a"]
+    postgres_server.execute("CREATE SCHEMA other", database.rpartition("/")[2])
+    other = team.store(f"{database}?options=-csearch_path%3Dother")
+    refused(other, r"are in postgresql://.*, and STARGAZER_DB names ", "Set STARGAZER_DB to the first")
 
 
 def test_records_come_back_to_the_file(team: Team, database: str) -> None:
@@ -179,4 +197,4 @@ def test_a_process_that_was_open_before_the_move_writes_no_more(team: Team, data
 def test_what_cannot_be_read_is_told(team: Team, content: bytes) -> None:
     team.add()
     (team.root / NAME).write_bytes(content)
-    refused(team.store(), f"{NAME}, which says where", "remove it when it is sure")
+    refused(team.store(), f"{NAME}, which says where", "Or remove it, when it is sure")

@@ -1,6 +1,6 @@
 """Where the records of a store's folder live, as a small file in the folder says.
 
-    records.json    {"records": "postgresql://stargazer@db.example.org/lab", "server": "7366…/16384/16391"}
+    records.json    {"records": "postgresql://stargazer@db.example.org/lab", "server": "7366…/16384/public"}
     records.json    {"records": "stargazer_local.json", "server": ""}
 
 Every process that opens the folder finds by it whether its own settings look for the records where they are:
@@ -18,7 +18,6 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.files import replace_file
 
 NAME = "records.json"
-_SURE = "STARGAZER_DB names the server that holds them, or is not set where the file does"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,8 @@ class Marker:
         except (ValueError, TypeError, AttributeError):
             raise StargazerError(
                 f"{self.path}, which says where the store's records live, cannot be read.",
-                f"Put it back from a backup, or remove it when it is sure that {_SURE}.",
+                "Put it back from a backup. Or remove it, when it is sure that STARGAZER_DB names the server "
+                "that holds them, or is not set where the file in the folder does.",
             ) from None
 
     def set(self, home: Home) -> None:
@@ -90,6 +90,6 @@ class Marker:
         return StargazerError(
             f"The records of the store {self.root} are in {home.records}, "
             f"and STARGAZER_DB names {here.records}.",
-            f"Set STARGAZER_DB to the first. If the database itself was moved: remove {self.path} when it is "
-            f"sure that {_SURE}.",
+            f"Set STARGAZER_DB to the first. If the database itself was moved there: put {self.path} aside, "
+            "and the old metadata file, if it is still there.",
         )

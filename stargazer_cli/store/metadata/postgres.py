@@ -25,11 +25,11 @@ _COLUMNS: dict[Path, LiteralString] = {
     ("cid",): "cid = ANY(%s::text[])",
     ("id",): "id = ANY(%s::text[])",
 }
-# Equal by whatever address and user the records are reached, and kept when the server starts anew.
+# Equal by whatever address and user the records are reached, and kept when tables come back from a backup.
 _IDENTITY: LiteralString = """
 SELECT concat_ws('/', system_identifier,
                  (SELECT oid FROM pg_database WHERE datname = current_database()),
-                 'stargazer_records'::regclass::oid)
+                 (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'stargazer_records'::regclass))
 FROM pg_control_system()
 """
 _COMBINATIONS = 1_000  # of values of several keys that are asked for together
@@ -106,7 +106,7 @@ class PostgresMetadata:
         return False
 
     def _found(self, source: Server | Session) -> Home:
-        """Return what the server says of itself: its own number, that of the database, that of the table."""
+        """Return what the server says of itself: its own number, that of the database, and the schema."""
         if self._home is None:
             [(said,)] = source.rows(_IDENTITY)
             self._home = Home(str(self), said)
