@@ -743,6 +743,17 @@ class TestEdits:
             f"Record 4 had the id {record(1)['id']} of record 1: it now has the id {found[4]['id']}."
         ]
 
+    @pytest.mark.parametrize("number", ["0", "-5", "01"])
+    def test_numbers_that_no_line_has_are_set_right(
+        self, metadata: JsonMetadata, root: Path, number: str
+    ) -> None:
+        added = {"cid": CID, "keyvalues": {"build": "new"}}
+        edit(root / NAME, lambda document: document["assets"].update({number: added}))
+        assert metadata.accept_edited() == 4
+        assert sorted(builds(JsonMetadata(root))) == ["b1", "b2", "b3", "new"]
+        assert (root / NAME).read_bytes() == (root / f"{NAME}.last").read_bytes()
+        assert JsonMetadata(root)._last_good() is not None
+
     def test_a_damaged_file_cannot_be_kept_and_can_be_restored(
         self, metadata: JsonMetadata, root: Path
     ) -> None:

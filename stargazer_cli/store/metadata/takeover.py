@@ -21,7 +21,6 @@ from stargazer_cli.store.metadata.sealed import DEFAULT_TABLE, SEAL_TABLE, Lines
 from stargazer_cli.store.metadata.table import TABLE
 from stargazer_cli.store.objects import Objects, unique
 from stargazer_cli.store.record import (
-    FIELDS,
     Identity,
     Record,
     checked,
@@ -61,18 +60,16 @@ def take_over(root: Path, tables: Tables, good: Lines = MappingProxyType({})) ->
     cids: dict[str, str] = {}
     fields: Counter[str] = Counter()
     for name, number, document in _documents(tables):
-        if name == TABLE and good.get(number) == orjson.dumps(document):
-            found.append((number, document))
-            continue
+        known = name == TABLE and good.get(number) == orjson.dumps(document)
         try:
-            record = checked(_entered(root, document, cids))
+            record = document if known else checked(_entered(root, document, cids))
         except (ValueError, StargazerError) as error:
             table = "" if name == TABLE else f" of the table {name!r}"
             taken.faults.append(f"record {number}{table}: {str(error).rstrip('.')}")
             continue
-        fields.update(document.keys() - {*FIELDS, _PATH})
+        fields.update(document.keys() - {*record, _PATH})
         last = found[-1][0] if found else 0
-        found.append((number if name == TABLE else last + 1, record))
+        found.append((number if name == TABLE and number > last else last + 1, record))
     taken.told += [f"Not taken over: the field {key!r} of {counted(n)}." for key, n in sorted(fields.items())]
     for name, others in tables.items():
         if others and name not in (*_TABLES, SEAL_TABLE):
@@ -88,9 +85,8 @@ def take_over(root: Path, tables: Tables, good: Lines = MappingProxyType({})) ->
 def _documents(tables: Tables) -> Iterator[tuple[str, int, Any]]:
     """Give what should be records, each with its table and number: ours first, in order."""
     for name in _TABLES:
-        numbered = {int(number): document for number, document in tables.get(name, {}).items()}
-        for number in sorted(numbered):
-            yield name, number, numbered[number]
+        for number, document in sorted(tables.get(name, {}).items(), key=lambda each: int(each[0])):
+            yield name, int(number), document
 
 
 def _join(found: Iterable[tuple[int, Record]], taken: Taken) -> None:
