@@ -140,7 +140,8 @@ class LocalStore:
 
     def object(self, cid: str) -> Path | None:
         """Return the file of a CID, or None when it is not here."""
-        return self.objects.path(cid)
+        with self._told():
+            return self.objects.path(cid)
 
     def pull(self, cid: str, name: str = "", progress: Progress | None = None) -> Path:
         """Return the file of a CID, from a remote if it is not here; bytes from outside are verified.

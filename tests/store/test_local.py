@@ -609,6 +609,18 @@ def test_a_store_path_that_is_a_file_is_told(tmp_path: Path, monkeypatch: pytest
         store.find()
 
 
+def test_objects_that_are_not_ours_are_told(store: LocalStore, tmp_path: Path) -> None:
+    added = add(store, write(tmp_path / "a"), Reference(build="a"))
+    store.objects.folder.chmod(0)
+    try:
+        if os.access(store.objects.folder, os.X_OK):
+            pytest.skip("root may read every file")
+        with pytest.raises(StargazerError, match="is not ours to write or read"):
+            store.object(added.asset.cid)
+    finally:
+        store.objects.folder.chmod(0o755)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_store_that_is_not_ours_is_told(store: LocalStore, tmp_path: Path) -> None:
     add(store, write(tmp_path / "a"), Reference(build="a"))
