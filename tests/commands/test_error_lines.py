@@ -33,7 +33,10 @@ def folder(tmp_path: Path) -> Path:
         ("assets", "get", "bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e", "-o", "{}"),
     ],
 )
-def test_a_name_makes_no_line_of_its_own(run: Shell, folder: Path, arguments: tuple[str, ...]) -> None:
+def test_a_name_makes_no_line_of_its_own(
+    run: Shell, folder: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINATA_GATEWAY", "")
     result = run(*(argument.format(folder) for argument in arguments))
     assert result.code in (1, 2)
     assert [line.split(":")[0] for line in result.err.splitlines()] in (["Error"], ["Error", "Hint"])
