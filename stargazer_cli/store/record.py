@@ -32,6 +32,7 @@ _BLANK: Record = {
 FIELDS = tuple(_BLANK)
 TEXTS = tuple(key for key, value in _BLANK.items() if value == "")
 LISTS = tuple(key for key, value in _BLANK.items() if value == [])
+_UNITING = ("run_ids", "recipes")
 
 
 def blank(**fields: Any) -> Record:
@@ -48,12 +49,13 @@ def identity(record: Mapping[str, Any]) -> Identity:
 def united(kept: Mapping[str, Any], other: Mapping[str, Any]) -> Record:
     """Return what a record becomes when an equal one comes: nothing is replaced, and nothing is lost.
 
-    The lists unite, those of `kept` first: the first run stays the maker. A text is filled in where there
-    was none.
+    Runs and recipes unite, those of `kept` first: the first run stays the maker. What it was made from is
+    that run's: of the inputs of two runs together no run made it. This and texts are filled in where there
+    were none.
     """
-    lists = {key: list(dict.fromkeys([*kept.get(key, []), *other.get(key, [])])) for key in LISTS}
-    texts = {key: kept.get(key) or other.get(key, "") for key in TEXTS}
-    return {**kept, **lists, **texts}
+    lists = {key: list(dict.fromkeys([*kept.get(key, []), *other.get(key, [])])) for key in _UNITING}
+    filled = {key: kept.get(key) or other.get(key) or _BLANK[key] for key in (*TEXTS, "derived_from")}
+    return {**kept, **lists, **filled}
 
 
 def shaped(document: Any) -> Record:

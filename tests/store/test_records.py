@@ -110,7 +110,7 @@ class TestUpdate:
         assert (merged.id, merged.name, merged.created_at) == (one.id, "x", one.created_at)
         assert merged.run_ids == ["1", "2", "3"]
         assert (merged.recipe, merged.recipes) == ("R", ["R", "S"])
-        assert (merged.derived_from, merged.owner) == (["p", "q"], "me")
+        assert (merged.derived_from, merged.owner) == (["p"], "me")  # what the first maker made it from
 
     def test_a_cid_with_several_records_asks_which(self, store: LocalStore, tmp_path: Path) -> None:
         one = put(store, tmp_path, "x", R1(sample_id="a"))
