@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -541,6 +542,23 @@ class TestDamage:
         assert names(root) == before
         assert (root / name).is_symlink() == what.startswith("a link")
         assert (tmp_path / "elsewhere").read_bytes() == elsewhere
+
+    def test_what_was_read_from_the_copy_is_put_right_before_a_change(
+        self, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        root = small_disk.mount()
+        metadata = JsonMetadata(root)
+        with metadata.transaction() as table:
+            table.insert(record(1))
+        (root / NAME).write_bytes(b"damage")
+        small_disk.make_read_only()
+        assert builds(metadata) == builds(metadata) == ["b1"]
+        assert len(caplog.messages) == 1
+        subprocess.run(["mount", "-o", "remount,bind,rw", str(root)], check=True)
+        with metadata.transaction() as table:
+            table.insert(record(2))
+        assert [path.read_bytes() for path in kept(root, "damaged")] == [b"damage"]
+        assert builds(JsonMetadata(root)) == ["b1", "b2"]
 
     def test_a_full_disk_hides_no_records(
         self, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
