@@ -10,7 +10,7 @@ from typing import Any
 from stargazer_cli.assets import KINDS, Asset
 from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
-from stargazer_cli.store.cid import check_cid
+from stargazer_cli.store.cid import check_cid, is_cid
 from stargazer_cli.store.objects import unique
 
 Record = dict[str, Any]
@@ -93,6 +93,8 @@ def checked(document: Any) -> Record:
         raise ValueError("its cid is not one")
     _told(check_cid, record["cid"])
     record["id"] = _told(check_name, "record id", record["id"]) if record["id"] else unique()
+    if is_cid(record["id"]):
+        raise ValueError("its id is a CID: whoever names that file would mean this record")
     record["keyvalues"] = checked_keyvalues(record["keyvalues"])
     return record
 

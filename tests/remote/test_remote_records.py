@@ -63,6 +63,11 @@ def test_a_record_that_is_none_is_refused(change: dict[str, Any]) -> None:
         records.decode(json.dumps(document).encode(), CID)
 
 
+def test_json_without_an_end_of_depth_is_refused() -> None:
+    with pytest.raises(StargazerError, match="is none"):
+        records.decode(b"[" * 200_000, CID)
+
+
 @pytest.mark.parametrize("missing", sorted(record()))
 def test_a_record_without_one_of_its_fields_is_refused(missing: str) -> None:
     part = {key: value for key, value in record().items() if key != missing}

@@ -70,6 +70,7 @@ def test_an_import_refuses_what_no_asset_of_its_kind_is(
         ({"id": "../x"}, "record id '../x' is not usable"),
         ({"id": "a\nb"}, "is not usable as a name"),
         ({"id": 5}, "its id is not text"),
+        ({"id": CID}, "its id is a CID"),
         ({"cid": "bafyx"}, "'bafyx' is not a CID"),
         ({"cid": None}, "its cid is not text"),
         ({"recipes": [1]}, "its recipes is not a list of text"),

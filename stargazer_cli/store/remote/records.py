@@ -53,7 +53,7 @@ def decode(content: bytes, cid: str) -> list[Record]:
         sound = sound and all(record["cid"] == cid and record["id"] for record in records)
         # Half a surrogate is JSON and no text.
         encode(cid, records)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise StargazerError(
