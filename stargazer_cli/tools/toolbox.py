@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 ALL = (*FETCHED, *SYSTEM, "scanpy", *ENGINES, "conda")
 
 # Stargazer's own secrets: no task needs them.
-_SECRET = re.compile(r"(PINATA|STARGAZER)_.*(JWT|TOKEN|SECRET|KEY|PASSWORD|MAVEN_REPOSITORY|DB)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(PINATA|STARGAZER)_.*(JWT|TOKEN|SECRET|KEY|PASSWORD|MAVEN_REPOSITORY|DB)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
