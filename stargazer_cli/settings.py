@@ -210,5 +210,5 @@ def read_settings() -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         raise UsageError(
             f"The setting {name} is not usable: {first['msg'].removeprefix('Value error, ')}.",
-            "Correct it in the environment or in stargazer.toml; `stargazer config` lists the settings.",
+            "Correct it in the environment or in the settings file; `stargazer config` lists the settings.",
         ) from None
