@@ -20,6 +20,7 @@ from stargazer_cli.assets import new_asset
 from stargazer_cli.commands.runs import runs
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import crate, record
+from stargazer_cli.runs.crate.scrub import scrubber
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.recipe import RecipeSpec, Source
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
@@ -335,7 +336,10 @@ def test_a_run_without_tasks_is_a_workflow_run_crate(
 
 
 def test_nothing_in_the_crate_tells_about_the_machine(store: LocalStore, tmp_path: Path) -> None:
-    error = f"bwa said: {SECRET} {PASSWORD} in {tmp_path}/my data/x.fq, file:///home/ada/y.fq and /opt/z z"
+    error = (
+        f"bwa said: {SECRET} {PASSWORD} in {tmp_path}/my data/x.fq, file:/home/ada/y.fq and /opt/z z"
+        " on ada-laptop of https://lab:other@maven.example.org"
+    )
     folder = finished(store, tmp_path, status="failed", error=error)
     crate.export(store, folder, tmp_path / "crate", with_files=True)
     for path in (tmp_path / "crate").rglob("*"):
@@ -343,13 +347,64 @@ def test_nothing_in_the_crate_tells_about_the_machine(store: LocalStore, tmp_pat
             text = path.read_text()
             for told in (
                 SECRET,
-                f":{PASSWORD}@",
+                PASSWORD,
+                "lab:other",
                 str(tmp_path),
                 "/home/ada",
                 "ada-laptop",
                 "/opt/nextflow",
             ):
                 assert told not in text, (path.name, told)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the token a.token-x", "the token ***"),
+        ("at https://ada:hunter%402@maven.org/repo", "at ***"),
+        ("at https://ada:hunter%402@maven.org: 401", "at ***: 401"),
+        ("ada:hunter%402", "***"),
+        ("password hunter%402 or hunter@2", "password *** or ***"),
+        ("postgresql://lab:p/w@db/stargazer, p/w", "***, ***"),
+        ("in the query: in-query", "in the query: ***"),
+        ("q7 of seq7", "*** of seq7"),
+        ("https://user:pass@host/a/b", "https://***@host/a/b"),
+        ("https://token@host/a/b", "https://***@host/a/b"),
+        ("https://host:8080/a/b", "https://host:8080/a/b"),
+        ("https://host/lab/me/x?to=a@b.org", "https://host/lab/me/x?to=a@b.org"),
+        ("s3://bucket/a/b.bam", "s3://bucket/a/b.bam"),
+        ("on ada-laptop: no, on ADA-laptop.lab.org", "on ***: no, on ***"),
+        ("ada-laptops", "ada-laptops"),
+        ("/data/lab/x.bam", "x.bam"),
+        ("file:/data/lab/x.bam", "x.bam"),
+        ("file:///data/lab/x.bam, file://ada-laptop/data/lab/x", "x.bam, x"),
+        ("ERR:/data/lab/x", "ERR:x"),
+        ("host:/data/lab/x", "host:x"),
+        ("gcc -I/data/lab/x", "gcc -Ix"),
+        ("--opt=/data/lab/x", "--opt=x"),
+        ("PATH=/data/lab/bin:/data/other/sbin", "PATH=bin:sbin"),
+        ("no '/data/lab dir/a b', \"/data/x y/z\"", "no 'a b', \"z\""),
+        ("ran '/opt/x/gatk --in /data/lab/a.bam'", "ran 'gatk --in a.bam'"),
+        ("/data/lab dir/a.txt", "a.txt"),
+        ("/data/lab\\ dir/a.txt is bad", "a.txt is bad"),
+        ("[/data//lab/w.txt]", "[w.txt]"),
+        ("cd /lab/me/my store/x && cd /lab/me", "cd x && cd "),
+        ("/lab/media is full", "media is full"),
+        ("runs/a/b.bam ./a/b ../a/b", "runs/a/b.bam ./a/b ../a/b"),
+        ("3/4 on 2026/11/23, and/or", "3/4 on 2026/11/23, and/or"),
+        ("ipfs://bafkreia/x /ipfs/bafkreia/x", "ipfs://bafkreia/x /ipfs/bafkreia/x"),
+    ],
+)
+def test_what_is_taken_out_of_a_text(text: str, expected: str) -> None:
+    secrets = (
+        "a.token-x",
+        "https://ada:hunter%402@maven.org/repo",
+        "postgresql://lab:p/w@db/stargazer",
+        "postgresql://db/stargazer?password=in-query",
+        "https://ada:q7@maven.org",
+    )
+    scrub = scrubber(secrets=secrets, folders=[Path("/lab/me"), Path("/lab/me/my store")], host="ada-laptop")
+    assert scrub(text) == expected
 
 
 def test_with_files_the_bytes_are_in_the_crate_and_verified(

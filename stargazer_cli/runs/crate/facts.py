@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError
+from stargazer_cli.runs.crate.scrub import scrubber
 from stargazer_cli.runs.ingest import read_manifest
 from stargazer_cli.runs.record import pipeline_commit
 from stargazer_cli.runs.trace import TaskRun, task_runs
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
     from stargazer_cli.runs.record import RunFolder, RunRecord
     from stargazer_cli.store import LocalStore
-
-# An absolute path with at least one folder in it, where a word may begin; its last part is kept.
-_PATH = re.compile(r"(?<![\w.:/~-])(?:file://)?/(?:[^\s'\"`:,;()<>|/]+/)+")
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,6 @@ def gather(store: "LocalStore", folder: "RunFolder", kept: "RunRecord") -> Facts
     owners = [
         asset.owner for each in made for asset in known.get(each.cid, []) if kept.run_id in asset.run_ids
     ]
-    scrub = _scrubber(store, folder)
     tasks = task_runs([folder.trace(attempt) for attempt in range(1, kept.attempts + 1)])
     script, script_version = _script(kept.commit)
     return Facts(
@@ -102,9 +99,10 @@ def gather(store: "LocalStore", folder: "RunFolder", kept: "RunRecord") -> Facts
         tasks=tuple(_timed_in(kept, task) for task in tasks),
         made_by=_made_by(folder, [asset.cid for asset in made], tasks),
         versions=_versions(kept, tasks),
-        parameters=_parameters(kept, scrub),
+        parameters=_parameters(kept, _scrubber(store, folder)),
         owner=next((owner for owner in owners if owner), ""),
-        error=scrub(kept.error) or ("" if kept.status == "done" else kept.status),
+        error=_scrubber(store, folder, host=kept.host)(kept.error)
+        or ("" if kept.status == "done" else kept.status),
         script=script,
         script_version=script_version,
     )
@@ -155,25 +153,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _scrubber(store: "LocalStore", folder: "RunFolder") -> Callable[[str], str]:
-    """Return a function that takes secrets and folders of this machine out of a text."""
+def _scrubber(store: "LocalStore", folder: "RunFolder", *, host: str = "") -> Callable[[str], str]:
+    """Return a function that takes secrets and folders of this machine, and a host's name, out of a text."""
     secrets = [
         value.get_secret_value()
         for value in dict(store.settings).values()
         if isinstance(value, SecretStr) and value.get_secret_value()
     ]
-    # Folders first that may hold a space, where the pattern of a path would end.
-    roots = (folder.path, store.root, store.settings.tools, catalog.pipeline_dir(), Path.home())
-    own = sorted({f"{root}/" for root in roots} - {"//"}, key=len, reverse=True)
-
-    def scrub(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        for root in own:
-            text = text.replace(root, "")
-        return _PATH.sub("", text)
-
-    return scrub
+    folders = (folder.path, store.root, store.settings.tools, catalog.pipeline_dir(), Path.home())
+    return scrubber(secrets=secrets, folders=folders, host=host)
 
 
 def _versions(kept: "RunRecord", tasks: list[TaskRun]) -> dict[str, dict[str, str]]:
