@@ -18,13 +18,16 @@ def emit_json(document: Any) -> None:
 
 
 def emit_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print CSV (RFC 4180, with the line ends of this system) on stdout."""
-    import csv
-    import io
+    """Print CSV (RFC 4180, with the line ends of this system) on stdout.
 
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    click.echo(text.getvalue(), nl=False)
+    A terminal is shown names escaped. A file or a pipe gets them as they are: click would strip what looks
+    like a colour.
+    """
+    import csv
+
+    shown = printable if sys.stdout.isatty() else str
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines.writerows([shown(cell) for cell in row] for row in (header, *rows))
 
 
 def note(text: str) -> None:

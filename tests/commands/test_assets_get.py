@@ -2,6 +2,8 @@
 
 import csv
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,30 @@ class TestCsv:
         value = 'a "quoted", comma\nand line'
         run("assets", "add", write(tmp_path / "x.txt", "x"), "-k", f"note={value}")
         assert self.rows(run("assets", "query", "--csv").out)[0]["note"] == value
+
+    def test_what_looks_like_a_colour_comes_through_a_pipe_and_is_shown_on_a_terminal(
+        self, run: Shell, tmp_path: Path
+    ) -> None:
+        value = "na\x1b[31mme"
+        run("assets", "add", write(tmp_path / "x.txt", "x"), "-k", f"note={value}")
+        piped = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from stargazer_cli.commands.main import cli; cli()",
+                "assets",
+                "query",
+                "--csv",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert self.rows(piped.stdout)[0]["note"] == value
+        code, seen = on_a_terminal(b"", "assets", "query", "--csv")
+        assert code == 0
+        assert "\x1b" not in seen
+        assert r"na\x1b[31mme" in seen
 
     def test_lists_are_words(self, run: Shell, store: LocalStore, tmp_path: Path) -> None:
         run("assets", "add", write(tmp_path / "x.txt", "x"))

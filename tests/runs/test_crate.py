@@ -274,14 +274,14 @@ def test_in_containers_the_versions_are_those_that_the_tasks_reported(
 
 def test_the_readme_tells_people_the_same(store: LocalStore, tmp_path: Path) -> None:
     folder = finished(
-        store, tmp_path, reads="NA1`<b>\n.fq", status="failed", error="bwa_mem failed.\n  | why"
+        store, tmp_path, reads="NA1`<b>\n.fq", status="failed", error="bwa_mem failed.\n  | why\x1b[31m"
     )
     crate.export(store, folder, tmp_path / "crate")
     page = (tmp_path / "crate" / "README.md").read_text()
     assert page.startswith(
         f"# Run {folder.run_id}\n\nWorkflow germline_short_variant_discovery, version abc1234"
     )
-    assert "    bwa_mem failed.\n      | why\n" in page
+    assert "    bwa_mem failed.\n      | why\\x1b[31m\n" in page
     # A name cannot leave its code span, nor its line.
     assert "- r1 `NA1'<b>\\n.fq` `bafkrei" in page
     assert f"- variants `NA1.g.vcf.gz` `{folder.load().assets[0].cid}`\n" in page

@@ -23,14 +23,17 @@ _SAID = {
 )
 @click.argument("targets", nargs=-1, required=True, metavar="CID|ID...")
 @click.option("--with-lineage", is_flag=True, help="Push what they were made from and point at too.")
-@click.option("--public", is_flag=True, help="Onto the public network, where anyone may get them, for good.")
+@click.option(
+    "--public", is_flag=True, help="Onto the public network: anyone may get files and records, for good."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the files.")
 @click.pass_obj
 def push(app: App, targets: tuple[str, ...], *, with_lineage: bool, public: bool, as_json: bool) -> None:
     """Bring files and all that is recorded of them to the Pinata account of PINATA_JWT.
 
-    They stay private unless --public or PINATA_VISIBILITY=public says otherwise. Bytes that are there are
-    not sent again.
+    They stay private unless --public or PINATA_VISIBILITY=public says otherwise. What is public is so with
+    its records: sample ids, owner, runs, and the CIDs that it was made from. Bytes that are there are not
+    sent again.
     """
     from stargazer_cli.store.remote.sync import push as push_files
 

@@ -20,7 +20,7 @@ def readme(facts: Facts) -> str:
         "",
         f"Workflow {kept.workflow}, version {kept.commit}: {kept.status}, "
         f"{kept.started_at} to {kept.ended_at or 'an unknown time'}.",
-        *(["", *(f"    {line}" for line in facts.error.splitlines())] if facts.error else []),
+        *(["", *(f"    {printable(line)}" for line in facts.error.splitlines())] if facts.error else []),
         *_section("Inputs", (_file_line(file) for file in facts.inputs)),
         *_section("Parameters", (f"- {key}: {_code(str(value))}" for key, value in facts.parameters.items())),
         *_section("Results", (_file_line(file) for file in facts.outputs)),
