@@ -361,8 +361,8 @@ def test_nothing_in_the_crate_tells_about_the_machine(store: LocalStore, tmp_pat
     ("text", "expected"),
     [
         ("the token a.token-x", "the token ***"),
-        ("at https://ada:hunter%402@maven.org/repo", "at ***"),
-        ("at https://ada:hunter%402@maven.org: 401", "at ***: 401"),
+        ("at https://ada:hunter%402@maven.example.org/repo", "at ***"),
+        ("at https://ada:hunter%402@maven.example.org: 401", "at ***: 401"),
         ("ada:hunter%402", "***"),
         ("password hunter%402 or hunter@2", "password *** or ***"),
         ("postgresql://lab:p/w@db/stargazer, p/w", "***, ***"),
@@ -398,10 +398,10 @@ def test_nothing_in_the_crate_tells_about_the_machine(store: LocalStore, tmp_pat
 def test_what_is_taken_out_of_a_text(text: str, expected: str) -> None:
     secrets = (
         "a.token-x",
-        "https://ada:hunter%402@maven.org/repo",
+        "https://ada:hunter%402@maven.example.org/repo",
         "postgresql://lab:p/w@db/stargazer",
         "postgresql://db/stargazer?password=in-query",
-        "https://ada:q7@maven.org",
+        "https://ada:q7@maven.example.org",
     )
     scrub = scrubber(secrets=secrets, folders=[Path("/lab/me"), Path("/lab/me/my store")], host="ada-laptop")
     assert scrub(text) == expected
