@@ -48,7 +48,7 @@ def kind_class(kind: str) -> type[Asset]:
     return KINDS[kind]
 
 
-def new_asset(kind: str, **fields: Any) -> Asset:
+def new_asset(kind: str, /, **fields: Any) -> Asset:
     """Build an asset of a kind from typed fields."""
     return kind_class(kind)(**fields)
 

@@ -82,7 +82,8 @@ class Asset(BaseModel):
     created_at: str = ""
     owner: str = ""
 
-    def __init__(self, **fields: Any) -> None:
+    # Positional: a bare asset may have a key `self`.
+    def __init__(self, /, **fields: Any) -> None:
         kind = type(self).kind
         if kind:
             _refuse_unknown(kind, fields)
@@ -141,9 +142,7 @@ class Asset(BaseModel):
     def from_keyvalues(cls, keyvalues: dict[str, str], **base: Any) -> Self:
         """Build an asset from what storage keeps; `base` holds the fields outside the keyvalues."""
         values: dict[str, Any] = dict(keyvalues)
-        for key in values:
-            if key in BASE_FIELDS:
-                raise UsageError(f"The key {key!r} is kept by the store and cannot be set.")
+        _refuse_kept(values)
         if not cls.kind:
             return cls(**values, **base)
         claimed = values.pop("asset", cls.kind)
@@ -224,9 +223,7 @@ def is_text(annotation: Any) -> bool:
 def _bare(fields: dict[str, Any]) -> dict[str, Any]:
     """Spread `keyvalues` over the fields of a bare asset, every one as text."""
     spread = dict(fields.pop("keyvalues", {}))
-    taken = sorted(BASE_FIELDS & spread.keys())
-    if taken:
-        raise UsageError(f"The key {taken[0]!r} is kept by the store and cannot be set.")
+    _refuse_kept(spread)
     fields = fields | spread
     for key, value in fields.items():
         if not key:
@@ -234,6 +231,13 @@ def _bare(fields: dict[str, Any]) -> dict[str, Any]:
         if key not in BASE_FIELDS and value is not None:
             fields[key] = to_text(value)
     return fields
+
+
+def _refuse_kept(keys: Iterable[str]) -> None:
+    """Refuse keys that a record has beside its keyvalues."""
+    for key in keys:
+        if key in BASE_FIELDS or key == "keyvalues":
+            raise UsageError(f"The key {key!r} is kept by the store and cannot be set.")
 
 
 def _check_utf8(key: str, value: Any) -> None:

@@ -117,7 +117,7 @@ class LocalStore:
             restored.discard(cid)
         return result
 
-    def find(self, **filters: Any) -> list[Asset]:
+    def find(self, /, **filters: Any) -> list[Asset]:
         """Find assets: each filter names a key or base field and gives its value, or a list of values.
 
         Values may be typed or as text; None finds what is not set. Raises UsageError for a key or kind that
@@ -125,7 +125,7 @@ class LocalStore:
         """
         return [self._typed(record) for record in self.records(**filters)]
 
-    def records(self, **filters: Any) -> list[Record]:
+    def records(self, /, **filters: Any) -> list[Record]:
         """Find assets as `find` does, and return their records: an asset takes ten times as long to make."""
         match = Match(filters)
         with self._told():

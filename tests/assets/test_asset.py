@@ -227,3 +227,27 @@ def test_defaults_are_not_shared() -> None:
     one, two = KnownSites(), KnownSites()
     one.run_ids.append("r")
     assert two.run_ids == []
+
+
+@pytest.mark.parametrize(
+    "key", ["self", "cls", "kind", "fields", "base", "model_config", "fetch", "__class__", "store"]
+)
+def test_a_bare_asset_may_have_a_key_of_any_name(key: str) -> None:
+    asset = Asset.from_keyvalues({key: "x"}, cid="c")
+    assert asset.to_keyvalues() == {key: "x"}
+    assert Asset.from_dict(asset.to_dict()) == asset
+    assert specialize(asset.to_dict()) == asset
+    assert new_asset("", **{key: "x"}) == Asset.from_keyvalues({key: "x"})
+
+
+@pytest.mark.parametrize("key", ["self", "keyvalues", "cls"])
+def test_a_typed_asset_refuses_such_a_key_in_words(key: str) -> None:
+    with pytest.raises(UsageError, match=key):
+        Reference.from_keyvalues({"build": "b", key: "x"})
+
+
+def test_keyvalues_are_no_key() -> None:
+    with pytest.raises(UsageError, match="'keyvalues' is kept by the store"):
+        Asset.from_keyvalues({"keyvalues": "x"})
+    with pytest.raises(UsageError, match="'keyvalues' is kept by the store"):
+        Asset(keyvalues={"keyvalues": "x"})

@@ -1,6 +1,7 @@
 """What a user, a file system or a remote may get wrong: one clear error, and the store as it was."""
 
 import base64
+import json
 import os
 import socket
 from pathlib import Path
@@ -143,3 +144,18 @@ def test_the_same_name_with_other_bytes_is_another_asset(run: Shell, tmp_path: P
         run("assets", "get", each, "-o", tmp_path / f"out{number}")
     assert (tmp_path / "out0").read_text() == FASTA
     assert (tmp_path / "out1").read_text() == FASTA + "ACGT\n"
+
+
+def test_a_key_may_be_called_as_python_calls_things_and_no_record_breaks_the_store(
+    run: Shell, store: LocalStore, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "x.txt", "x")
+    run("assets", "add", file, "-k", "self=me", "-k", "cls=it")
+    assert [each["keyvalues"] for each in run("assets", "query", "self=me", "--json").json] == [
+        {"self": "me", "cls": "it"}
+    ]
+    assert "'keyvalues' is kept by the store" in run.refuses("assets", "add", file, "-k", "keyvalues=abc")
+    record = {"cid": store.find()[0].cid, "keyvalues": {"asset": "reference", "build": "b", "self": "x"}}
+    lines = "\n".join(map(json.dumps, [{"stargazer": 1}, record, {"records": 1}]))
+    assert "has no key 'self'" in run.refuses("assets", "import", write(tmp_path / "r.jsonl", lines))
+    assert len(store.find()) == 1

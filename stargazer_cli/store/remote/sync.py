@@ -146,7 +146,7 @@ def pull(
     return [_pulled(store, cid, groups[cid], cid in absent, cid in coming) for cid in groups]
 
 
-def remote_find(settings: "Settings", **filters: Any) -> list[Asset]:
+def remote_find(settings: "Settings", /, **filters: Any) -> list[Asset]:
     """Find assets at Pinata, as `search_remote` does."""
     return search_remote(settings, filters)
 
