@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -43,13 +43,19 @@ def _absolute(path: Path) -> Path:
     return absolute
 
 
-def _token_may_go_there(address: str) -> str:
+def _web_address(text: str) -> SplitResult | None:
+    """Return the parts of a web address to which paths may be added; None for anything else."""
     try:
-        parts = urlsplit(address)
-        sound = bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        sound = False
-    if not sound or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        return None
+    return parts if sound and not parts.query and not parts.fragment else None
+
+
+def _token_may_go_there(address: str) -> str:
+    parts = _web_address(address)
+    if parts is None:
         raise ValueError("it is not a web address such as https://api.pinata.cloud/v3")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it holds a user name; the token is given by PINATA_JWT")
@@ -105,12 +111,8 @@ def _read(path: Path, known: Collection[str], refused: Collection[str] = ()) -> 
 def _gateway(address: str) -> str:
     if not address:
         return address
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or parts.query or parts.fragment or "@" in parts.netloc:
+    parts = _web_address(address)
+    if parts is None or "@" in parts.netloc:
         raise ValueError("it is not a plain web address such as https://dweb.link")
     return address.rstrip("/")
 
