@@ -3,50 +3,73 @@
 // Reads and checks the parameters, runs the workflow that they name, and writes the manifest.
 include { helpText; readParameters } from './subworkflows/functions/parameters.nf'
 include { readCellFiles } from './subworkflows/functions/files.nf'
-include { readReference } from './subworkflows/functions/reference.nf'
+include { readGermline } from './subworkflows/functions/germline_inputs.nf'
 include { readSamplesheet } from './subworkflows/functions/samplesheet.nf'
 include { manifestLine; versionsDocument } from './subworkflows/functions/manifest.nf'
 include { PREPARE_REFERENCE } from './subworkflows/prepare_reference/main.nf'
+include { INDEX_KNOWN_SITES } from './subworkflows/index_known_sites/main.nf'
 include { PREPROCESS_SAMPLE } from './subworkflows/preprocess_sample/main.nf'
 include { GERMLINE_SHORT_VARIANT_DISCOVERY } from './subworkflows/germline_short_variant_discovery/main.nf'
+include { FILTER_VARIANTS } from './subworkflows/filter_variants/main.nf'
+include { QUALITY_CONTROL } from './subworkflows/quality_control/main.nf'
 include { SCRNA_CLUSTERING_PIPELINE } from './subworkflows/scrna_clustering_pipeline/main.nf'
 
 // The germline workflows follow each other, and the one that is asked for is the last to run.
 // (They do not include each other: Nextflow 25.04's strict parser fails on a script with
-// includes that is itself included twice.)
+// includes that is itself included by two others.)
 workflow GERMLINE {
     take:
-    settings  // map: the parameters
-    reference // map: see PREPARE_REFERENCE
-    rows      // list: the samplesheet, [ meta, [ files ] ] a row
+    settings // map: the parameters, `bqsr` and `filter` decided
+    inputs   // map: what the parameters name, see readGermline
+    rows     // list: the samplesheet, [ meta, [ files ] ] a row
 
     main:
     // Reads need an aligner's index, and preparing a reference is asking for one.
-    aligner = settings.workflow == 'prepare_reference' || rows.any { meta, _files -> meta.entry == 'reads' } ? settings.aligner : ''
-    PREPARE_REFERENCE(reference, aligner)
+    aligner = settings.workflow == 'prepare_reference' || rows.any { meta, _files -> meta.entry in ['reads', 'unmapped'] } ? settings.aligner : ''
+    PREPARE_REFERENCE(inputs.reference, aligner)
     assets = PREPARE_REFERENCE.out.assets
     versions = PREPARE_REFERENCE.out.versions
+    genome = PREPARE_REFERENCE.out.genome
 
     if (settings.workflow != 'prepare_reference') {
+        INDEX_KNOWN_SITES(inputs.sites, settings)
         PREPROCESS_SAMPLE(
             channel.fromList(rows.findAll { meta, _files -> meta.entry != 'gvcf' }),
             PREPARE_REFERENCE.out.index,
+            genome,
+            INDEX_KNOWN_SITES.out.sites,
+            inputs.intervals,
             aligner,
-            settings.optical_duplicate_pixel_distance,
-            settings.save_intermediates,
-        )
-        assets = assets.mix(PREPROCESS_SAMPLE.out.assets)
-        versions = versions.mix(PREPROCESS_SAMPLE.out.versions)
-    }
-    if (settings.workflow == 'germline_short_variant_discovery') {
-        GERMLINE_SHORT_VARIANT_DISCOVERY(
-            PREPROCESS_SAMPLE.out.alignments,
-            channel.fromList(rows.findAll { meta, _files -> meta.entry == 'gvcf' }),
-            PREPARE_REFERENCE.out.genome,
             settings,
         )
-        assets = assets.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.assets)
-        versions = versions.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.versions)
+        assets = assets.mix(INDEX_KNOWN_SITES.out.assets, PREPROCESS_SAMPLE.out.assets)
+        versions = versions.mix(INDEX_KNOWN_SITES.out.versions, PREPROCESS_SAMPLE.out.versions)
+        variants = channel.empty()
+
+        if (settings.workflow == 'germline_short_variant_discovery') {
+            GERMLINE_SHORT_VARIANT_DISCOVERY(
+                PREPROCESS_SAMPLE.out.alignments,
+                channel.fromList(rows.findAll { meta, _files -> meta.entry == 'gvcf' }),
+                genome,
+                inputs.intervals,
+                settings,
+            )
+            FILTER_VARIANTS(GERMLINE_SHORT_VARIANT_DISCOVERY.out.vcf, genome, INDEX_KNOWN_SITES.out.sites, settings)
+            assets = assets.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.assets, FILTER_VARIANTS.out.assets)
+            versions = versions.mix(GERMLINE_SHORT_VARIANT_DISCOVERY.out.versions, FILTER_VARIANTS.out.versions)
+            variants = FILTER_VARIANTS.out.vcf
+        }
+
+        QUALITY_CONTROL(
+            PREPROCESS_SAMPLE.out.alignments,
+            PREPROCESS_SAMPLE.out.metrics,
+            variants,
+            genome,
+            inputs,
+            settings,
+        )
+        assets = assets.mix(QUALITY_CONTROL.out.assets)
+        versions = versions.mix(QUALITY_CONTROL.out.versions)
     }
 
     emit:
@@ -63,8 +86,8 @@ workflow {
     else {
         settings = readParameters(params, schema)
         single_cell = settings.workflow == 'scrna_clustering_pipeline'
-        inputs = single_cell ? readCellFiles(settings) : readReference(settings)
         rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings)
+        inputs = single_cell ? readCellFiles(settings) : readGermline(settings, rows)
         // A manifest of an earlier run must not stand beside the files of one that fails.
         documents = ['assets.jsonl': '', 'versions.json': '']
         documents.keySet().each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
@@ -74,7 +97,7 @@ workflow {
             made = SCRNA_CLUSTERING_PIPELINE.out
         }
         else {
-            GERMLINE(settings, inputs, rows)
+            GERMLINE(settings + inputs.decisions, inputs, rows)
             made = GERMLINE.out
         }
         made.assets

@@ -1,7 +1,8 @@
 """What the pipeline can do, read from its own files.
 
 A task is a folder `modules/<tool>/<task>/`; its `meta.yml` says what it takes, makes and which
-parameters change its result. A workflow is a folder `subworkflows/<name>/` with a `meta.yml` too.
+parameters change its result. A workflow is a folder `subworkflows/<name>/` with a `meta.yml` too, whose
+category is `workflow`; parts of workflows are of the category `subworkflow`.
 """
 
 import hashlib
@@ -154,6 +155,8 @@ def workflows() -> Mapping[str, Workflow]:
     found = {}
     for file in sorted((pipeline_dir() / "subworkflows").glob("*/meta.yml")):
         meta = _read(file)
+        if meta["category"] != "workflow":  # a part of one
+            continue
         found[meta["name"]] = Workflow(meta["name"], meta["description"], tuple(meta["tasks"]))
     return found
 

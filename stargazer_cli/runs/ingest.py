@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 MANIFEST = "assets.jsonl"
 
-# What a line says of the run, beside the fields of the asset: the task that made the file, and the
+# What a line says of the run, beside the fields of the asset: the task that made the file, the task whose
+# recipe stands for it where that is another (`step`: a gathered GVCF is what haplotype_caller calls), and the
 # sample or cohort that it was made for where no field of the asset tells.
-_OF_THE_RUN = frozenset({"asset", "path", "task", "subject", "derived_from"})
+_OF_THE_RUN = frozenset({"asset", "path", "task", "step", "subject", "derived_from"})
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "
                 "Nothing was stored; please report this.",
             )
     subject = entry.get("subject") or entry.get("sample_id") or ""
-    spec = made.plan.recipe_of(entry["task"], str(subject))
+    spec = made.plan.recipe_of(entry.get("step", entry["task"]), str(subject))
     asset = new_asset(
         entry["asset"],
         name=path.name,

@@ -23,6 +23,8 @@ class Plan(BaseModel):
     inputs       path as the pipeline is given it -> CID of the asset behind it
     parameters   params.json without `input` and `outdir`
     samplesheet  rows of samplesheet.csv, each with every column; empty where the workflow takes none
+    known_sites  rows of known_sites.csv, likewise
+    notes        what was decided for the user, one sentence each
     recipes      what each output of this run is made by
     reused       CIDs of earlier outputs that belong to the result -> recipe they were made by
     """
@@ -31,6 +33,8 @@ class Plan(BaseModel):
     subject: str
     parameters: dict[str, Any]
     samplesheet: list[dict[str, str]] = []
+    known_sites: list[dict[str, str]] = []
+    notes: list[str] = []
     inputs: dict[str, str] = {}
     recipes: list[RecipeSpec] = []
     reused: dict[str, str] = {}

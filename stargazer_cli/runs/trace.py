@@ -35,8 +35,11 @@ def rows(trace: Path) -> Iterator[dict[str, str]]:
 
 
 def task_name(process: str) -> str:
-    """Return the name of a task from the full name of its process: `A:B:BWA_MEM` is `bwa_mem`."""
-    return process.rpartition(":")[2].lower()
+    """Return the name of a task from the full name of its process: `A:B:BWA_MEM` is `bwa_mem`.
+
+    A process that is included for a second purpose is called `TASK__PURPOSE`.
+    """
+    return process.rpartition(":")[2].partition("__")[0].lower()
 
 
 def task_runs(traces: list[Path]) -> list[TaskRun]:

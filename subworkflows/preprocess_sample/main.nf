@@ -6,11 +6,13 @@ include { SORT_SAM } from '../../modules/gatk/sort_sam/main.nf'
 
 workflow PREPROCESS_SAMPLE {
     take:
-    entries                          // channel: [ meta(id, sample, lane, library, platform, lanes, entry, inputs), [ files ] ], entry 'reads', 'bam' or 'ready'
-    index                            // value:   [ ref, [ index files ] ]
-    aligner                          // 'bwa', 'bwa-mem2', or '' where no entry has reads
-    optical_duplicate_pixel_distance // pixels
-    save_intermediates               // whether the manifest names the lanes' BAMs
+    entries    // channel: [ meta(id, sample, lane, library, platform, lanes, entry, inputs), [ files ] ], entry 'reads', 'bam' or 'ready'
+    index      // value:   [ ref, [ index files ] ]
+    _genome    // value:   [ ref, fasta, fai, dict ]
+    _sites     // value:   list of [ meta, vcf, index ], the known sites
+    _intervals // the regions' file, or []
+    aligner    // 'bwa', 'bwa-mem2', or '' where no entry has reads
+    settings   // map: bqsr ('on' or 'off'), optical_duplicate_pixel_distance, save_intermediates, …
 
     main:
     versions = channel.empty()
@@ -43,12 +45,12 @@ workflow PREPROCESS_SAMPLE {
             def rows = [metas, bams].transpose().sort { row -> row[0].order }
             def sorted = rows.collect { row -> row[0] }
             [
-                [id: "${sample}", sample: "${sample}", inputs: sorted.collectMany { meta -> meta.inputs }, r1: sorted[0].inputs[0]],
+                [id: "${sample}", sample: "${sample}", prefix: "${sample}".toString(), inputs: sorted.collectMany { meta -> meta.inputs }, r1: sorted[0].inputs[0]],
                 rows.collect { row -> row[1] },
             ]
         }
-    MARK_DUPLICATES(samples, optical_duplicate_pixel_distance)
-    SORT_SAM(entry.unsorted)
+    MARK_DUPLICATES(samples, settings.optical_duplicate_pixel_distance)
+    SORT_SAM(entry.unsorted.map { meta, bam -> [meta + [prefix: meta.sample], bam] })
     versions = versions.mix(MARK_DUPLICATES.out.versions, SORT_SAM.out.versions)
 
     marked = MARK_DUPLICATES.out.bam.map { meta, bam, bai -> [meta + [bam: "alignments/${bam.name}".toString()], bam, bai] }
@@ -77,7 +79,7 @@ workflow PREPROCESS_SAMPLE {
                 made + [asset: 'alignment_index', file: bai, alignment_cid: meta.bam, derived_from: [meta.bam]],
             ]
         },
-        lanes.filter { save_intermediates }.combine(sources).flatMap { meta, bam, bai, reference ->
+        lanes.filter { settings.save_intermediates }.combine(sources).flatMap { meta, bam, bai, reference ->
             def made = [folder: 'alignments/lanes', task: aligner == 'bwa' ? 'bwa_mem' : 'bwa_mem2_mem', sample_id: meta.sample]
             def link = "alignments/lanes/${bam.name}".toString()
             [
@@ -87,8 +89,11 @@ workflow PREPROCESS_SAMPLE {
         },
     )
 
+    metrics = MARK_DUPLICATES.out.metrics.map { meta, file -> [meta, [file]] }
+
     emit:
     alignments // channel: [ meta(..., bam: its name in the manifest), bam, bai ]
+    metrics    // channel: [ meta(sample), [ files ] ]
     assets     // channel: one map a file, what the manifest says of it
     versions   // channel: [ process, tool, version ]
 }

@@ -14,17 +14,18 @@ process HAPLOTYPE_CALLER {
     val pcr_indel_model
 
     output:
-    tuple val(meta), path("${meta.sample}.g.vcf.gz"), path("${meta.sample}.g.vcf.gz.tbi"), emit: gvcf
+    tuple val(meta), path("${meta.prefix}.g.vcf.gz"), path("${meta.prefix}.g.vcf.gz.tbi"), emit: gvcf
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
     """
+    mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.8, isTiny(bam))}
     gatk HaplotypeCaller \\
         --reference reference.fa \\
         --input input.bam \\
         --sample-name '${meta.sample}' \\
-        --output '${meta.sample}.g.vcf.gz' \\
+        --output '${meta.prefix}.g.vcf.gz' \\
         --emit-ref-confidence GVCF \\
         --sample-ploidy ${sample_ploidy} \\
         --pcr-indel-model ${pcr_indel_model} \\
@@ -36,6 +37,7 @@ process HAPLOTYPE_CALLER {
 
     stub:
     """
-    touch '${meta.sample}.g.vcf.gz' '${meta.sample}.g.vcf.gz.tbi'
+    mkdir -p "\$(dirname '${meta.prefix}')"
+    touch '${meta.prefix}.g.vcf.gz' '${meta.prefix}.g.vcf.gz.tbi'
     """
 }

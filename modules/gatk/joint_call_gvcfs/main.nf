@@ -17,7 +17,7 @@ process JOINT_CALL_GVCFS {
     val stand_call_conf
 
     output:
-    tuple val(meta), path("${meta.id}.vcf.gz"), path("${meta.id}.vcf.gz.tbi"), emit: vcf
+    tuple val(meta), path("${meta.prefix}.vcf.gz"), path("${meta.prefix}.vcf.gz.tbi"), emit: vcf
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
@@ -30,6 +30,7 @@ process JOINT_CALL_GVCFS {
     // Intervals are a BED made from the .fai: in the form name:from-to a contig whose name has a
     // colon would be misread. Thousands of contigs are put into a few arrays.
     """
+    mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.6, isSmall(gvcfs))}
     printf '${rows.join('\\n')}\\n' > gvcfs.tsv
     cut -f 1 gvcfs.tsv | sort | uniq -d > twice
@@ -62,7 +63,7 @@ process JOINT_CALL_GVCFS {
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
         --variant gendb://genomicsdb \\
-        --output '${meta.id}.vcf.gz' \\
+        --output '${meta.prefix}.vcf.gz' \\
         --sample-ploidy ${sample_ploidy} \\
         --standard-min-confidence-threshold-for-calling ${stand_call_conf} \\
         --genomicsdb-shared-posixfs-optimizations true \\
@@ -73,6 +74,7 @@ process JOINT_CALL_GVCFS {
 
     stub:
     """
-    touch '${meta.id}.vcf.gz' '${meta.id}.vcf.gz.tbi'
+    mkdir -p "\$(dirname '${meta.prefix}')"
+    touch '${meta.prefix}.vcf.gz' '${meta.prefix}.vcf.gz.tbi'
     """
 }

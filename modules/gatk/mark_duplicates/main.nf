@@ -12,7 +12,7 @@ process MARK_DUPLICATES {
     val optical_duplicate_pixel_distance
 
     output:
-    tuple val(meta), path("${meta.sample}.bam"), path("${meta.sample}.bam.bai"), emit: bam
+    tuple val(meta), path("${meta.prefix}.bam"), path("${meta.prefix}.bam.bai"), emit: bam
     tuple val(meta), path("${meta.sample}.duplicate_metrics.txt"), emit: metrics
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
@@ -21,10 +21,11 @@ process MARK_DUPLICATES {
     // No @PG line, as it would hold the command line. The metrics' header holds the command
     // line and the date: it is replaced. GATK calls the index X.bai, people look for X.bam.bai.
     """
+    mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.8, isSmall(lanes))}
     gatk MarkDuplicates \\
         ${inputs} \\
-        --OUTPUT '${meta.sample}.bam' \\
+        --OUTPUT '${meta.prefix}.bam' \\
         --METRICS_FILE metrics.txt \\
         --OPTICAL_DUPLICATE_PIXEL_DISTANCE ${optical_duplicate_pixel_distance} \\
         --PROGRAM_RECORD_ID null \\
@@ -33,7 +34,7 @@ process MARK_DUPLICATES {
         --USE_JDK_DEFLATER true \\
         --USE_JDK_INFLATER true \\
         --TMP_DIR .
-    mv '${meta.sample}.bai' '${meta.sample}.bam.bai'
+    mv '${meta.prefix}.bai' '${meta.prefix}.bam.bai'
     {
         printf '## htsjdk.samtools.metrics.StringHeader\\n# MarkDuplicates --INPUT %s.bam\\n\\n' '${meta.sample}'
         sed -n '/^## METRICS CLASS/,\$p' metrics.txt
@@ -42,6 +43,7 @@ process MARK_DUPLICATES {
 
     stub:
     """
-    touch '${meta.sample}.bam' '${meta.sample}.bam.bai' '${meta.sample}.duplicate_metrics.txt'
+    mkdir -p "\$(dirname '${meta.prefix}')"
+    touch '${meta.prefix}.bam' '${meta.prefix}.bam.bai' '${meta.sample}.duplicate_metrics.txt'
     """
 }

@@ -1,0 +1,33 @@
+// What the germline parameters name beside the samplesheet, read and checked before the first task.
+include { decideBqsr; decideFilter } from './decisions.nf'
+include { readIntervals } from './intervals.nf'
+include { readKnownSites } from './known_sites.nf'
+include { readReference } from './reference.nf'
+include { requiredFile } from './files.nf'
+
+// Returns a map: reference (see PREPARE_REFERENCE), sites (see INDEX_KNOWN_SITES), intervals ([] or
+// the file), pedigree ([] or the file), decisions (map: bqsr 'on' or 'off', filter 'vqsr', 'hard'
+// or 'none').
+def readGermline(Map settings, List rows) {
+    def reference = readReference(settings)
+    def sites = readKnownSites(settings, reference)
+    def intervals = readIntervals(settings, reference)
+    def decisions = [:]
+    if (settings.workflow != 'prepare_reference') {
+        def choices = [bqsr: decideBqsr(settings, sites, rows)]
+        if (settings.workflow == 'germline_short_variant_discovery') {
+            choices.filter = decideFilter(settings, sites, rows, reference)
+        }
+        decisions = choices.collectEntries { name, choice ->
+            log.info("${name}: ${choice.value} (${choice.reason})")
+            [name, choice.value]
+        }
+    }
+    return [
+        reference: reference,
+        sites: sites,
+        intervals: intervals,
+        pedigree: settings.pedigree ? requiredFile('pedigree', settings.pedigree) : [],
+        decisions: decisions,
+    ]
+}
