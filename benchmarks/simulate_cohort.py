@@ -39,7 +39,7 @@ QUALITIES = np.array([37, 25, 11, 2])
 # Shares of the four bins at the first and at the last base of a read.
 FIRST, LAST = np.array([0.965, 0.025, 0.008, 0.002]), np.array([0.88, 0.08, 0.03, 0.01])
 BASES = np.frombuffer(b"ACGT", dtype=np.uint8)
-COMPLEMENT = np.zeros(256, dtype=np.uint8)
+COMPLEMENT: np.ndarray[Any, np.dtype[np.uint8]] = np.zeros(256, dtype=np.uint8)
 COMPLEMENT[BASES] = BASES[::-1]
 # P(next base | base) over A, C, G, T, close to the human genome's: CG is rare, poly-A and poly-T are not.
 NEXT = {
@@ -189,13 +189,15 @@ def read_through(rng: np.random.RandomState, templates: Bytes) -> tuple[Bytes, B
     share = np.linspace(0.0, 1.0, READ)[:, None]
     edges = np.cumsum(FIRST * (1 - share) + LAST * share, axis=1)[:, :3]
     draws = rng.random_sample(templates.shape).astype(np.float32)
-    bins = sum((draws > edges[:, number].astype(np.float32)).astype(np.uint8) for number in range(3))
+    bins: Bytes = np.zeros(templates.shape, dtype=np.uint8)
+    for number in range(3):
+        bins += draws > edges[:, number].astype(np.float32)
     quality = QUALITIES.astype(np.uint8)[bins]
     wrong = rng.random_sample(templates.shape) < (10.0 ** (-QUALITIES / 10))[bins]
     bases = templates.copy()
     # Any of the three other bases: one to three steps further in ACGT.
-    number = np.searchsorted(BASES, bases[wrong])
-    bases[wrong] = BASES[(number + rng.randint(1, 4, number.size)) % 4]
+    steps = np.searchsorted(BASES, bases[wrong])
+    bases[wrong] = BASES[(steps + rng.randint(1, 4, steps.size)) % 4]
     return bases, quality + np.uint8(33)
 
 
