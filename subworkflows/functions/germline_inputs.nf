@@ -1,15 +1,17 @@
 // What the germline parameters name beside the samplesheet, read and checked before the first task.
+include { bamHead; checkContigs; contigsOfVcfHeader } from './contigs.nf'
 include { decideBqsr; decideFilter } from './decisions.nf'
 include { readIntervals } from './intervals.nf'
 include { readKnownSites } from './known_sites.nf'
 include { readReference } from './reference.nf'
-include { requiredFile } from './files.nf'
+include { requiredFile; vcfHeader } from './files.nf'
 
 // Returns a map: reference (see PREPARE_REFERENCE), sites (see INDEX_KNOWN_SITES), intervals ([] or
 // the file), pedigree ([] or the file), decisions (map: bqsr 'on' or 'off', filter 'vqsr', 'hard'
 // or 'none').
 def readGermline(Map settings, List rows) {
     def reference = readReference(settings)
+    rows.each { meta, files -> checkSameReference(meta, files[0], settings.fasta, reference.contigs) }
     def sites = readKnownSites(settings, reference)
     def intervals = readIntervals(settings, reference)
     def decisions = [:]
@@ -30,4 +32,14 @@ def readGermline(Map settings, List rows) {
         pedigree: settings.pedigree ? requiredFile('pedigree', settings.pedigree) : [],
         decisions: decisions,
     ]
+}
+
+// Two builds in one cohort give calls without an error, and wrong ones.
+def checkSameReference(Map meta, path, String fasta, Map contigs) {
+    if (meta.entry in ['bam', 'ready']) {
+        checkContigs("BAM of sample ${meta.sample}, ${meta.inputs[0]},", bamHead(path).contigs, "--fasta ${fasta}", contigs, true)
+    }
+    if (meta.entry == 'gvcf') {
+        checkContigs("GVCF of sample ${meta.sample}, ${meta.inputs[0]},", contigsOfVcfHeader(vcfHeader(path)), "--fasta ${fasta}", contigs, true)
+    }
 }

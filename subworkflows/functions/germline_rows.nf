@@ -1,4 +1,5 @@
 // The germline samplesheet: what its rows may hold, checked before the first task.
+include { bamHead; samTags; sortOrder } from './contigs.nf'
 include { firstBytes; firstBytesInside; isBgzip; isGzip; isWholeBgzip; problemOf; vcfHeader } from './files.nf'
 include { checkNames; refuse } from './rows.nf'
 
@@ -35,18 +36,19 @@ def germlineRow(Map row, String workflow) {
     if (workflow == 'preprocess_sample' && row.gvcf) {
         refuse(row, 'gvcf', 'preprocess_sample takes reads or a BAM: a GVCF has nothing left to preprocess')
     }
-    ['lane', 'library', 'platform'].each { column ->
-        if (row[column] && !row.fastq_1) {
-            refuse(row, column, 'belongs to reads, and this row has none')
-        }
-    }
-
     def given = ['fastq_1', 'fastq_2', 'bam', 'bai', 'gvcf', 'tbi'].findAll { column -> row[column] }
     def files = given.collectEntries { column -> [column, file(row[column], glob: false)] }
     files.each { column, path ->
         def problem = problemOf(path) ?: contentProblem(column, path, row.sample)
         if (problem) {
             refuse(row, column, "${row[column]}: ${problem}")
+        }
+    }
+    def head = row.bam ? checkedHead(row, files.bam) : null
+    def entry = row.fastq_1 ? 'reads' : row.gvcf ? 'gvcf' : !head.contigs ? 'unmapped' : row.bai ? 'ready' : 'bam'
+    ['lane', 'library', 'platform'].each { column ->
+        if (row[column] && !(entry == 'reads' || entry == 'unmapped' && column == 'lane')) {
+            refuse(row, column, entry == 'unmapped' ? 'belongs to reads: a BAM says it in its read groups' : 'belongs to reads, and this row has none')
         }
     }
     def library = row.library ?: row.sample
@@ -59,12 +61,37 @@ def germlineRow(Map row, String workflow) {
         lane: lane,
         lane_given: row.lane,
         platform: platform,
-        id: row.fastq_1 ? [row.sample, row.library, lane].findAll().join('.') : row.sample,
-        entry: row.fastq_1 ? 'reads' : row.gvcf ? 'gvcf' : row.bai ? 'ready' : 'bam',
+        id: entry in ['reads', 'unmapped'] ? [row.sample, row.library, lane].findAll().join('.') : row.sample,
+        entry: entry,
+        by_name: entry == 'unmapped' ? head.by_name : null,
         columns: given,
         inputs: given.collect { column -> row[column] },
         files: given.collect { column -> files[column] },
     ]
+}
+
+// What the head of a BAM says (see bamHead), where it can enter: its reads belong to the row's sample, and it is
+// in the order that its index needs.
+def checkedHead(Map row, path) {
+    def head = bamHead(path)
+    if (!head) {
+        refuse(row, 'bam', "${row.bam}: its header is damaged")
+    }
+    def groups = head.lines.findAll { line -> line.startsWith('@RG\t') }.collect { line -> samTags(line) }
+    if (!groups) {
+        refuse(row, 'bam', "${row.bam}: has no read group (@RG), by which GATK tells samples and lanes: add one with gatk AddOrReplaceReadGroups --RGSM ${row.sample}")
+    }
+    def other = groups.find { group -> group.SM != row.sample }
+    if (other) {
+        refuse(row, 'bam', "${row.bam}: its read group ${other.ID} is of sample ${other.SM ?: '(none)'}, not ${row.sample}: name that sample here, or set it with gatk AddOrReplaceReadGroups --RGSM ${row.sample}")
+    }
+    if (row.bai && !head.contigs) {
+        refuse(row, 'bai', "is given for a BAM without contigs, ${row.bam}: its reads are not aligned yet; leave the bai out and they are")
+    }
+    if (row.bai && sortOrder(head.lines) != 'coordinate') {
+        refuse(row, 'bai', "is given for a BAM that is not in coordinate order, by its header, ${row.bam}: leave the bai out and it is sorted")
+    }
+    return head
 }
 
 // What is wrong with the content of a file, as far as its ends show it, or null.
@@ -110,17 +137,18 @@ def contentProblem(String column, path, String sample) {
 
 // What only shows when the rows are seen together. Returns [ meta, [ files ] ] a row. meta: id,
 // sample, library, lane, platform, order (of the row), lanes (rows of the sample), entry ('reads',
-// 'bam', 'ready' or 'gvcf'), inputs (the paths as given).
+// 'unmapped', 'bam', 'ready' or 'gvcf'), by_name (of an unmapped BAM: whether it is in the order of its
+// reads' names), inputs (the paths as given).
 def germlineTogether(List rows) {
     def samples = [:]
     def ids = [:]
     rows.each { row ->
         def first = samples.putIfAbsent(row.sample, row) ?: row
         if (first.entry != row.entry) {
-            refuse(row, 'sample', "${row.sample} enters as ${row.columns[0]} here and as ${first.columns[0]} on line ${first.line}: one kind of entry a sample")
+            refuse(row, 'sample', "${row.sample} enters as ${entryName(row)} here and as ${entryName(first)} on line ${first.line}: one kind of entry a sample")
         }
-        if (first.line != row.line && row.entry != 'reads') {
-            refuse(row, 'sample', "${row.sample} is also on line ${first.line}: only reads may take several rows")
+        if (first.line != row.line && !(row.entry in ['reads', 'unmapped'])) {
+            refuse(row, 'sample', "${row.sample} is also on line ${first.line}: only reads and unmapped BAMs may take several rows")
         }
         if (first.line != row.line && !(row.lane_given && first.lane_given)) {
             refuse(row.lane_given ? first : row, 'lane', "is empty, and ${row.sample} has several rows: name the lane of each")
@@ -131,7 +159,12 @@ def germlineTogether(List rows) {
         }
     }
     return rows.withIndex().collect { row, order ->
-        def meta = row.subMap(['id', 'sample', 'library', 'lane', 'platform', 'entry', 'inputs'])
+        def meta = row.subMap(['id', 'sample', 'library', 'lane', 'platform', 'entry', 'by_name', 'inputs'])
         [meta + [order: order, lanes: rows.count { other -> other.sample == row.sample }], row.files]
     }
+}
+
+// What messages call an entry.
+def entryName(Map row) {
+    return [unmapped: 'an unmapped BAM', bam: 'a BAM without a bai', ready: 'a BAM with a bai', gvcf: 'a GVCF'][row.entry] ?: 'reads'
 }

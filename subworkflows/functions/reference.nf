@@ -1,4 +1,5 @@
 // The reference that the parameters name, checked before the first task.
+include { checkContigs; contigsOfFai; contigsOfFasta; contigsOfSamHeader } from './contigs.nf'
 include { firstBytesInside; isGzip; problemOf; requiredFile } from './files.nf'
 
 // The extensions of an index by aligner.
@@ -6,7 +7,7 @@ def indexExtensions() {
     return [bwa: ['amb', 'ann', 'bwt', 'pac', 'sa'], 'bwa-mem2': ['0123', 'amb', 'ann', 'bwt.2bit.64', 'pac']]
 }
 
-// Returns the map that PREPARE_REFERENCE takes.
+// Returns the map that PREPARE_REFERENCE takes, and `contigs`: name -> length.
 def readReference(Map settings) {
     def fasta = requiredFile('fasta', settings.fasta)
     def compressed = isGzip(fasta)
@@ -29,26 +30,38 @@ def readReference(Map settings) {
     ]
     def fai = settings.fasta_fai ? requiredFile('fasta_fai', settings.fasta_fai) : null
     def dict = settings.dict ? requiredFile('dict', settings.dict) : null
-    checkSameContigs(fai, dict, settings)
     return [
-        ref: ref, fasta: fasta, compressed: compressed, fai: fai, dict: dict,
+        ref: ref, fasta: fasta, compressed: compressed, fai: fai, dict: dict, contigs: readContigs(settings, fasta, compressed, fai, dict),
         index: settings.aligner_index ? readIndex(settings.aligner_index, settings.aligner) : [],
     ]
 }
 
-// The index of another FASTA is the commonest mistake, and its errors come late.
-def checkSameContigs(fai, dict, Map settings) {
-    if (!fai || !dict) {
-        return
+// The reference's contigs, from its index or its dictionary where they are given. Those of another FASTA
+// are the commonest mistake, and its errors come late.
+def readContigs(Map settings, fasta, boolean compressed, fai, dict) {
+    def companions = [
+        fasta_fai: fai ? contigsOfFai(fai) : null,
+        dict: dict ? contigsOfSamHeader(dict.readLines()) : null,
+    ].findAll { _name, contigs -> contigs != null }
+    companions.each { name, contigs ->
+        if (!contigs) {
+            error("--${name} ${settings[name]}: names no contigs: it is no ${name == 'dict' ? 'sequence dictionary' : 'index of samtools faidx'}")
+        }
+        def first = nameOfFirst(fasta)
+        if (contigs.keySet()[0] != first) {
+            error("--${name} ${settings[name]} begins with contig ${contigs.keySet()[0]} and --fasta ${settings.fasta} with ${first}: they belong to different references or builds")
+        }
     }
-    def indexed = fai.readLines().collect { line -> line.tokenize('\t').take(2).join(':') }
-    def listed = dict.readLines().findAll { line -> line.startsWith('@SQ') }.collect { line ->
-        def tags = line.tokenize('\t').drop(1).collectEntries { tag -> [tag.take(2), tag.drop(3)] }
-        "${tags.SN}:${tags.LN}".toString()
+    if (companions.size() == 2) {
+        def (one, other) = ['fasta_fai', 'dict'].collect { name -> ["--${name} ${settings[name]}".toString(), companions[name]] }
+        checkContigs(one[0], one[1], other[0], other[1], true)
+        checkContigs(other[0], other[1], one[0], one[1], true)
     }
-    if (indexed != listed) {
-        error("--fasta_fai ${settings.fasta_fai} and --dict ${settings.dict} name different contigs: they belong to different references")
-    }
+    return companions ? companions.values()[0] : contigsOfFasta(fasta, compressed)
+}
+
+def nameOfFirst(fasta) {
+    return new String(firstBytesInside(fasta, 1000), 'UTF-8').readLines()[0].drop(1).tokenize(' \t')[0]
 }
 
 // A string holds a glob or a list with commas; a list (of a parameter file) any path as it is.
