@@ -11,10 +11,7 @@ def messageOf(Closure check) {
     }
     catch (Exception refusal) {
         // A function of another script is called by reflection, which wraps what it throws each time.
-        def root = refusal
-        while (root.cause) {
-            root = root.cause
-        }
+        def root = org.codehaus.groovy.runtime.StackTraceUtils.extractRootCause(refusal)
         return root.message
     }
 }
