@@ -47,8 +47,7 @@ def infer_content(head: Head) -> Content:
 def samples_of(head: Head) -> tuple[str, ...]:
     """Return the samples that the header of a BAM or VCF names, in their order."""
     if head.text.startswith(b"BAM\x01"):
-        header = head.text[8 : 8 + int.from_bytes(head.text[4:8], "little")]
-        lines = [line for line in header.split(b"\n") if line.startswith(b"@RG\t")]
+        lines = [line for line in _bam_header(head).split(b"\n") if line.startswith(b"@RG\t")]
         found = [match[1] for line in lines if (match := _SAMPLE.search(line))]
     elif columns := _columns(head.text):
         found = columns[9:]
@@ -57,10 +56,19 @@ def samples_of(head: Head) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.decode("utf-8", "replace") for name in found))
 
 
+def is_unmapped(head: Head) -> bool:
+    """Whether a file is a BAM whose header names no contig: reads that were never aligned."""
+    return head.text.startswith(b"BAM\x01") and b"\n@SQ\t" not in b"\n" + _bam_header(head)
+
+
 def is_sites_only(head: Head) -> bool:
     """Whether a file is a VCF without samples, as resources of known variants are."""
     columns = _columns(head.text)
     return bool(columns) and len(columns) <= 9
+
+
+def _bam_header(head: Head) -> bytes:
+    return head.text[8 : 8 + _number(head.text, 4)]
 
 
 def _columns(text: bytes) -> list[bytes]:

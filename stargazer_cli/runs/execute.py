@@ -6,7 +6,7 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,17 @@ _LONG_TO_HASH = 1 << 30  # a second or more: people want to know what goes on
 
 @dataclass(frozen=True)
 class RunResult:
-    """The end of a run. `run_id` and `outdir` are of the run that made the result, now or earlier."""
+    """The end of a run. `run_id` and `outdir` are of the run that made the result, now or earlier.
+
+    notes  what was decided for the user
+    """
 
     run_id: str
     status: str
     outdir: Path | None
     assets: list[MadeAsset]
     computed: bool
+    notes: Sequence[str] = ()
 
 
 def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
@@ -84,15 +88,16 @@ def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
 
 
 def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
-    """Return the two files that tell the pipeline what to do, by name."""
+    """Return the files that tell the pipeline what to do, by name."""
     parameters = {**plan.parameters, "outdir": str(folder.outdir), "publish_dir_mode": "link"}
     files = {}
-    if plan.samplesheet:
-        parameters["input"] = str(folder.path / "samplesheet.csv")
-        columns = list(plan.samplesheet[0])
-        rows = [",".join(columns)]
-        rows += [",".join(_cell(row[column]) for column in columns) for row in plan.samplesheet]
-        files["samplesheet.csv"] = "\n".join(rows) + "\n"
+    for parameter, name, rows in (
+        ("input", "samplesheet.csv", plan.samplesheet),
+        ("known_sites", "known_sites.csv", plan.known_sites),
+    ):
+        if rows:
+            parameters[parameter] = str(folder.path / name)
+            files[name] = _table(rows)
     files["params.json"] = json.dumps(parameters, indent=2) + "\n"
     return files
 
@@ -162,7 +167,7 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: i
     if not site.keep_work:
         # Everything worth keeping is in the store, under the same inodes.
         shutil.rmtree(folder.work, ignore_errors=True)
-    return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True)
+    return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True, notes=kept.plan.notes)
 
 
 def _reused(site: Site, plan: Plan) -> RunResult:
@@ -172,7 +177,7 @@ def _reused(site: Site, plan: Plan) -> RunResult:
     maker = max(makers, key=record.started, default="")
     outdir = site.runs / maker / "results" if maker else None
     made = [_made(asset, reused=True) for asset in assets]
-    return RunResult(maker, "done", outdir, made, computed=False)
+    return RunResult(maker, "done", outdir, made, computed=False, notes=plan.notes)
 
 
 def _earlier(store: "LocalStore", plan: Plan) -> list["Asset"]:
@@ -211,6 +216,12 @@ def _close(folder: RunFolder, kept: RunRecord, status: record.Status, error: str
     kept.error = error
     kept.ended_at = record.utc_now()
     folder.save(kept)
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    columns = list(rows[0])
+    lines = [",".join(columns), *(",".join(_cell(row[column]) for column in columns) for row in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _cell(value: str) -> str:

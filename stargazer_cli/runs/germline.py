@@ -1,40 +1,52 @@
 """The plans of the germline workflows: prepare_reference, preprocess_sample and joint calling.
 
 For each sample the furthest output with the wanted recipe enters the samplesheet: the GVCF, else the
-analysis-ready BAM, else the reads. The same holds for the reference's indexes.
+analysis-ready BAM, else the reads. The same holds for the reference's indexes. Where only the report of a
+cohort is missing, the joint call is made again from the GVCFs: it is cheap beside them.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from stargazer_cli.assets import Asset
 from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
+from stargazer_cli.runs.decisions import Bqsr, Filter, decide_bqsr, decide_filter
+from stargazer_cli.runs.germline_recipes import ALIGNERS, Aligner, Product, Recipes
+from stargazer_cli.runs.known_sites import index_of, resolve_known_sites, row_of
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.planner import BaseRequest, Planner
-from stargazer_cli.runs.recipe import Source, Versions
+from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
+from stargazer_cli.runs.reference import bases_of, is_gzip
 from stargazer_cli.runs.resolve import Sample, resolve_reference, resolve_samples
 
 if TYPE_CHECKING:
-    from stargazer_cli.assets import Asset, Reference
     from stargazer_cli.store import LocalStore
 
-Aligner = Literal["bwa-mem2", "bwa"]
-ALIGNERS: tuple[Aligner, ...] = ("bwa-mem2", "bwa")
+__all__ = ["ALIGNERS", "Aligner", "Request", "plan"]
 
 _COLUMNS = ("sample", "lane", "library", "platform", "fastq_1", "fastq_2", "bam", "bai", "gvcf", "tbi")
-_ALIGNER_TASKS = {"bwa": ("bwa_index", "bwa_mem"), "bwa-mem2": ("bwa_mem2_index", "bwa_mem2_mem")}
-_GZIP_MAGIC = b"\x1f\x8b"
-_GVCF_TASKS = ("samtools_faidx", "create_sequence_dictionary", "haplotype_caller")
 
 
 class Request(BaseRequest):
-    """What the user asked for."""
+    """What the user asked for.
+
+    known_sites  CIDs of those to take; None: all of the build
+    intervals    regions to call, which need not be in the store before the plan is carried out
+    pedigree     a PED file for the report, likewise
+    """
 
     build: str
     samples: tuple[str, ...] = ()
     cohort_id: str = "cohort"
     aligner: Aligner = "bwa-mem2"
     reference: str = ""
+    bqsr: Bqsr = "auto"
+    filter: Filter = "auto"
+    known_sites: tuple[str, ...] | None = None
+    intervals: Asset | None = None
+    pedigree: Asset | None = None
+    skip_report: bool = False
 
 
 def plan(store: "LocalStore", request: Request, versions: Versions) -> Plan:
@@ -54,89 +66,148 @@ class _Germline(Planner):
             subject=request.cohort_id if request.samples else request.build,
             parameters={"build": request.build, "aligner": request.aligner},
         )
-        self.index_task, self.align_task = _ALIGNER_TASKS[request.aligner]
+        # What was counted in samples that do not pass the pipeline again, for the report.
+        self.counted: list[Asset] = []
+        self.aligning = False
 
     def plan(self) -> Plan:
-        self._decide()
+        self.reference = resolve_reference(self.store, self.request.build, self.request.reference)
+        source = Source(role="reference", cid=self.reference.cid)
+        compressed = is_gzip(self.reference)
+        if self.request.workflow == "prepare_reference":
+            self.recipes = Recipes(source, self.request.aligner, compressed)
+            self._prepare_reference(with_index=True)
+        else:
+            self._decide(source, compressed)
+            if self.request.workflow == "preprocess_sample":
+                self._preprocess()
+            else:
+                self._call()
         return self.finished()
 
     def fits(self, asset: "Asset") -> bool:
         """Whether it says that it is of this build, or of none."""
         return getattr(asset, "build", "") in ("", self.request.build)
 
-    def _decide(self) -> None:
-        reference = resolve_reference(self.store, self.request.build, self.request.reference)
-        self.reference_source = Source(role="reference", cid=reference.cid)
-        # bwa reads a gzipped FASTA, samtools and GATK do not: the pipeline decompresses it once.
-        self.reference_tasks = ("decompress_fasta",) if _is_gzip(reference) else ()
-        if self.request.workflow == "prepare_reference":
-            self._prepare_reference(reference, with_index=True)
-            return
-        samples = resolve_samples(
-            self.store, self.request.samples, self._cids_of(reference), self.request.build
+    def _decide(self, source: Source, compressed: bool) -> None:
+        """Find the samples and the known sites, and decide what is done with them."""
+        request = self.request
+        samples = resolve_samples(self.store, request.samples, self._reference_cids(), request.build)
+        sites = resolve_known_sites(self.store, request.build, request.known_sites)
+        bqsr = decide_bqsr(request.bqsr, sites, from_reads=any(sample.from_reads for sample in samples))
+        decisions = {"bqsr": bqsr}
+        if request.workflow == "germline_short_variant_discovery":
+            check_name("cohort id", request.cohort_id)
+            self.draft.parameters["cohort_id"] = request.cohort_id
+            decisions["filter"] = decide_filter(
+                request.filter,
+                sites,
+                samples=len(samples),
+                intervals=request.intervals is not None,
+                bases=lambda: bases_of(self.store, self.reference, self._reference_cids()),
+            )
+        for name, decision in decisions.items():
+            self.draft.parameters[name] = decision.value
+            self.draft.notes.append(f"{name}: {decision.value} ({decision.reason})")
+        self.recipes = Recipes(
+            source,
+            request.aligner,
+            compressed,
+            bqsr=bqsr.value == "on",
+            filter=decisions["filter"].value if "filter" in decisions else "none",
+            sites=sites,
+            intervals=self._beside("intervals", request.intervals),
+            pedigree=self._beside("pedigree", request.pedigree),
+            cohort_id=request.cohort_id,
+            samples=samples,
         )
-        if self.request.workflow == "preprocess_sample":
-            self._preprocess(reference, samples)
-        else:
-            check_name("cohort id", self.request.cohort_id)
-            self.draft.parameters["cohort_id"] = self.request.cohort_id
-            self._call(reference, samples)
+
+    def _beside(self, role: str, asset: "Asset | None") -> list[Source]:
+        return [] if asset is None else [Source(role=role, cid=asset.cid)]
 
     # Workflows
 
-    def _prepare_reference(self, reference: "Reference", *, with_index: bool) -> None:
-        fasta: Asset = reference
+    def _prepare_reference(self, *, with_index: bool) -> None:
+        fasta: Asset = self.reference
         fresh = False
-        if self.reference_tasks:
-            decompressed = self._reuse_or_compute("decompress_fasta", "", ("decompress_fasta",), "reference")
+        if self.recipes.compressed:
+            decompressed = self._reuse_or_compute(self.recipes.of_reference("decompress_fasta", "reference"))
             fresh = not decompressed
-            fasta = decompressed[0] if decompressed else reference
+            fasta = decompressed[0] if decompressed else self.reference
         self.draft.parameters["fasta"] = self.input(fasta)
         for parameter, task, kind in (
             ("fasta_fai", "samtools_faidx", "reference_index"),
             ("dict", "create_sequence_dictionary", "sequence_dict"),
         ):
-            found = self._reuse_or_compute(task, "", (*self.reference_tasks, task), kind, allowed=not fresh)
+            found = self._reuse_or_compute(self.recipes.of_reference(task, kind), allowed=not fresh)
             if found:
                 self.draft.parameters[parameter] = self.input(found[0])
         if with_index:
-            tasks = (*self.reference_tasks, self.index_task)
-            files = self._reuse_or_compute(self.index_task, "", tasks, "aligner_index", allowed=not fresh)
+            files = self._reuse_or_compute(self.recipes.aligner_index, allowed=not fresh)
             if files:
                 self.draft.parameters["aligner_index"] = [self.input(file) for file in files]
 
-    def _preprocess(self, reference: "Reference", samples: Sequence[Sample]) -> None:
+    def _preprocess(self) -> None:
         rows = []
-        for sample in samples:
+        for sample in self.recipes.samples:
             if sample.gvcf is not None:
                 raise UsageError(
                     f"Sample {sample.name!r} has a GVCF only: there is nothing to preprocess.",
                     "Add its reads, or run `stargazer run germline`.",
                 )
-            if not self._bam(sample):
+            if self._bam(sample):
+                self._statistics(sample)
+            else:
                 rows += self._entry_rows(sample)
-        self._finish(reference, rows)
+                self._statistics(sample, passes=True)
+        self._finish(rows)
 
-    def _call(self, reference: "Reference", samples: Sequence[Sample]) -> None:
-        sources = (self.reference_source, *(source for sample in samples for source in _sources(sample)))
-        tasks = {"joint_call_gvcfs"}.union(*(self._gvcf_tasks(sample) for sample in samples))
-        joint = self.spec("joint_call_gvcfs", self.request.cohort_id, sorted(tasks), sources)
-        called = self.made(joint, "variants", "variants_index")
+    def _call(self) -> None:
+        vcf, report = self.recipes.vcf, self.recipes.report
+        called = self.find(vcf)
+        page = [] if self.request.skip_report else self.find(report)
+        done = bool(called) and (self.request.skip_report or bool(page))
         rows: list[dict[str, str]] = []
-        for sample in samples:
-            rows += self._gvcf_rows(sample, wanted=not called)
-        if called:
-            self.note(joint, called)
-            self.draft.samplesheet = []
-            return
-        self.note(joint, [])
-        self._finish(reference, rows)
+        for sample in self.recipes.samples:
+            rows += self._gvcf_rows(sample, wanted=not done)
+        self.plan_for(vcf, called if done else [])
+        for product in self.recipes.beside_vcf:
+            found = self.find(product)
+            if found or not done:
+                self.plan_for(product, found if done else [])
+        if not self.request.skip_report:
+            self.plan_for(report, page if done else [])
+        self._finish(rows)
 
-    def _finish(self, reference: "Reference", rows: list[dict[str, str]]) -> None:
+    def _finish(self, rows: list[dict[str, str]]) -> None:
+        """Plan what the samples' rows need beside them; nothing where nothing is left to compute."""
         if self.draft.complete:
             return
-        self._prepare_reference(reference, with_index=any(row.get("fastq_1") for row in rows))
+        self._prepare_reference(with_index=self.aligning)
+        self._take_known_sites()
+        for name in ("intervals", "pedigree"):
+            asset = getattr(self.request, name)
+            if asset is not None:
+                path = str(self.store.staged_path(asset.cid, asset.name))
+                self.draft.inputs[path] = asset.cid
+                self.draft.parameters[name] = path
+        if self.counted and not self.request.skip_report:
+            self.draft.parameters["qc_metrics"] = sorted(self.input(asset) for asset in self.counted)
+        self.draft.parameters["skip_report"] = self.request.skip_report
         self.draft.samplesheet = [{column: row.get(column, "") for column in _COLUMNS} for row in rows]
+
+    def _take_known_sites(self) -> None:
+        """Give the pipeline the known sites where it reads them, each with its index where there is one."""
+        if not (self.recipes.bqsr or self.recipes.filter == "vqsr"):
+            return
+        for site in self.recipes.sites:
+            product = self.recipes.known_sites_index(site)
+            found = self.find(product)
+            brought = None if found else index_of(self.store, site)
+            if brought is None:
+                self.plan_for(product, found)
+            index = self.input(*brought) if brought else self.input(found[0]) if found else ""
+            self.draft.known_sites.append(row_of(site, self.input(site.asset), index))
 
     # One sample
 
@@ -144,40 +215,49 @@ class _Germline(Planner):
         """Decide where a sample enters, and return its rows; `wanted` is false where the cohort is done."""
         if sample.gvcf is not None:
             return self._entry_rows(sample) if wanted else []
-        spec = self.spec(
-            "haplotype_caller",
-            sample.name,
-            self._gvcf_tasks(sample),
-            (self.reference_source, *_sources(sample)),
-        )
-        found = self.made(spec, "variants", "variants_index")
+        product = self.recipes.gvcf(sample)
+        found = self.find(product)
         if found:
-            self.note(spec, found)
+            self.plan_for(product, found)
         if found or not wanted:
             # The BAM of a sample belongs to the result, although calling needs it no more.
             self._bam(sample, optional=True)
+            self._statistics(sample)
             if not wanted:
                 return []
             return [{"sample": sample.name, "gvcf": self.input(found[0]), "tbi": self.input(found[1])}]
         bam = self._bam(sample)
-        self.note(spec, [])
+        self._statistics(sample, passes=True)
+        self.plan_for(product, [])
         if bam:
             return [{"sample": sample.name, "bam": self.input(bam[0]), "bai": self.input(bam[1])}]
         return self._entry_rows(sample)
 
     def _bam(self, sample: Sample, *, optional: bool = False) -> list["Asset"]:
         """Return the analysis-ready BAM, its index (and its metrics) where an equal recipe made them."""
-        if sample.gvcf is not None or (sample.alignment is not None and sample.alignment_index is not None):
+        product = self.recipes.bam(sample)
+        if product is None:
             return []
-        stage = "mark_duplicates" if sample.lanes else "sort_sam"
-        spec = self.spec(
-            stage, sample.name, self._bam_tasks(sample), (self.reference_source, *_sources(sample))
-        )
-        kinds = ("alignment", "alignment_index", "duplicate_metrics")
-        found = self.made(spec, *(kinds if sample.lanes else kinds[:2]))
+        found = self.find(product)
         if found or not optional:
-            self.note(spec, found)
+            self.plan_for(product, found)
+        self.counted += [asset for asset in found if asset.kind == "duplicate_metrics"]
+        for beside in self.recipes.beside_bam(sample):
+            tables = self.find(beside)
+            if found and tables:
+                self.plan_for(beside, tables)
+                self.counted += tables
+            elif not (found or optional):
+                self.plan_for(beside, [])
         return found
+
+    def _statistics(self, sample: Sample, *, passes: bool = False) -> None:
+        """Plan what is counted in a BAM: anew where it `passes` the pipeline, else what is here."""
+        for product in self.recipes.statistics(sample):
+            found = [] if passes else self.find(product)
+            self.counted += found
+            if found or passes:
+                self.plan_for(product, found)
 
     def _entry_rows(self, sample: Sample) -> list[dict[str, str]]:
         if sample.gvcf is not None:
@@ -190,6 +270,12 @@ class _Germline(Planner):
             if sample.alignment_index is not None:
                 row["bai"] = self.input(sample.alignment_index)
             return [row]
+        self.aligning = True
+        if sample.unmapped:
+            return [
+                {"sample": sample.name, "lane": lane, "bam": self.input(bam)}
+                for lane, bam in sample.unmapped_lanes.items()
+            ]
         return [
             {
                 "sample": sample.name,
@@ -202,59 +288,26 @@ class _Germline(Planner):
             for lane in sample.lanes
         ]
 
-    def _bam_tasks(self, sample: Sample) -> tuple[str, ...]:
-        if sample.lanes:
-            return (*self.reference_tasks, self.index_task, self.align_task, "mark_duplicates")
-        if sample.alignment is not None and sample.alignment_index is None:
-            return ("sort_sam",)
-        return ()
-
-    def _gvcf_tasks(self, sample: Sample) -> tuple[str, ...]:
-        if sample.gvcf is not None:
-            return ()
-        return (*self._bam_tasks(sample), *self.reference_tasks, *_GVCF_TASKS)
-
     # Recipes and inputs
 
-    def _cids_of(self, reference: "Reference") -> set[str]:
-        """Return the CIDs that an alignment to it may link to: the reference and its decompressed form."""
-        derived = self.store.find(asset="reference", build=self.request.build)
-        return {reference.cid} | {asset.cid for asset in derived if reference.cid in asset.derived_from}
+    def find(self, product: Product) -> list["Asset"]:
+        """Return what an equal recipe made of a product."""
+        return self.made(self._spec_of(product), *product.kinds)
 
-    def _reuse_or_compute(
-        self, stage: str, subject: str, tasks: Sequence[str], kind: str, *, allowed: bool = True
-    ) -> list["Asset"]:
-        spec = self.spec(stage, subject, tasks, (self.reference_source,))
-        found = self.made(spec, kind) if allowed else []
-        self.note(spec, found, self.request.build)
+    def plan_for(self, product: Product, found: Sequence["Asset"]) -> None:
+        """Plan that `found` is reused for a product, or where it is empty that it is made."""
+        self.note(self._spec_of(product), found, self.request.build)
+
+    def _spec_of(self, product: Product) -> RecipeSpec:
+        return self.spec(product.stage, product.subject, product.tasks, product.sources)
+
+    def _reuse_or_compute(self, product: Product, *, allowed: bool = True) -> list["Asset"]:
+        found = self.find(product) if allowed else []
+        self.plan_for(product, found)
         return found
 
-
-def _sources(sample: Sample) -> list[Source]:
-    """Return the source files of a sample, with the labels that tools write into what they make of them."""
-    if sample.gvcf is not None:
-        return [Source(role="gvcf", cid=sample.gvcf.cid, labels={"sample": sample.name})]
-    if sample.alignment is not None:
-        return [Source(role="alignment", cid=sample.alignment.cid, labels={"sample": sample.name})]
-    found = []
-    for lane in sample.lanes:
-        group = {
-            "sample": sample.name,
-            "lane": lane.lane,
-            "library": lane.library,
-            "platform": lane.platform,
-        }
-        found.append(Source(role="r1", cid=lane.r1.cid, labels=group))
-        if lane.r2 is not None:
-            found.append(Source(role="r2", cid=lane.r2.cid, labels=group))
-    return found
-
-
-def _is_gzip(asset: "Asset") -> bool:
-    if asset.path is None:
-        raise UsageError(
-            f"The reference {asset.name} ({asset.cid}) is recorded, but its bytes are not here.",
-            "Add the file again with `stargazer assets add`, under the same keys: its record takes it back.",
-        )
-    with asset.path.open("rb") as file:
-        return bool(file.read(2) == _GZIP_MAGIC)
+    def _reference_cids(self) -> set[str]:
+        """Return the CIDs that an alignment to it may link to: the reference and its decompressed form."""
+        derived = self.store.find(asset="reference", build=self.request.build)
+        cid = self.reference.cid
+        return {cid} | {asset.cid for asset in derived if cid in asset.derived_from}

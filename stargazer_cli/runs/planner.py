@@ -1,5 +1,6 @@
 """What the planners of all workflows share: parameters, recipes, and what earlier runs made by them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ class Planner:
     def finished(self) -> Plan:
         """Return the plan, with its steps in the order of the workflow."""
         order = catalog.workflows()[self.draft.workflow].tasks
-        self.draft.steps.sort(key=lambda step: (order.index(step.stage), step.subject))
+        place = {task: number for number, task in enumerate(order)}
+        self.draft.steps.sort(key=lambda step: (place.get(step.stage, len(order)), step.subject))
         return self.draft
 
     def spec(
@@ -94,7 +96,10 @@ class Planner:
             self._found[recipe] = [asset for asset in found if recipe in asset.recipes]
 
     def made(self, spec: RecipeSpec, *kinds: str) -> list["Asset"]:
-        """Return what an equal recipe made, in the order of `kinds`; nothing unless all of it is here."""
+        """Return what an equal recipe made, in the order of `kinds`; nothing unless all of it is here.
+
+        A kind of which several were made, as of a model a mode, is named as often.
+        """
         recipe = spec.digest(self.versions)
         if recipe not in self._found:
             self.look_up([spec])
@@ -123,9 +128,9 @@ class Planner:
             Step(stage=spec.stage, subject=spec.subject or shown_as, reused=bool(cids), cids=cids)
         )
 
-    def input(self, asset: "Asset") -> str:
-        """Return the path by which the pipeline is given an asset."""
-        path = str(self.store.stage(asset.cid, asset.name))
+    def input(self, asset: "Asset", name: str = "") -> str:
+        """Return the path by which the pipeline is given an asset, under its own name or another."""
+        path = str(self.store.stage(asset.cid, name or asset.name))
         self.draft.inputs[path] = asset.cid
         return path
 
@@ -134,9 +139,9 @@ def _complete(stage: str, assets: Iterable["Asset"], kinds: Sequence[str]) -> li
     """Return the assets in the order of their kinds; nothing unless it is exactly what a task makes."""
     by_cid = {asset.cid: asset for asset in assets}
     made: list[Asset] = []
-    for kind in kinds:
+    for kind, times in Counter(kinds).items():
         of_kind = [asset for asset in by_cid.values() if asset.kind == kind]
-        if len(of_kind) != _files_of(stage, kind):
+        if len(of_kind) != times * _files_of(stage, kind):
             return []
         made += sorted(of_kind, key=lambda asset: asset.name)
     return made

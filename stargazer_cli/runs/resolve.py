@@ -50,14 +50,27 @@ class Lane:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample and where it enters the pipeline: reads, an analysis-ready BAM, or a GVCF."""
+    """One sample and where it enters the pipeline: reads, unmapped BAMs, an analysis-ready BAM, or a GVCF."""
 
     name: str
     lanes: tuple[Lane, ...] = ()
+    unmapped: tuple[Alignment, ...] = ()
     alignment: Alignment | None = None
     alignment_index: AlignmentIndex | None = None
     gvcf: Variants | None = None
     gvcf_index: VariantsIndex | None = None
+
+    @property
+    def from_reads(self) -> bool:
+        """Whether its BAM is made here."""
+        return bool(self.lanes or self.unmapped)
+
+    @property
+    def unmapped_lanes(self) -> dict[str, Alignment]:
+        """Its unmapped BAMs by lane; one alone needs no name."""
+        if len(self.unmapped) == 1:
+            return {"": self.unmapped[0]}
+        return {f"L{number}": bam for number, bam in enumerate(self.unmapped, start=1)}
 
 
 def resolve_reference(store: "LocalStore", build: str, cid: str = "") -> Reference:
@@ -95,7 +108,8 @@ def resolve_samples(
 ) -> list[Sample]:
     """Return the samples in the order of their names, each with its entry into the pipeline.
 
-    Reads win over a BAM, a BAM over a GVCF: the source decides, what was made from it is reused by recipe.
+    Reads win over unmapped BAMs, these over a mapped one, and that over a GVCF: the source decides, what was
+    made from it is reused by recipe.
     """
     check_names(names, "--samples")
     samples = [_resolve_sample(store, name, reference_cids, build) for name in sorted(names)]
@@ -126,6 +140,10 @@ def _resolve_sample(store: "LocalStore", name: str, reference_cids: set[str], bu
     lanes = _lanes(store, name)
     if lanes:
         return Sample(name, lanes=lanes)
+    bams = distinct(Alignment, store.find(asset="alignment", sample_id=name))
+    unmapped = tuple(bam for bam in bams if _holds_no_alignment(bam))
+    if unmapped:
+        return Sample(name, unmapped=unmapped)
     alignment = _entry_alignment(store, name, reference_cids)
     if alignment is not None:
         index = _companion(AlignmentIndex, store.find(asset="alignment_index", alignment_cid=alignment.cid))
@@ -254,6 +272,14 @@ def _one_record_each(kind: type[_Kind], sample: str, found: Iterable[Asset]) -> 
     return sorted(by_cid.values(), key=lambda asset: asset.cid)
 
 
+def _holds_no_alignment(bam: Alignment) -> bool:
+    """Whether a BAM is unmapped by its own header; one whose bytes are not here is taken for mapped."""
+    from stargazer_cli.assets.checks import read_head
+    from stargazer_cli.assets.content import is_unmapped
+
+    return bam.path is not None and not bam.reference_cid and is_unmapped(read_head(bam.path))
+
+
 def _entry_alignment(store: "LocalStore", sample: str, reference_cids: set[str]) -> Alignment | None:
     found = [
         asset
@@ -299,16 +325,19 @@ def _entry_gvcfs(store: "LocalStore", sample: str, reference_cids: set[str], bui
 def _refuse_shared_reads(samples: Sequence[Sample]) -> None:
     owner: dict[str, str] = {}
     for sample in samples:
-        for lane in sample.lanes:
-            for reads in (lane.r1, lane.r2):
-                if reads is None:
-                    continue
-                other = owner.setdefault(reads.cid, sample.name)
-                if other != sample.name:
-                    raise UsageError(
-                        f"The samples {other!r} and {sample.name!r} have the same reads: {reads.cid}.",
-                        "One of them is labelled wrongly: add the right file for it under a new sample id.",
-                    )
+        reads: Sequence[Asset | None] = (
+            *sample.unmapped,
+            *(each for lane in sample.lanes for each in (lane.r1, lane.r2)),
+        )
+        for asset in reads:
+            if asset is None:
+                continue
+            other = owner.setdefault(asset.cid, sample.name)
+            if other != sample.name:
+                raise UsageError(
+                    f"The samples {other!r} and {sample.name!r} have the same reads: {asset.cid}.",
+                    "One of them is labelled wrongly: add the right file for it under a new sample id.",
+                )
 
 
 def _companion(kind: type[_Kind], found: Iterable[Asset]) -> _Kind | None:

@@ -39,6 +39,8 @@ def carry_out(
     planned = make_plan(site.versions)
     if not planned.complete:
         site.require_tools()
+    for decision in planned.notes:
+        note(decision)
     if options["dry_run"]:
         _show_plan(site, planned, options["as_json"])
         return
@@ -84,6 +86,7 @@ def _show_plan(site: Site, planned: "Plan", as_json: bool) -> None:
                 "run_id": None,
                 "status": "planned",
                 "outdir": None,
+                "notes": planned.notes,
                 "steps": [step.model_dump() for step in planned.steps],
                 "command": arguments,
                 "files": files,
@@ -110,6 +113,7 @@ def show_result(result: RunResult, as_json: bool) -> None:
                 "run_id": result.run_id,
                 "status": result.status,
                 "outdir": str(result.outdir) if result.outdir else None,
+                "notes": result.notes,
                 "assets": [made.model_dump(exclude={"id"}) for made in result.assets],
             }
         )

@@ -1,11 +1,12 @@
 """The germline workflows of `stargazer run`: a reference, analysis-ready BAMs, a joint call."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.run.beside import beside, store_new
 from stargazer_cli.commands.run.carry_out import carry_out
 from stargazer_cli.commands.run.options import (
     chosen_parameters,
@@ -14,6 +15,7 @@ from stargazer_cli.commands.run.options import (
     read_samples,
     running,
 )
+from stargazer_cli.runs.decisions import Bqsr, Filter
 from stargazer_cli.runs.germline import ALIGNERS, Request, plan
 
 
@@ -45,6 +47,27 @@ _intermediates = click.option(
 )
 
 
+_bqsr = click.option(
+    "--bqsr",
+    type=click.Choice(get_args(Bqsr)),
+    default="auto",
+    show_default=True,
+    help="Base quality recalibration; auto: where the build has known SNPs and known indels.",
+)
+_known_sites = click.option(
+    "--known-sites",
+    default="",
+    metavar="CID[,CID…]",
+    help="Known variants to take: by default all known_sites of the build; none for none.",
+)
+_intervals = click.option(
+    "--intervals",
+    default="",
+    metavar="FILE|CID",
+    help="Regions to call, BED or interval list: the targets of an exome or a panel.",
+)
+
+
 @click.command("prepare-reference")
 @_reference
 @running
@@ -58,6 +81,9 @@ def prepare_reference(app: App, /, **options: Any) -> None:
 @_reference
 @running
 @_samples
+@_bqsr
+@_known_sites
+@_intervals
 @_intermediates
 @parameters("preprocess_sample")
 @click.pass_obj
@@ -71,6 +97,21 @@ def preprocess(app: App, /, **options: Any) -> None:
 @running
 @_samples
 @click.option("--cohort-id", default="cohort", show_default=True, help="Name of the joint call set.")
+@_bqsr
+@click.option(
+    "--filter",
+    type=click.Choice(get_args(Filter)),
+    default="auto",
+    show_default=True,
+    help="Variant filters; auto: vqsr for a whole genome or 30 samples with --intervals, where known sites "
+    "can train it, else hard.",
+)
+@_known_sites
+@_intervals
+@click.option(
+    "--pedigree", default="", metavar="FILE|CID", help="PED file that the report checks the samples by."
+)
+@click.option("--skip-report", is_flag=True, help="Make no report.")
 @_intermediates
 @parameters("germline_short_variant_discovery")
 @click.pass_obj
@@ -80,6 +121,14 @@ def germline(app: App, /, **options: Any) -> None:
 
 
 def _run(app: App, workflow: str, options: dict[str, Any]) -> None:
+    intervals = beside(
+        app.store,
+        options.get("intervals", ""),
+        option="--intervals",
+        kind="intervals",
+        build=options["build"],
+    )
+    pedigree = beside(app.store, options.get("pedigree", ""), option="--pedigree", format="ped")
     request = Request(
         workflow=workflow,
         build=options["build"],
@@ -87,10 +136,28 @@ def _run(app: App, workflow: str, options: dict[str, Any]) -> None:
         cohort_id=options.get("cohort_id", "cohort"),
         aligner=options["aligner"],
         reference=options["reference"],
+        bqsr=options.get("bqsr", "auto"),
+        filter=options.get("filter", "auto"),
+        known_sites=_chosen_sites(options.get("known_sites", "")),
+        intervals=intervals,
+        pedigree=pedigree,
+        skip_report=options.get("skip_report", False),
         parameters=chosen_parameters(workflow, options),
         options=chosen_running(options, "save_intermediates"),
         reuse=not options["no_reuse"],
     )
     carry_out(
-        app, workflow, options, lambda versions: plan(app.store, request, versions), aligner=request.aligner
+        app,
+        workflow,
+        options,
+        lambda versions: plan(app.store, request, versions),
+        aligner=request.aligner,
+        before=lambda: store_new(app.store, (intervals, pedigree)),
     )
+
+
+def _chosen_sites(given: str) -> tuple[str, ...] | None:
+    """Return the CIDs that are given with commas, nothing of `none`, and None where nobody chose."""
+    if not given:
+        return None
+    return () if given == "none" else tuple(cid.strip() for cid in given.split(",") if cid.strip())

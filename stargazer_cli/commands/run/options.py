@@ -18,7 +18,7 @@ _TYPES: dict[str, click.ParamType[Any]] = {
     "string": click.STRING,
 }
 # What the pipeline is told as it is given, where it is given.
-_RUNNING = ("max_cpus", "max_memory")
+_RUNNING = ("max_cpus", "max_memory", "max_time")
 
 
 def running(command: Command) -> Command:
@@ -33,6 +33,7 @@ def running(command: Command) -> Command:
         click.option(
             "--max-memory", metavar="SIZE", help="Most memory that one task may take, such as '8 GB'."
         ),
+        click.option("--max-time", metavar="TIME", help="Most time that one task may take, such as '12 h'."),
         click.option("--keep-work", is_flag=True, help="Keep Nextflow's work folder after a success."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
     ]

@@ -1,11 +1,11 @@
 """`stargazer run scrna`: raw counts of single cells to clusters, markers and a report."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.run.beside import beside, store_new
 from stargazer_cli.commands.run.carry_out import carry_out
 from stargazer_cli.commands.run.options import (
     chosen_parameters,
@@ -14,14 +14,7 @@ from stargazer_cli.commands.run.options import (
     read_samples,
     running,
 )
-from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.scrna import WORKFLOW, Request, plan
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stargazer_cli.assets import Asset
-    from stargazer_cli.store import LocalStore
 
 # Whose default is not the pipeline's but what the assets say.
 _OWN = ("organism",)
@@ -74,14 +67,15 @@ def scrna(app: App, /, **options: Any) -> None:
 
     A file that is given by its path is added to the store when the run begins.
     """
-    beside = {
-        name: _beside(app.store, options[name], what=name, form=form) for name, form in _FORMATS.items()
+    files = {
+        name: beside(app.store, options[name], option=f"--{name.replace('_', '-')}", format=form)
+        for name, form in _FORMATS.items()
     }
     request = Request(
         samples=read_samples(options["samples"]),
         anndata=options["anndata"],
         organism=options["organism"],
-        **beside,
+        **files,
         parameters=chosen_parameters(WORKFLOW, options, without=_OWN),
         options=chosen_running(options, "fuse"),
         reuse=not options["no_reuse"],
@@ -91,31 +85,5 @@ def scrna(app: App, /, **options: Any) -> None:
         WORKFLOW,
         options,
         lambda versions: plan(app.store, request, versions),
-        before=lambda: _store(app.store, beside),
-    )
-
-
-def _beside(store: "LocalStore", given: str, *, what: str, form: str) -> "Asset | None":
-    """Return the file that is given by its path, or by the CID of one in the store; None where none is."""
-    from stargazer_cli.assets import Asset
-    from stargazer_cli.assets.checks import read_head
-    from stargazer_cli.store import cid_of
-
-    path = Path(given)
-    if not given:
-        return None
-    if not path.exists() and (known := store.by_cid(given)):
-        return known[0]
-    head = read_head(path)
-    if b"\0" in head.text:
-        raise UsageError(f"--{what.replace('_', '-')} {given}: is not text, which a {form} file is.")
-    return Asset(cid=cid_of(path), name=path.name, path=path, format=form)
-
-
-def _store(store: "LocalStore", beside: "Mapping[str, Asset | None]") -> None:
-    """Put the files that were given by their paths into the store, under what they are."""
-    from stargazer_cli.store import NewFile
-
-    store.add(
-        [NewFile(asset.path, asset) for asset in beside.values() if asset and asset.path and not asset.id]
+        before=lambda: store_new(app.store, files.values()),
     )
