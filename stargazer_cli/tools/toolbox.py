@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import java as java_runtime
-from stargazer_cli.tools import scanpy_env, system
+from stargazer_cli.tools import multiqc_env, scanpy_env, system
 from stargazer_cli.tools.jars import Lock
 from stargazer_cli.tools.jars import missing as missing_jars
 from stargazer_cli.tools.launchers import is_current, launcher
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
 
 # Everything that a local run can use.
-ALL = (*FETCHED, *SYSTEM, "scanpy", *ENGINES, "conda")
+ALL = (*FETCHED, *SYSTEM, "multiqc", "scanpy", *ENGINES, "conda")
 
 # Stargazer's own secrets: no task needs them.
 _SECRET = re.compile(
@@ -132,6 +132,8 @@ class _Search:
                 tools[name] = self.jvm_tool(name)
             elif name in SYSTEM:
                 tools[name] = self.system_tool(name)
+            elif name == "multiqc":
+                tools[name] = self.multiqc()
             elif name not in SPECS:
                 # A name that is no executable's is that of a Python library.
                 tools |= self.libraries([name for name in wanted if name not in SPECS])
@@ -189,6 +191,16 @@ class _Search:
             return Tool(name, folder / name, version, "conda", note=found.note)
         command = system.command_to_get(name, self.env, self.probes)
         return Tool(name, command_to_get=command, note=found.note)
+
+    def multiqc(self) -> Tool:
+        found = self._on_path("multiqc")
+        environment = multiqc_env.ENVIRONMENT
+        if found.path is not None:
+            return found
+        if environment.is_whole(self.folder):
+            path = environment.executable(self.folder, "multiqc")
+            return Tool("multiqc", path, environment.version, "fetched", note=found.note)
+        return Tool("multiqc", command_to_get="stargazer setup germline", note=found.note)
 
     def libraries(self, names: Iterable[str]) -> dict[str, Tool]:
         """Find the Python that has scanpy, by one look at each candidate; each library is a tool of it."""

@@ -14,6 +14,7 @@ LOCAL_TOOLS = {
     "bcftools": "echo 'bcftools 1.16'",
     "tabix": "echo 'tabix (htslib) 1.16'",
     "gzip": "echo 'gzip 1.12'",
+    "multiqc": "echo 'multiqc, version 1.28'",
 }
 
 

@@ -10,6 +10,7 @@ import threading
 import tomllib
 import venv
 import zipfile
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -143,7 +144,9 @@ def test_what_makes_a_python_fit_is_what_the_project_declares():
 
 
 def test_the_lock_has_every_library_that_a_task_names():
-    locked = {line.split("==")[0] for line in scanpy_env.LOCK.read_text().splitlines() if "==" in line}
+    locked = {
+        line.split("==")[0] for line in scanpy_env.ENVIRONMENT.lock.read_text().splitlines() if "==" in line
+    }
     assert set(catalog.tools_of(SCRNA)) | set(LIBRARIES) <= locked
 
 
@@ -164,7 +167,8 @@ def index(tmp_path, monkeypatch, machine):
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setattr(scanpy_env, "LIBRARIES", {"tiny": ((1,), None)})
-    monkeypatch.setattr(scanpy_env, "LOCK", tmp_path / "lock.txt")
+    environment = replace(scanpy_env.ENVIRONMENT, lock=tmp_path / "lock.txt")
+    monkeypatch.setattr(scanpy_env, "ENVIRONMENT", environment)
     _lock(wheel)
     monkeypatch.setattr(scanpy_env, "_candidates", _only_fetched)
     yield tmp_path
@@ -173,7 +177,7 @@ def index(tmp_path, monkeypatch, machine):
 
 
 def _only_fetched(tools, env):
-    return [("fetched", scanpy_env.fetched_python(tools))] if scanpy_env._is_whole(tools) else []
+    return [("fetched", scanpy_env.fetched_python(tools))] if scanpy_env.ENVIRONMENT.is_whole(tools) else []
 
 
 def _wheel(folder: Path, version: str) -> Path:
@@ -191,7 +195,7 @@ def _wheel(folder: Path, version: str) -> Path:
 def _lock(wheel: Path, digest: str = "") -> None:
     version = wheel.name.split("-")[1]
     sha256 = digest or hashlib.sha256(wheel.read_bytes()).hexdigest()
-    scanpy_env.LOCK.write_text(f"# a lock\ntiny=={version} \\\n    --hash=sha256:{sha256}\n")
+    scanpy_env.ENVIRONMENT.lock.write_text(f"# a lock\ntiny=={version} \\\n    --hash=sha256:{sha256}\n")
 
 
 def _get(machine):
@@ -256,6 +260,6 @@ def test_a_wheel_with_other_bytes_is_refused(fake, index):
 def test_a_python_that_scanpy_does_not_run_on_is_told_the_ways_out(machine, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
     with pytest.raises(StargazerError, match=r"run on Python 3\.11 to 3\.13, and this is 3\.14") as caught:
-        scanpy_env.fetch(machine.tools, print)
+        scanpy_env.ENVIRONMENT.fetch(machine.tools, print)
     assert "pip install 'stargazer[scrna]'" in str(caught.value.hint)
     assert not machine.tools.exists()
