@@ -120,7 +120,8 @@ def _types_of(line: bytes) -> set[str]:
 
 def row_of(resource: Resource, vcf: str, index: str) -> dict[str, str]:
     """Return the row of known_sites.csv for a resource whose files the pipeline is given by these paths."""
-    return {"vcf": vcf, "index": index} | resource.labels
+    cells = {"vcf": vcf, "index": index} | resource.labels
+    return {column: cells[column] for column in COLUMNS}
 
 
 def _cell(value: object) -> str:

@@ -106,6 +106,8 @@ class Planner:
         usable = [
             asset for asset in self._found.get(recipe, []) if asset.path is not None and self.fits(asset)
         ]
+        if not usable:
+            return []
         runs = {run_id for asset in usable for run_id in asset.run_ids}
         last_first = sorted(runs, key=started, reverse=True)
         # Where runs gave other bytes, as they may of a report, the last that made all of it gives all of it.
