@@ -1,5 +1,6 @@
 """Where and with what a run is carried out: the store, the tools and the profile."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,12 @@ class Site:
                 "Take the other aligner with --aligner bwa, or run in containers with --profile podman "
                 "(docker, apptainer).",
             )
+        if set(missing) == {"multiqc"}:
+            raise StargazerError(
+                "MultiQC, which makes the report, is not on this machine.",
+                "Get it with `stargazer setup germline`, go without with --skip-report, or run in containers "
+                "with --profile podman (docker, apptainer).",
+            )
         if set(missing) == {"scanpy"}:
             raise StargazerError(
                 f"No Python on this machine has scanpy and its libraries: {missing['scanpy']}.",
@@ -59,6 +66,11 @@ class Site:
         self.toolbox.require(self.needed)
 
 
+def not_needed(*, skip_report: bool) -> tuple[str, ...]:
+    """Return the tools that a run does without."""
+    return ("multiqc",) if skip_report else ()
+
+
 def find_site(
     settings: "Settings",
     store: "LocalStore",
@@ -66,13 +78,17 @@ def find_site(
     workflow: str,
     aligner: str = "",
     *,
+    without: Collection[str] = (),
     keep_work: bool = False,
 ) -> Site:
-    """Return the site of a workflow under a profile; tools are looked for, never installed."""
+    """Return the site of a workflow under a profile; tools are looked for, never installed.
+
+    Tools `without` which the run does are not needed.
+    """
     from stargazer_cli.tools import locate, tools_for
 
     catalog.check_profile(profile)
-    needed = tuple(tools_for(profile, workflow, aligner))
+    needed = tuple(tools_for(profile, workflow, aligner, without=without))
     used = () if engine_of(profile) else catalog.tools_of(workflow)
     toolbox = locate(settings, (*needed, *used))
     return Site(
@@ -92,7 +108,15 @@ def site_of_record(
     """Return the site that an earlier run had; its tools must still have the planned versions."""
     kept = record.find(settings.local / "runs", run_id).load()
     aligner = str(kept.plan.parameters.get("aligner", ""))
-    site = find_site(settings, store, kept.profile, kept.workflow, aligner, keep_work=keep_work)
+    site = find_site(
+        settings,
+        store,
+        kept.profile,
+        kept.workflow,
+        aligner,
+        without=not_needed(skip_report=bool(kept.plan.parameters.get("skip_report"))),
+        keep_work=keep_work,
+    )
     _check_unchanged(kept, site)
     return site
 

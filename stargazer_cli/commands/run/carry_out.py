@@ -12,7 +12,7 @@ from stargazer_cli.app import App
 from stargazer_cli.output import emit_json, note
 from stargazer_cli.runs.execute import RunResult, command_of, execute, files_of, shown
 from stargazer_cli.runs.record import RunFolder
-from stargazer_cli.runs.site import Site, find_site
+from stargazer_cli.runs.site import Site, find_site, not_needed
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.plan import Plan
@@ -34,7 +34,13 @@ def carry_out(
     """
     started = time.monotonic()
     site = find_site(
-        app.settings, app.store, options["profile"], workflow, aligner, keep_work=options["keep_work"]
+        app.settings,
+        app.store,
+        options["profile"],
+        workflow,
+        aligner,
+        without=not_needed(skip_report=options.get("skip_report", False)),
+        keep_work=options["keep_work"],
     )
     planned = make_plan(site.versions)
     if not planned.complete:
