@@ -1,17 +1,19 @@
-// The GVCFs of a cohort as one genotyped VCF. Import and genotyping are one task, so that the
+// The GVCFs of a cohort as one genotyped VCF, or a part of it. Import and genotyping are one task, so that the
 // GenomicsDB workspace never leaves it.
+include { printGvcfTable } from '../../functions/gvcf_table.nf'
 include { javaOptions; isSmall } from '../../functions/java_options.nf'
 
 process JOINT_CALL_GVCFS {
-    tag "${meta.id}"
+    tag "${meta.parts > 1 ? "${meta.id} ${meta.part}/${meta.parts}" : meta.id}"
     label 'joint'
     container 'stargazer/gatk:4.6.2.0'
     conda "${moduleDir}/environment.yml"
 
     input:
     // meta: id (of the cohort), samples (one name a GVCF), indexed (whether the GVCF has a .tbi);
-    // tbis holds those that are there, in the same order.
-    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi')
+    // tbis holds those that are there, in the same order. regions: a BED of SPLIT_INTERVALS, or [] for
+    // the whole reference; meta has part and parts, where there are several.
+    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(regions, stageAs: 'part.bed')
     tuple val(ref), path(fasta, stageAs: 'reference.fa'), path(fai, stageAs: 'reference.fa.fai'), path(dict, stageAs: 'reference.dict')
     val sample_ploidy
     val stand_call_conf
@@ -21,41 +23,28 @@ process JOINT_CALL_GVCFS {
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
-    def given = 0
-    def rows = [meta.samples, [gvcfs].flatten(), meta.indexed].transpose().collect { sample, gvcf, indexed ->
-        given += indexed ? 1 : 0
-        [sample, gvcf, indexed ? [tbis].flatten()[given - 1] : '-'].join('\\t')
-    }
     // GATK's own temporary folder is kept: in a work folder with a space in its path it reads no BED.
-    // Intervals are a BED made from the .fai: in the form name:from-to a contig whose name has a
-    // colon would be misread. Thousands of contigs are put into a few arrays.
+    // Regions are BED files: in the form name:from-to a contig whose name has a colon would be misread.
+    // A batch of 50 bounds how many GVCFs are open at once, and each batch is one more fragment to read
+    // from: with fewer a cohort of a thousand takes longer, with more an import needs more memory.
+    // Thousands of contigs are put into a few arrays, many regions (an exome's) into one a contig: GVCFs
+    // hold nothing between them, so only the number of arrays is less. (Broad's WARP does the same.)
+    // QD above 35 is drawn anew around 30 by a random generator (GATK's QualByDepth), which starts
+    // again with each part: the QD of such a site depends on the split, and nothing else does.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.6, isSmall(gvcfs))}
-    printf '${rows.join('\\n')}\\n' > gvcfs.tsv
-    cut -f 1 gvcfs.tsv | sort | uniq -d > twice
-    [ ! -s twice ] || { echo "sample \$(head -n 1 twice) has more than one GVCF" >&2; exit 1; }
+    ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
+    map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
 
-    mkdir gvcfs
-    number=0
-    while IFS=\$'\\t' read -r sample gvcf tbi; do
-        number=\$((number + 1))
-        check_gvcf "\$gvcf" "\$sample"
-        ln -s "../\$gvcf" "gvcfs/\$number.g.vcf.gz"
-        if [ "\$tbi" = - ]; then
-            gatk IndexFeatureFile --input "gvcfs/\$number.g.vcf.gz"
-        else
-            ln -s "../\$tbi" "gvcfs/\$number.g.vcf.gz.tbi"
-        fi
-        printf '%s\\tgvcfs/%s.g.vcf.gz\\n' "\$sample" "\$number" >> sample_map.tsv
-    done < gvcfs.tsv
-
-    awk -v OFS='\\t' '{ print \$1, 0, \$2 }' reference.fa.fai > contigs.bed
-    contigs=\$(wc -l < contigs.bed)
+    import_regions reference.fa.fai ${regions ? 'part.bed' : ''} > import.bed
+    contigs=\$(cut -f 1 import.bed | uniq | wc -l)
+    many_regions=\$([ "\$contigs" -le 100 ] && [ "\$(wc -l < import.bed)" -gt 100 ] && echo true || echo false)
     gatk GenomicsDBImport \\
         --genomicsdb-workspace-path genomicsdb \\
         --sample-name-map sample_map.tsv \\
-        --intervals contigs.bed \\
+        --intervals import.bed \\
+        --merge-input-intervals "\$many_regions" \\
         --merge-contigs-into-num-partitions \$((contigs > 100 ? 100 : 0)) \\
         --batch-size 50 \\
         --add-output-vcf-command-line false \\
@@ -63,7 +52,7 @@ process JOINT_CALL_GVCFS {
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
         --variant gendb://genomicsdb \\
-        --output '${meta.prefix}.vcf.gz' \\
+        --output '${meta.prefix}.vcf.gz' ${regions ? '--intervals part.bed --variant-output-filtering STARTS_IN --merge-input-intervals "\$many_regions"' : ''} \\
         --sample-ploidy ${sample_ploidy} \\
         --standard-min-confidence-threshold-for-calling ${stand_call_conf} \\
         --genomicsdb-shared-posixfs-optimizations true \\
