@@ -89,6 +89,22 @@ def read_trace(file: Path) -> list[TaskTime]:
     ]
 
 
+def chain(tasks: Sequence[TaskTime]) -> list[TaskTime]:
+    """Return the tasks that the last one waited for, one after the other, itself at the end.
+
+    A trace does not say what waits for what. What a task waited for, an input or a free CPU, is taken to be
+    the one that ended last before it was begun.
+    """
+    waited: list[TaskTime] = []
+    last = max(tasks, key=lambda task: task.ended, default=None)
+    while last is not None:
+        waited.insert(0, last)
+        begun = last.ended - last.realtime
+        earlier = (task for task in tasks if task.ended <= begun and task not in waited)
+        last = max(earlier, key=lambda task: task.ended, default=None)
+    return waited
+
+
 def _moment(text: str) -> float:
     return float(text) / 1000 if text.isdigit() else datetime.fromisoformat(text).timestamp()
 

@@ -22,6 +22,8 @@ One pair in 20 is a PCR duplicate.
 
 import argparse
 import gzip
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,7 @@ SITES = 0.0012  # a base, between two copies of a genome; see `site_count`
 INDELS, MULTI, KNOWN = 0.15, 0.01, 0.9
 EDGE = 1000  # no variant so close to a contig's end: coverage falls there
 BLOCK = 20_000  # pairs drawn at once
+BGZF_BLOCK = 65_280
 QUALITIES = np.array([37, 25, 11, 2])
 # Shares of the four bins at the first and at the last base of a read.
 FIRST, LAST = np.array([0.965, 0.025, 0.008, 0.002]), np.array([0.88, 0.08, 0.03, 0.01])
@@ -228,8 +231,16 @@ def draw_pairs(
 
 
 def write_compressed(path: Path, text: str) -> None:
-    """Write a gzip file without a time or a name in it."""
-    path.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
+    """Write text as BGZF, blocks of gzip that each say their size: tabix and GATK want it so."""
+    data = text.encode()
+    blocks = [data[start : start + BGZF_BLOCK] for start in range(0, len(data), BGZF_BLOCK)]
+    with path.open("wb") as file:
+        for block in [*blocks, b""]:  # an empty one marks the end
+            packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+            packed = packer.compress(block) + packer.flush()
+            head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0"
+            file.write(head + struct.pack("<H", len(packed) + 25) + packed)
+            file.write(struct.pack("<II", zlib.crc32(block), len(block)))
 
 
 def write_reads(
