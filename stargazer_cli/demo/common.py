@@ -70,9 +70,11 @@ def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     ]
 
 
-def run_line(run: "RunResult") -> str:
-    """Name the run, and whether it made the result now."""
-    return f"Run   {run.run_id}" + ("" if run.computed else " (made earlier; nothing had to be computed)")
+def run_line(run: "RunResult", width: int) -> str:
+    """Name the run, and whether it made the result now, beside a column of this width."""
+    return f"{'Run':<{width}}{run.run_id}" + (
+        "" if run.computed else " (made earlier; nothing had to be computed)"
+    )
 
 
 def run_document(run: "RunResult") -> dict[str, Any]:

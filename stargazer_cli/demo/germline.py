@@ -58,7 +58,10 @@ class Outcome:
     vcf: "MadeAsset"
     vcf_path: Path
     samples: tuple[SampleSummary, ...]
+    calls: summary.Calls
     comparison: summary.Comparison | None
+    report: "MadeAsset | None" = None
+    report_path: Path | None = None
 
     @property
     def passed(self) -> bool:
@@ -115,6 +118,8 @@ def run_demo(
     planned = plan(store, request, site.versions)
     if not planned.complete:
         site.require_tools()
+    for note in planned.notes:
+        tell(note)
     result = execute(site.after(time.monotonic() - started), planned, tell)
     return examine(store, data, result)
 
@@ -133,7 +138,19 @@ def examine(store: "LocalStore", data: GermlineData, result: "RunResult") -> Out
         SampleSummary(sample, metrics.get(sample), variants[sample]) for sample in sorted(calls.samples)
     )
     where = file_of(store, result, vcf, "variants")
-    return Outcome(data, result, vcf, where, samples, _compare(data, calls))
+    pages = [made for made in result.assets if made.keyvalues.get("asset") == "report"]
+    report = only(pages, "reports", asset="report") if pages else None
+    return Outcome(
+        data,
+        result,
+        vcf,
+        where,
+        samples,
+        calls,
+        _compare(data, calls),
+        report,
+        file_of(store, result, report, "reports") if report else None,
+    )
 
 
 def _compare(data: GermlineData, calls: summary.Calls) -> summary.Comparison | None:
@@ -162,6 +179,7 @@ def as_text(outcome: Outcome) -> str:
             "",
             *_table(outcome.samples),
             "",
+            *_passed(outcome),
             *_check(outcome),
             *_where(outcome),
         ]
@@ -182,6 +200,12 @@ def _table(samples: Sequence[SampleSummary]) -> list[str]:
         )
         rows.append([sample.sample, *shown, *(str(sample.variants[kind]) for kind in columns)])
     return table(rows)
+
+
+def _passed(outcome: Outcome) -> list[str]:
+    """Say what was decided for the run, and how many calls its filters left: those that are counted here."""
+    passed, filtered = len(outcome.calls.records), outcome.calls.filtered
+    return [*outcome.run.notes, f"Sites that passed: {passed} of {passed + filtered}", ""]
 
 
 def _check(outcome: Outcome) -> list[str]:
@@ -216,10 +240,12 @@ def _listed(what: str, items: Sequence[str]) -> list[str]:
 
 def _where(outcome: Outcome) -> list[str]:
     cid, run = outcome.vcf.cid, outcome.run
+    page = [f"Report  {outcome.report_path}", f"CID     {outcome.report.cid}"] if outcome.report else []
     return [
-        f"VCF   {outcome.vcf_path}",
-        f"CID   {cid}",
-        run_line(run),
+        f"VCF     {outcome.vcf_path}",
+        f"CID     {cid}",
+        *page,
+        run_line(run, 8),
         "",
         f"Next: stargazer assets get {cid} -o {outcome.data.name}.vcf.gz",
         f"      stargazer assets query asset=variants build={outcome.data.build}",
@@ -234,11 +260,18 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
         "data": outcome.data.name,
         "passed": outcome.passed,
         **run_document(run),
-        "vcf": {"cid": outcome.vcf.cid, "name": outcome.vcf.name, "path": str(outcome.vcf_path)},
+        "notes": list(run.notes),
+        "vcf": _file_document(outcome.vcf, outcome.vcf_path),
+        "report": _file_document(outcome.report, outcome.report_path) if outcome.report else None,
+        "sites": {"passed": len(outcome.calls.records), "filtered": outcome.calls.filtered},
         "samples": [_sample_document(sample) for sample in outcome.samples],
         "truth": None if comparison is None else _comparison_document(comparison),
         "assets": [made.model_dump(exclude={"id"}) for made in run.assets],
     }
+
+
+def _file_document(made: "MadeAsset", path: Path | None) -> dict[str, Any]:
+    return {"cid": made.cid, "name": made.name, "path": str(path)}
 
 
 def _sample_document(sample: SampleSummary) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def _where(outcome: Outcome) -> list[str]:
         f"          {outcome.report.cid}",
         f"Clusters  {outcome.annotated.cid}  {outcome.annotated.name}",
         f"Markers   {outcome.markers.cid}  {outcome.markers.name}",
-        run_line(run).replace("Run   ", "Run       ", 1),
+        run_line(run, 10),
         "",
         f"Next: stargazer run scrna --sample-id {sample} --resolution 1.0   (reuses all before the clusters)",
         f"      stargazer assets get {outcome.annotated.cid} -o {outcome.annotated.name}",

@@ -78,10 +78,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Calls:
-    """The samples and the unfiltered records of a VCF."""
+    """The samples of a VCF, the records that passed its filters, and how many did not."""
 
     samples: tuple[str, ...]
     records: tuple[Record, ...]
+    filtered: int = 0
 
 
 def read_vcf(path: Path) -> Calls:
@@ -89,6 +90,7 @@ def read_vcf(path: Path) -> Calls:
     with _open_text(path) as file:
         samples: tuple[str, ...] | None = None
         records = []
+        filtered = 0
         for number, line in enumerate(file, 1):
             if line.startswith("##"):
                 continue
@@ -99,11 +101,12 @@ def read_vcf(path: Path) -> Calls:
             if samples is None or len(fields) < 8:
                 raise StargazerError(f"{path} line {number} is not a VCF record.")
             if fields[6] not in (".", "PASS"):
+                filtered += 1
                 continue
             records.append(_record(fields, samples))
     if samples is None:
         raise StargazerError(f"{path} is not a VCF: it has no #CHROM line.")
-    return Calls(samples, tuple(records))
+    return Calls(samples, tuple(records), filtered)
 
 
 def _open_text(path: Path) -> TextIO:

@@ -1,6 +1,7 @@
 """The demo around a run: its data enter the store, a result is examined. The run is a stand-in."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,11 @@ def finished(store: LocalStore, folder: Path, change: tuple[str, str] = ("", "")
         metrics = folder / f"{sample}.txt"
         metrics.write_text(METRICS.format(sample=sample))
         assets.append(made(store, metrics, asset="duplicate_metrics", sample_id=sample))
-    return RunResult("run-1", "done", None, assets, computed=True)
+    page = folder / "demo_trio.germline.html"
+    page.write_text("<!doctype html>")
+    assets.append(made(store, page, asset="report", title="demo_trio"))
+    notes = ["bqsr: off (no known sites)", "filter: hard (3 samples)"]
+    return RunResult("run-1", "done", None, assets, computed=True, notes=notes)
 
 
 def test_the_data_enter_the_store_once_with_mates_and_lanes(store: LocalStore) -> None:
@@ -127,6 +132,29 @@ def test_a_run_that_called_the_truth_passes_and_says_so(store: LocalStore, tmp_p
     assert f"assets get {outcome.vcf.cid} -o trio.vcf.gz" in text
     assert str(outcome.vcf_path) in text
     assert outcome.vcf.cid == cid_of(outcome.vcf_path)
+    assert "bqsr: off (no known sites)\nfilter: hard (3 samples)\nSites that passed: 47 of 47\n" in text
+    assert f"Report  {outcome.report_path}\nCID     {cid_of(tmp_path / 'demo_trio.germline.html')}\n" in text
+
+
+def test_what_a_filter_took_out_is_said_and_not_counted(store: LocalStore, tmp_path: Path) -> None:
+    change = ("chrA\t438\tsnp1\tT\tC\t.\tPASS", "chrA\t438\tsnp1\tT\tC\t.\tQD2")
+    outcome = germline.examine(store, TRIO, finished(store, tmp_path, change))
+    assert not outcome.passed
+    text = germline.as_text(outcome)
+    assert "Sites that passed: 46 of 47" in text
+    assert "missed: snp1 chrA:438 T>C" in text
+    document = germline.as_document(outcome)
+    assert document["sites"] == {"passed": 46, "filtered": 1}
+    assert document["notes"] == ["bqsr: off (no known sites)", "filter: hard (3 samples)"]
+
+
+def test_a_run_without_a_report_is_shown_as_well(store: LocalStore, tmp_path: Path) -> None:
+    result = finished(store, tmp_path)
+    without = [each for each in result.assets if each.keyvalues["asset"] != "report"]
+    outcome = germline.examine(store, TRIO, replace(result, assets=without))
+    assert outcome.passed
+    assert "Report" not in germline.as_text(outcome)
+    assert germline.as_document(outcome)["report"] is None
 
 
 @pytest.mark.parametrize(
