@@ -1,6 +1,7 @@
-"""`stargazer runs`: look at earlier runs."""
+"""`stargazer runs`: look at earlier runs, and run them again."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +12,13 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import emit_json, note, printable, progress
 from stargazer_cli.runs import record
 
+if TYPE_CHECKING:
+    from stargazer_cli.runs.reproduce import Output, Reproduction
+
 
 @click.group()
 def runs() -> None:
-    """Look at earlier runs."""
+    """Look at earlier runs, and run them again."""
 
 
 @runs.command("list")
@@ -118,3 +122,91 @@ def export_run(
         emit_json({"run_id": folder.run_id, "path": str(output), "with_files": with_files})
         return
     note(f"{output}: the run {folder.run_id} as an RO-Crate")
+
+
+@runs.command(
+    "reproduce",
+    epilog=examples(
+        "stargazer runs reproduce germline_short_variant_discovery-1a2b3c4-20260102T030405Z",
+        "stargazer runs reproduce 20260102T030405Z --profile podman --max-cpus 1 --keep again",
+    ),
+)
+@click.argument("run_id")
+@click.option(
+    "--profile", default="", metavar="NAMES", help="Nextflow profiles; by default those of the run."
+)
+@click.option("--max-cpus", type=click.IntRange(min=1), help="Most CPUs that one task may take.")
+@click.option("--max-memory", metavar="SIZE", help="Most memory that one task may take, such as '8 GB'.")
+@click.option(
+    "--max-time", metavar="TIME", help="Most time that a task may ask a cluster for, such as '12 h'."
+)
+@click.option(
+    "--keep", metavar="FOLDER", type=GivenPath(), help="Run in this new folder, and leave the files there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON document.")
+@click.pass_obj
+def reproduce_run(
+    app: App, run_id: str, *, profile: str, keep: Path | None, as_json: bool, **limits: Any
+) -> int:
+    """Run a finished run again from its record, and compare every output by its CID.
+
+    Nothing is reused and nothing is stored: it runs in a clean folder, which is removed at the end. The exit
+    code is 1 where an output is not the same. Reports and GenomicsDB workspaces are compared, but hold
+    times and do not decide.
+    """
+    from stargazer_cli.commands.run.carry_out import progress as progress_of_tasks
+    from stargazer_cli.runs.reproduce import reproduce, site_to_reproduce
+
+    if keep is not None:
+        check_outside(app.store.root, [keep])
+    site, kept = site_to_reproduce(app.settings, app.store, run_id, profile)
+    with progress_of_tasks() as tell:
+        found = reproduce(site, kept, tell, limits=limits, keep=keep)
+    if as_json:
+        emit_json(_as_document(found))
+    else:
+        _show_comparison(found)
+    return 0 if found.same else 1
+
+
+def _as_document(found: "Reproduction") -> dict[str, Any]:
+    return {
+        "run_id": found.run_id,
+        "same": found.same,
+        "outputs": [
+            {
+                "asset": output.kind,
+                "name": output.name,
+                "status": output.status,
+                "exempt": output.exempt,
+                "recorded": output.recorded or None,
+                "now": output.now or None,
+            }
+            for output in found.outputs
+        ],
+        "reused": found.reused,
+        "changes": found.changes,
+        "folder": str(found.folder) if found.folder else None,
+    }
+
+
+def _show_comparison(found: "Reproduction") -> None:
+    width = max((len(printable(output.name)) for output in found.outputs), default=0)
+    for output in found.outputs:
+        word = output.status + (" (exempt)" if output.exempt else "")
+        click.echo(f"{word:<16}  {output.kind:<18} {printable(output.name):<{width}}  {_cids(output)}")
+    same = sum(output.status == "same" for output in found.decisive)
+    click.echo(f"\n{same} of {len(found.decisive)} outputs are the same as those of {found.run_id}.")
+    if found.reused:
+        click.echo(f"{found.reused} files of its result were made by earlier runs, and were not made again.")
+    if not found.same:
+        for change in found.changes:
+            click.echo(f"Since then: {printable(change)}.")
+    if found.folder:
+        click.echo(f"Files: {found.folder / 'results'}")
+
+
+def _cids(output: "Output") -> str:
+    if output.status == "differs":
+        return f"{output.now}, recorded {output.recorded}"
+    return output.now or output.recorded

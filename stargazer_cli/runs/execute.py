@@ -55,7 +55,7 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
     if plan.complete:
         return _reused(site, plan)
     started = time.monotonic()
-    _check_inputs(site.store, plan, tell)
+    check_inputs(site.store, plan, tell)
     checked = time.monotonic() - started
     pipeline = catalog.pipeline_dir()
     commit = record.pipeline_commit(pipeline)
@@ -83,8 +83,17 @@ def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
                 f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
             )
         with _timed(kept, "check"):
-            _check_inputs(site.store, kept.plan, tell)
+            check_inputs(site.store, kept.plan, tell)
         return _attempt(site, folder, kept, tell, lock)
+
+
+def check_inputs(store: "LocalStore", plan: Plan, tell: Tell) -> None:
+    """Raise StargazerError where an input's file is missing or damaged, by its bytes."""
+    cids = set(plan.inputs.values())
+    size = sum(path.stat().st_size for cid in cids if (path := store.object(cid)))
+    if size >= _LONG_TO_HASH:
+        tell(f"checking {size_of(size)} of inputs")
+    check_whole(store, cids)
 
 
 def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
@@ -193,15 +202,6 @@ def _made(asset: "Asset", *, reused: bool) -> MadeAsset:
     return MadeAsset(
         cid=asset.cid, id=asset.id, name=asset.name, keyvalues=asset.to_keyvalues(), reused=reused
     )
-
-
-def _check_inputs(store: "LocalStore", plan: Plan, tell: Tell) -> None:
-    """Raise StargazerError where an input's file is missing or damaged, by its bytes."""
-    cids = set(plan.inputs.values())
-    size = sum(path.stat().st_size for cid in cids if (path := store.object(cid)))
-    if size >= _LONG_TO_HASH:
-        tell(f"checking {size_of(size)} of inputs")
-    check_whole(store, cids)
 
 
 def _stage_again(store: "LocalStore", plan: Plan) -> None:

@@ -19,6 +19,15 @@ _TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) p
 # What Nextflow says around its own error: banner, progress, warnings, and where its log is.
 _CHATTER = re.compile(r"N E X T F L O W|Launching |WARN:|\[[0-9a-f]{2}/|Execution cancelled|-- Check |Tip: ")
 _TAIL_LINES = 12
+# conf/resources.config tells where they come from.
+_REASONS = {
+    "134": ", its Java heap was full or it aborted",
+    "137": ", out of memory or killed",
+    "140": ", out of time",
+    "143": ", terminated",
+    "247": ", out of memory or killed",
+    "250": ", its Java heap was full or it aborted",
+}
 _STOP_SECONDS = 60
 
 
@@ -37,9 +46,17 @@ class Failure:
 
 
 def command(
-    nextflow: Sequence[str], pipeline: Path, *, profile: str, trace: Path, log: Path, params: Path, work: Path
+    nextflow: Sequence[str],
+    pipeline: Path,
+    *,
+    profile: str,
+    trace: Path,
+    log: Path,
+    params: Path,
+    work: Path,
+    resume: bool = True,
 ) -> list[str]:
-    """Return the `nextflow run` command of a run."""
+    """Return the `nextflow run` command of a run, which goes on where an earlier one in its folder ended."""
     return [
         *nextflow,
         "-log",
@@ -60,7 +77,7 @@ def command(
         str(trace.with_name("timeline.html")),
         "-ansi-log",
         "false",
-        "-resume",
+        *(["-resume"] if resume else []),
     ]
 
 
@@ -125,9 +142,7 @@ def _task_failure(row: dict[str, str]) -> Failure:
     workdir = Path(row.get("workdir", ""))
     last = _tail(workdir / ".command.err") or _tail(workdir / ".command.out")
     exit_status = row.get("exit", "?")
-    reason = {"137": ", out of memory or killed", "140": ", out of time", "143": ", terminated"}.get(
-        exit_status, ""
-    )
+    reason = _REASONS.get(exit_status, "")
     subject = row.get("tag") or "-"
     of = f" for {subject}" if subject != "-" else ""
     return Failure(

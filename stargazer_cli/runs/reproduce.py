@@ -1,0 +1,282 @@
+"""Run a finished run again from its record, in a clean folder, and compare by CID what comes out.
+
+Nothing is stored: the record, the objects and the records of the store stay as they were.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from stargazer_cli import catalog
+from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.runs import launch, record
+from stargazer_cli.runs.execute import Tell, check_inputs, files_of
+from stargazer_cli.runs.ingest import read_manifest
+from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.recipe import Versions
+from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
+from stargazer_cli.runs.site import Site, find_site, not_needed
+from stargazer_cli.runs.versions import reported
+from stargazer_cli.settings import Folder
+
+if TYPE_CHECKING:
+    from stargazer_cli.settings import Settings
+    from stargazer_cli.store import LocalStore
+
+Status = Literal["same", "differs", "missing", "not recorded"]
+
+# By design these are not the same bytes again: they hold times, or what threads did in which order.
+EXEMPT = frozenset({"report", "genomics_db"})
+_FOLDER = "reproduce"
+_LEFT_BEHIND = 3600.0  # seconds: nobody takes so long from making a folder to locking it
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file of the run then and now; a CID is empty where there was none."""
+
+    kind: str
+    name: str
+    recorded: str
+    now: str
+
+    @property
+    def status(self) -> Status:
+        """How the two compare."""
+        if not self.now:
+            return "missing"
+        if not self.recorded:
+            return "not recorded"
+        return "same" if self.now == self.recorded else "differs"
+
+    @property
+    def exempt(self) -> bool:
+        """Whether it does not decide."""
+        return self.kind in EXEMPT
+
+
+@dataclass
+class Reproduction:
+    """What came of running a run again.
+
+    reused   how many files of the result earlier runs had made: they were inputs of this one
+    changes  what is not as it was when the run was recorded
+    folder   where the new files are, if they were to be kept
+    """
+
+    run_id: str
+    outputs: list[Output] = field(default_factory=list)
+    reused: int = 0
+    changes: list[str] = field(default_factory=list)
+    folder: Path | None = None
+
+    @property
+    def decisive(self) -> list[Output]:
+        """The outputs that decide."""
+        return [output for output in self.outputs if not output.exempt]
+
+    @property
+    def same(self) -> bool:
+        """Whether all of them are what they were."""
+        return all(output.status == "same" for output in self.decisive)
+
+
+def site_to_reproduce(
+    settings: "Settings", store: "LocalStore", run_id: str, profile: str = ""
+) -> tuple[Site, RunRecord]:
+    """Return the record of a finished run, and the site to run it again, by default under its own profile."""
+    kept = record.find(settings.local / "runs", run_id).load()
+    if kept.status != "done":
+        raise UsageError(
+            f"The run {kept.run_id} is {kept.status}: only what a run has finished can be reproduced.",
+            f"Finish it with: stargazer run --resume {kept.run_id}" if kept.status != "running" else None,
+        )
+    parameters = kept.plan.parameters
+    site = find_site(
+        settings,
+        store,
+        profile or kept.profile,
+        kept.workflow,
+        str(parameters.get("aligner", "")),
+        without=not_needed(skip_report=bool(parameters.get("skip_report"))),
+    )
+    if missing := [tool.name for tool in site.toolbox.missing(site.needed)]:
+        raise StargazerError(
+            f"The run {kept.run_id} needs {', '.join(missing)}, which this machine does not have.",
+            "Get the tools with `stargazer setup`, or run in containers with --profile podman (docker, "
+            "apptainer).",
+        )
+    return site, kept
+
+
+def reproduce(
+    site: Site, kept: RunRecord, tell: Tell, *, limits: Mapping[str, Any], keep: Path | None = None
+) -> Reproduction:
+    """Carry out a recorded run once more from nothing, and compare its outputs with those recorded.
+
+    `limits` are the parameters that change no result, such as max_cpus. The files are removed at the end
+    unless `keep` names a new folder for them.
+    """
+    plan = _with_limits(kept.plan, limits)
+    check_inputs(site.store, plan, tell)
+    found = Reproduction(
+        kept.run_id,
+        reused=sum(made.reused for made in kept.assets),
+        changes=changes_since(kept, site),
+        folder=keep,
+    )
+    for change in found.changes:
+        tell(f"note: {change}")
+    try:
+        with _clean_folder(site, kept.run_id, keep) as folder, folder.locked() as lock:
+            _run(site, _staged(site.store, plan), folder, lock, tell, kept=keep is not None)
+            found.changes += _new_changes(kept.reported_versions, reported(folder.outdir), found.changes)
+            found.outputs = compare(kept.assets, folder.outdir)
+    except KeyboardInterrupt:
+        raise StargazerError(
+            f"Reproducing {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
+            f"What there is, is in {keep}" if keep else "Nothing was kept.",
+        ) from None
+    return found
+
+
+def compare(recorded: Sequence[MadeAsset], outdir: Path) -> list[Output]:
+    """Hash what a manifest names, and hold it against what a record says that the run made."""
+    from stargazer_cli.store import cids_of
+    from stargazer_cli.store.local import THREADS
+
+    entries = read_manifest(outdir)
+    cids = cids_of([outdir / entry["path"] for entry in entries], threads=THREADS)
+    now = {
+        (str(entry["asset"]), Path(entry["path"]).name): cid for entry, cid in zip(entries, cids, strict=True)
+    }
+    then = {(made.keyvalues["asset"], made.name): made.cid for made in recorded if not made.reused}
+    return [
+        Output(kind, name, then.get((kind, name), ""), now.get((kind, name), ""))
+        for kind, name in dict.fromkeys([*then, *now])
+    ]
+
+
+def changes_since(kept: RunRecord, site: Site) -> list[str]:
+    """Return what is not as it was when a run was recorded, as far as that is known before it runs."""
+    changes = []
+    commit = record.pipeline_commit(catalog.pipeline_dir())
+    if commit != kept.commit:
+        changes.append(f"the pipeline was {kept.commit}, it is {commit}")
+    scripts = kept.plan.scripts()
+    changes += [
+        f"the script of {task} is another" for task, then in kept.scripts.items() if scripts.get(task) != then
+    ]
+    if site.profile != kept.profile:
+        return [*changes, f"the profile was {kept.profile}, it is {site.profile}"]
+    ran = {task: kept.planned_versions.get(task, {}) for task in kept.plan.tasks()}
+    return [*changes, *_new_changes(ran, site.versions, changes)]
+
+
+def _new_changes(then: Versions, now: Versions, known: Sequence[str]) -> list[str]:
+    """Return the tools whose versions differ in tasks that both have, each once."""
+    changes = {
+        f"{tool} was {then[task].get(tool) or 'missing'}, it is {now[task].get(tool) or 'missing'}"
+        for task in then.keys() & now.keys()
+        for tool in then[task].keys() | now[task].keys()
+        if then[task].get(tool) != now[task].get(tool)
+    }
+    return sorted(changes.difference(known))
+
+
+def _with_limits(plan: Plan, limits: Mapping[str, Any]) -> Plan:
+    given = {name: value for name, value in limits.items() if value}
+    changed = plan.model_copy(update={"parameters": plan.parameters | given})
+    catalog.check_parameters(changed.parameters)
+    return changed
+
+
+def _staged(store: "LocalStore", plan: Plan) -> Plan:
+    """Return the plan with each input at the path that the store gives it now: it may have been moved."""
+    places = {path: str(store.stage(cid, Path(path).name)) for path, cid in plan.inputs.items()}
+    return plan.model_copy(
+        update={
+            "parameters": {
+                name: [places.get(each, each) for each in value]
+                if isinstance(value, list)
+                else places.get(value, value)
+                for name, value in plan.parameters.items()
+            },
+            "samplesheet": _moved(plan.samplesheet, places),
+            "known_sites": _moved(plan.known_sites, places),
+            "inputs": {places[path]: cid for path, cid in plan.inputs.items()},
+        }
+    )
+
+
+def _moved(rows: Sequence[Mapping[str, str]], places: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{column: places.get(cell, cell) for column, cell in row.items()} for row in rows]
+
+
+def _run(site: Site, plan: Plan, folder: RunFolder, lock: int, tell: Tell, *, kept: bool) -> None:
+    for name, content in files_of(plan, folder).items():
+        (folder.path / name).write_text(content, encoding="utf-8")
+    command = launch.command(
+        site.toolbox.nextflow,
+        catalog.pipeline_dir(),
+        profile=site.profile,
+        trace=folder.trace(1),
+        log=folder.log,
+        params=folder.path / "params.json",
+        work=folder.work,
+        resume=False,
+    )
+    if launch.run(command, folder.path, site.toolbox.environment(), tell, keep=lock) == 0:
+        return
+    failure = launch.failure(folder.path, folder.trace(1))
+    hint = f"{failure.hint}." if kept else "--keep FOLDER leaves the task's folder and Nextflow's log there."
+    raise StargazerError(failure.message, hint, failure.lines)
+
+
+@contextlib.contextmanager
+def _clean_folder(site: Site, run_id: str, keep: Path | None) -> Iterator[RunFolder]:
+    """Give an empty folder, which is gone at the end; one to keep only loses the work of a success."""
+    if keep is not None:
+        folder = RunFolder(_folder_to_keep(keep))
+        yield folder
+        shutil.rmtree(folder.work, ignore_errors=True)
+        return
+    parent = site.store.root / _FOLDER
+    parent.mkdir(exist_ok=True)
+    _remove_left_behind(parent)
+    path = Path(tempfile.mkdtemp(prefix=f"{run_id}-", dir=parent))
+    try:
+        yield RunFolder(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another one is at work there
+            parent.rmdir()
+
+
+def _folder_to_keep(keep: Path) -> Path:
+    try:
+        path = TypeAdapter[Path](Folder).validate_python(keep)
+    except ValidationError as error:
+        raise UsageError(f"{keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        empty = not any(path.iterdir())
+    except OSError as error:
+        raise UsageError(f"{keep} cannot be made a folder: {error.strerror}.") from None
+    if not empty:
+        raise UsageError(f"{keep} is not empty.", "Give a new folder.")
+    return path
+
+
+def _remove_left_behind(parent: Path) -> None:
+    """Remove the folders of those that were killed."""
+    for path in parent.iterdir():
+        if time.time() - path.stat().st_mtime > _LEFT_BEHIND and not RunFolder(path).busy():
+            shutil.rmtree(path, ignore_errors=True)
