@@ -17,7 +17,9 @@ from stargazer_cli.runs.trace import task_name
 
 _TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) process > (?P<name>.+)")
 # What Nextflow says around its own error: banner, progress, warnings, and where its log is.
-_CHATTER = re.compile(r"N E X T F L O W|Launching |WARN:|\[[0-9a-f]{2}/|Execution cancelled|-- Check |Tip: ")
+_CHATTER = re.compile(
+    r"N E X T F L O W|Launching |WARN:|(bqsr|filter): |\[[0-9a-f]{2}/|Execution cancelled|-- Check |Tip: "
+)
 _TAIL_LINES = 12
 # conf/resources.config tells where they come from.
 _REASONS = {

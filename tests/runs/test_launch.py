@@ -21,6 +21,7 @@ def test_a_task_that_a_second_try_made_good_is_not_the_failure(tmp_path: Path) -
 def test_what_the_pipeline_refused_is_not_to_be_resumed(tmp_path: Path) -> None:
     (tmp_path / "nextflow.out").write_text(
         "N E X T F L O W  ~  version 25.04.4\nLaunching `main.nf` [x] DSL2\nWARN: something\n"
+        "bqsr: off (--bqsr off)\nfilter: hard (--filter hard)\n"
         "Samplesheet s.csv, line 2, column bam: there is no such file\n\n -- Check 'nextflow.log' file\n"
     )
     found = launch.failure(tmp_path, tmp_path / "trace-1.txt")
