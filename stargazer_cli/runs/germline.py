@@ -299,7 +299,9 @@ class _Germline(Planner):
         self.note(self._spec_of(product), found, self.request.build)
 
     def _spec_of(self, product: Product) -> RecipeSpec:
-        return self.spec(product.stage, product.subject, product.tasks, product.sources)
+        # Where there are no regions, their padding changes nothing.
+        own = {} if self.recipes.intervals else {"interval_padding": None}
+        return self.spec(product.stage, product.subject, product.tasks, product.sources, **own)
 
     def _reuse_or_compute(self, product: Product, *, allowed: bool = True) -> list["Asset"]:
         found = self.find(product) if allowed else []

@@ -16,6 +16,7 @@ ALIGNERS: tuple[Aligner, ...] = ("bwa-mem2", "bwa")
 
 _ALIGNER_TASKS = {"bwa": ("bwa_index", "bwa_mem"), "bwa-mem2": ("bwa_mem2_index", "bwa_mem2_mem")}
 _BESIDE_REFERENCE = ("samtools_faidx", "create_sequence_dictionary")
+_FROM_UNMAPPED = ("sort_sam", "samtools_fastq", "merge_bam_alignment")
 _CALLING = ("split_intervals", "haplotype_caller", "gather_vcfs")
 _JOINT_CALLING = ("split_intervals", "joint_call_gvcfs", "gather_vcfs")
 _FILTERS = {"hard": ("hard_filter",), "vqsr": ("variant_recalibrator", "apply_vqsr"), "none": ()}
@@ -119,7 +120,7 @@ class Recipes:
         return Product("haplotype_caller", sample.name, kinds, self._gvcf_tasks(sample), sources)
 
     def _marking_tasks(self, sample: Sample) -> tuple[str, ...]:
-        merging = ("samtools_fastq", "merge_bam_alignment", *_BESIDE_REFERENCE) if sample.unmapped else ()
+        merging = (*_FROM_UNMAPPED, *_BESIDE_REFERENCE) if sample.unmapped else ()
         return (*self.reference_tasks, *_ALIGNER_TASKS[self.aligner], *merging, "mark_duplicates")
 
     def _bam_tasks(self, sample: Sample) -> tuple[str, ...]:
@@ -130,8 +131,8 @@ class Recipes:
         return ("sort_sam",) if needs_sorting else ()
 
     def _bam_sources(self, sample: Sample) -> tuple[Source, ...]:
-        masked = self._masked if self.bqsr and sample.from_reads else ()
-        return (self.reference, *sources_of(sample), *masked)
+        learnt = (*self._masked, *self.intervals) if self.bqsr and sample.from_reads else ()
+        return (self.reference, *sources_of(sample), *learnt)
 
     @property
     def _masked(self) -> tuple[Source, ...]:

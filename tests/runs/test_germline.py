@@ -1,0 +1,483 @@
+"""What a germline run decides, computes and finds done; nothing is run."""
+
+import gzip
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stargazer_cli import catalog
+from stargazer_cli.assets import Asset, new_asset
+from stargazer_cli.errors import UsageError
+from stargazer_cli.runs.execute import files_of
+from stargazer_cli.runs.germline import Request, plan
+from stargazer_cli.runs.known_sites import resolve_known_sites, variant_types
+from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.record import RunFolder
+from stargazer_cli.runs.reference import bases_of
+from stargazer_cli.runs.resolve import resolve_reference
+from stargazer_cli.store import LocalStore, NewFile
+
+Put = Callable[..., str]
+
+WORKFLOW = "germline_short_variant_discovery"
+VERSIONS = {name: dict.fromkeys(task.tools, "1.0") for name, task in catalog.tasks().items()}
+SITES = {"resource_name": "dbsnp", "known": True, "prior": 2.0}
+TRAINING = {"known": False, "training": True, "truth": True, "prior": 15.0}
+
+BAM = ("alignment", "alignment_index")
+CALLS = ("variants", "variants_index")
+MADE: dict[str, tuple[str, ...]] = {
+    "samtools_faidx": ("reference_index",),
+    "create_sequence_dictionary": ("sequence_dict",),
+    "bwa_index": ("aligner_index",) * 5,
+    "index_feature_file": ("known_sites_index",),
+    "mark_duplicates": (*BAM, "duplicate_metrics"),
+    "apply_bqsr": BAM,
+    "base_recalibrator": ("bqsr_report", "qc_metrics"),
+    "sort_sam": BAM,
+    "samtools_stats": ("qc_metrics",),
+    "samtools_coverage": ("qc_metrics",),
+    "haplotype_caller": CALLS,
+    "joint_call_gvcfs": CALLS,
+    "hard_filter": CALLS,
+    "apply_vqsr": CALLS,
+    "variant_recalibrator": ("vqsr_model", "vqsr_model", "vqsr_tranches", "vqsr_tranches"),
+    "bcftools_stats": ("qc_metrics",),
+    "multiqc": ("report",),
+}
+OF_A_SAMPLE = {"mark_duplicates", "samtools_stats", "samtools_coverage", "haplotype_caller"}
+RECALIBRATING = {"base_recalibrator", "apply_bqsr"}
+OF_THE_COHORT = {"hard_filter", "bcftools_stats", "multiqc"}
+
+
+def vcf(*changes: str) -> str:
+    """A VCF without samples, with these changes as `A>T`."""
+    lines = [
+        f"c\t{100 * number}\t.\t{change.replace('>', chr(9))}\t.\t.\t."
+        for number, change in enumerate(changes, 1)
+    ]
+    return "\n".join(["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO", *lines, ""])
+
+
+def bam(header: str) -> bytes:
+    text = header.encode()
+    return gzip.compress(b"BAM\x01" + len(text).to_bytes(4, "little") + text + bytes(4), mtime=0)
+
+
+@pytest.fixture
+def put(store: LocalStore, tmp_path: Path) -> Put:
+    """Store a small file with metadata; returns its CID."""
+
+    def put(kind: str, name: str, content: str | bytes = "", **fields: object) -> str:
+        file = tmp_path / name
+        file.write_bytes((content or name).encode() if isinstance(content or name, str) else content)  # type: ignore[union-attr, arg-type]
+        return store.add([NewFile(file, new_asset(kind, name=name, **fields))])[0].asset.cid
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def reads(put: Put) -> None:
+    """A reference, and the reads of three samples."""
+    put("reference", "r.fa", ">c\nACGT\nAC\n", build="b")
+    for sample in ("s1", "s2", "s3"):
+        put("r1", f"{sample}.fq", sample_id=sample)
+
+
+def request(*samples: str, **fields: Any) -> Request:
+    fields = {
+        "workflow": WORKFLOW,
+        "build": "b",
+        "aligner": "bwa",
+        "samples": samples or ("s1", "s2"),
+        **fields,
+    }
+    return Request(**fields)
+
+
+def carry_out(store: LocalStore, put: Put, planned: Plan, without: Sequence[str] = ()) -> None:
+    """Store what the pipeline would have made of a plan."""
+    recalibrated = {step.subject for step in planned.steps if step.stage == "apply_bqsr"}
+    for step in planned.steps:
+        if step.reused or step.stage in without:
+            continue
+        subject = "" if planned.recipe_of(step.stage, "") else step.subject
+        spec = planned.recipe_of(step.stage, subject)
+        assert spec is not None
+        recipe = spec.digest(VERSIONS)
+        assert recipe
+        kinds = MADE[step.stage]
+        if step.stage == "mark_duplicates" and step.subject in recalibrated:
+            kinds = kinds[2:]
+        for number, kind in enumerate(kinds):
+            fields = {"sample_id": subject} if subject and kind not in ("report", "known_sites_index") else {}
+            put(kind, f"{kind}-{recipe[:12]}-{number}", recipe=recipe, run_ids=["run"], **fields)
+
+
+def computed(planned: Plan) -> set[tuple[str, str]]:
+    return {(step.stage, step.subject) for step in planned.steps if not step.reused}
+
+
+def stages(planned: Plan, subject: str) -> set[str]:
+    return {stage for stage, of in computed(planned) if of == subject}
+
+
+def named(planned: Plan, parameter: str) -> list[str]:
+    """The names of the files that a parameter lists."""
+    return sorted(Path(path).name.partition("-")[0] for path in planned.parameters.get(parameter, []))
+
+
+@pytest.fixture
+def sites(put: Put) -> str:
+    """Known SNPs and indels of the build in one file."""
+    return put("known_sites", "dbsnp.vcf", vcf("A>T", "AC>A"), build="b", **SITES)
+
+
+# What is decided
+
+
+def test_without_known_sites_nothing_is_recalibrated_and_hard_filters_follow(store: LocalStore) -> None:
+    planned = plan(store, request(), VERSIONS)
+    assert planned.notes[0] == "bqsr: off (no known sites of the build are in the store)"
+    assert planned.notes[1].startswith("filter: hard (2 samples on 6 bases, no training or truth resource")
+    assert (planned.parameters["bqsr"], planned.parameters["filter"]) == ("off", "hard")
+    assert stages(planned, "s1") == OF_A_SAMPLE
+    assert stages(planned, "cohort") == OF_THE_COHORT
+    assert planned.known_sites == []
+
+
+def test_with_known_snps_and_indels_reads_are_recalibrated(store: LocalStore, sites: str) -> None:
+    planned = plan(store, request(), VERSIONS)
+    assert planned.notes[0] == "bqsr: on (known SNPs and indels in dbsnp)"
+    assert stages(planned, "s1") == OF_A_SAMPLE | RECALIBRATING
+    assert ("index_feature_file", "dbsnp") in computed(planned)
+    (row,) = planned.known_sites
+    assert planned.inputs[row.pop("vcf")] == sites
+    assert row == {
+        "resource_name": "dbsnp",
+        "index": "",
+        "known": "true",
+        "training": "",
+        "truth": "",
+        "prior": "2.0",
+        "vqsr_mode": "",
+    }
+
+
+def test_indels_alone_are_not_learnt_from(store: LocalStore, put: Put) -> None:
+    put("known_sites", "mills.vcf", vcf("AC>A", "A>AT"), build="b")
+    planned = plan(store, request(), VERSIONS)
+    assert planned.notes[0] == "bqsr: off (no known SNPs: unmasked variants would be learnt as errors)"
+    assert planned.known_sites == []
+    assert not any(name.endswith("mills.vcf") for name in planned.inputs)
+
+
+def test_known_sites_of_another_build_count_for_nothing(store: LocalStore, put: Put) -> None:
+    put("known_sites", "dbsnp.vcf", vcf("A>T", "AC>A"), build="other")
+    assert plan(store, request(), VERSIONS).parameters["bqsr"] == "off"
+
+
+def test_known_sites_are_chosen_by_their_cids(store: LocalStore, put: Put, sites: str) -> None:
+    other = put("known_sites", "mills.vcf", vcf("AC>A"), build="b")
+    assert plan(store, request(known_sites=(sites,)), VERSIONS).parameters["bqsr"] == "on"
+    assert plan(store, request(known_sites=(other,)), VERSIONS).parameters["bqsr"] == "off"
+    assert plan(store, request(known_sites=()), VERSIONS).parameters["bqsr"] == "off"
+    with pytest.raises(UsageError, match="No known sites of build 'b' have the CID bafkreinone") as error:
+        plan(store, request(known_sites=("bafkreinone",)), VERSIONS)
+    assert sites in str(error.value.hint)
+
+
+def test_the_files_tell_the_pipeline_what_was_decided(store: LocalStore, sites: str, tmp_path: Path) -> None:
+    planned = plan(store, request(skip_report=True), VERSIONS)
+    files = files_of(planned, RunFolder(tmp_path / "run"))
+    assert set(files) == {"samplesheet.csv", "known_sites.csv", "params.json"}
+    header, row = files["known_sites.csv"].splitlines()
+    assert header == "resource_name,vcf,index,known,training,truth,prior,vqsr_mode"
+    assert row.startswith("dbsnp,/")
+    for said in (
+        '"bqsr": "on"',
+        '"filter": "hard"',
+        '"skip_report": true',
+        f'{tmp_path}/run/known_sites.csv"',
+    ):
+        assert said in files["params.json"]
+
+
+def test_a_model_is_trained_on_resources_of_both_modes(store: LocalStore, put: Put) -> None:
+    for name, mode, change in (("hapmap", "SNP", "A>T"), ("mills", "INDEL", "AC>A")):
+        put(
+            "known_sites",
+            f"{name}.vcf",
+            vcf(change),
+            build="b",
+            resource_name=name,
+            vqsr_mode=mode,
+            **TRAINING,
+        )
+    planned = plan(store, request(filter="vqsr"), VERSIONS)
+    assert "may be too few variants to train on" in planned.notes[1]
+    assert stages(planned, "cohort") == {"variant_recalibrator", "apply_vqsr", "bcftools_stats", "multiqc"}
+    assert [row["resource_name"] for row in planned.known_sites] == ["hapmap", "mills"]
+    carry_out(store, put, planned)
+    assert plan(store, request(filter="vqsr"), VERSIONS).complete
+    # How far a resource is trusted changes the model, and nothing that comes before it.
+    (hapmap,) = store.find(resource_name="hapmap")
+    store.update(hapmap.cid, {"prior": 10.0})
+    again = plan(store, request(filter="vqsr"), VERSIONS)
+    assert computed(again) == {(stage, "cohort") for stage in stages(planned, "cohort")}
+
+
+def test_without_filters_the_joint_call_is_the_result(store: LocalStore) -> None:
+    planned = plan(store, request(filter="none", skip_report=True), VERSIONS)
+    assert stages(planned, "cohort") == {"joint_call_gvcfs", "bcftools_stats"}
+
+
+# What is not made again
+
+
+def test_what_was_made_once_is_all_there_is(store: LocalStore, put: Put, sites: str) -> None:
+    first = plan(store, request(), VERSIONS)
+    carry_out(store, put, first)
+    again = plan(store, request(), VERSIONS)
+    assert again.complete
+    assert again.samplesheet == []
+    assert again.known_sites == []
+    made = {cid for step in again.steps for cid in step.cids}
+    kinds = sorted(asset.kind for asset in store.find(cid=sorted(made)))
+    each = (*BAM, *CALLS, "bqsr_report", "duplicate_metrics", *("qc_metrics",) * 3)
+    assert kinds == sorted([*each, *each, *CALLS, "qc_metrics", "report"])
+
+
+@pytest.mark.parametrize("recalibrated", [False, True])
+def test_another_sample_is_all_that_is_computed(
+    store: LocalStore, put: Put, sites: str, recalibrated: bool
+) -> None:
+    bqsr = "on" if recalibrated else "off"
+    carry_out(store, put, plan(store, request(bqsr=bqsr), VERSIONS))
+    planned = plan(store, request("s1", "s2", "s3", bqsr=bqsr), VERSIONS)
+    assert stages(planned, "s3") == OF_A_SAMPLE | (RECALIBRATING if recalibrated else set())
+    assert {subject for _, subject in computed(planned)} == {"s3", "cohort"}
+    entries = {
+        row["sample"]: sorted(column for column, value in row.items() if value) for row in planned.samplesheet
+    }
+    assert entries["s1"] == entries["s2"] == ["gvcf", "sample", "tbi"]
+    assert "fastq_1" in entries["s3"]
+    # What was counted in the first two is in the report of all three.
+    tables = ["bqsr_report", "qc_metrics"] if recalibrated else []
+    assert named(planned, "qc_metrics") == sorted(
+        2 * ["duplicate_metrics", "qc_metrics", "qc_metrics", *tables]
+    )
+    index = [step for step in planned.steps if step.stage == "index_feature_file"]
+    assert [step.reused for step in index] == [True] * recalibrated
+
+
+def test_another_way_of_calling_takes_the_bams_that_are_there(
+    store: LocalStore, put: Put, sites: str
+) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    planned = plan(store, request(parameters={"pcr_indel_model": "NONE"}), VERSIONS)
+    assert stages(planned, "s1") == {"haplotype_caller", "samtools_stats", "samtools_coverage"}
+    (row, _) = planned.samplesheet
+    assert row["bam"]
+    assert row["bai"]
+    # The statistics are counted again, what was counted on the way to the BAM is not.
+    assert named(planned, "qc_metrics") == sorted(2 * ["bqsr_report", "duplicate_metrics", "qc_metrics"])
+
+
+def test_known_sites_decide_over_what_is_recalibrated_only(store: LocalStore, put: Put, sites: str) -> None:
+    for bqsr in ("on", "off"):
+        carry_out(store, put, plan(store, request(bqsr=bqsr), VERSIONS))
+    put("known_sites", "more.vcf", vcf("A>G", "ACC>A"), build="b")
+    assert plan(store, request(bqsr="off"), VERSIONS).complete
+    assert stages(plan(store, request(bqsr="on"), VERSIONS), "s1") >= RECALIBRATING | {"haplotype_caller"}
+    assert plan(store, request(bqsr="on", known_sites=(sites,)), VERSIONS).complete
+
+
+def test_where_the_report_alone_is_missing_the_joint_call_is_made_again(store: LocalStore, put: Put) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS), without=["multiqc"])
+    assert plan(store, request(skip_report=True), VERSIONS).complete
+    planned = plan(store, request(), VERSIONS)
+    assert computed(planned) == {(stage, "cohort") for stage in OF_THE_COHORT}
+    assert all(row["gvcf"] for row in planned.samplesheet)
+
+
+def test_a_pedigree_is_for_the_report_alone(store: LocalStore, put: Put, tmp_path: Path) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    ped = Asset(cid="bafkreiped", name="family.ped", format="ped")
+    planned = plan(store, request(pedigree=ped), VERSIONS)
+    assert computed(planned) == {(stage, "cohort") for stage in OF_THE_COHORT}
+    assert planned.inputs[planned.parameters["pedigree"]] == "bafkreiped"
+    assert plan(store, request(pedigree=ped, skip_report=True), VERSIONS).complete
+
+
+def test_regions_decide_over_calls_and_not_over_alignments(store: LocalStore, put: Put) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
+    planned = plan(store, request(intervals=bed), VERSIONS)
+    assert "haplotype_caller" in stages(planned, "s1")
+    assert "mark_duplicates" not in stages(planned, "s1")
+    assert planned.inputs[planned.parameters["intervals"]] == "bafkreibed"
+    assert "2 samples within --intervals" in planned.notes[1]
+
+
+def test_regions_decide_over_what_is_learnt_in_them(store: LocalStore, put: Put, sites: str) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
+    assert "apply_bqsr" in stages(plan(store, request(intervals=bed), VERSIONS), "s1")
+
+
+def test_the_padding_of_no_regions_is_nothing(store: LocalStore, put: Put) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    assert plan(store, request(parameters={"interval_padding": 7}), VERSIONS).complete
+    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
+    carry_out(store, put, plan(store, request(intervals=bed), VERSIONS))
+    assert plan(store, request(intervals=bed), VERSIONS).complete
+    assert not plan(store, request(intervals=bed, parameters={"interval_padding": 7}), VERSIONS).complete
+
+
+def test_one_sample_is_preprocessed_without_calling_it(store: LocalStore, put: Put, sites: str) -> None:
+    asked = request("s1", workflow="preprocess_sample")
+    planned = plan(store, asked, VERSIONS)
+    assert stages(planned, "s1") == (OF_A_SAMPLE | RECALIBRATING) - {"haplotype_caller"}
+    assert [note.partition(":")[0] for note in planned.notes] == ["bqsr"]
+    carry_out(store, put, planned)
+    assert plan(store, asked, VERSIONS).complete
+    assert "mark_duplicates" not in stages(plan(store, request("s1"), VERSIONS), "s1")
+
+
+# Unmapped BAMs
+
+UNMAPPED = "@HD\tVN:1.6\n@RG\tID:{0}\tSM:u\n"
+
+
+def test_unmapped_bams_are_lanes_of_their_sample(store: LocalStore, put: Put, sites: str) -> None:
+    cids = [put("alignment", f"{n}.bam", bam(UNMAPPED.format(n)), sample_id="u") for n in ("x", "y")]
+    planned = plan(store, request("u"), VERSIONS)
+    assert [row["lane"] for row in planned.samplesheet] == ["L1", "L2"]
+    assert {planned.inputs[row["bam"]] for row in planned.samplesheet} == set(cids)
+    assert not any(row["bai"] for row in planned.samplesheet)
+    assert stages(planned, "u") == OF_A_SAMPLE | RECALIBRATING
+    assert ("bwa_index", "b") in computed(planned)
+    spec = planned.recipe_of("haplotype_caller", "u")
+    assert spec is not None
+    assert {"merge_bam_alignment", "samtools_fastq"} <= set(spec.tasks)
+    carry_out(store, put, planned)
+    assert plan(store, request("u"), VERSIONS).complete
+
+
+def test_one_unmapped_bam_needs_no_lane_and_a_mapped_one_must_be_ready(store: LocalStore, put: Put) -> None:
+    put("alignment", "x.bam", bam(UNMAPPED.format("x")), sample_id="u")
+    (row,) = plan(store, request("u"), VERSIONS).samplesheet
+    assert row["lane"] == ""
+    put("alignment", "m.bam", bam("@HD\tVN:1.6\n@SQ\tSN:c\tLN:6\n"), sample_id="m")
+    with pytest.raises(UsageError, match="not recorded as duplicate-marked"):
+        plan(store, request("m"), VERSIONS)
+
+
+def test_a_bam_that_is_ready_is_not_recalibrated(store: LocalStore, put: Put, sites: str) -> None:
+    header = "@HD\tVN:1.6\n@SQ\tSN:c\tLN:6\n"
+    cid = put("alignment", "m.bam", bam(header), sample_id="m", duplicates_marked=True)
+    put("alignment_index", "m.bam.bai", sample_id="m", alignment_cid=cid)
+    planned = plan(store, request("m"), VERSIONS)
+    assert planned.notes[0] == "bqsr: off (no sample enters as reads or as an unmapped BAM)"
+    assert stages(planned, "m") == {"samtools_stats", "samtools_coverage", "haplotype_caller"}
+
+
+# Known sites: which files, and what is in them
+
+
+@pytest.mark.parametrize(
+    ("changes", "types"),
+    [
+        (("A>T",), {"SNP"}),
+        (("a>t",), {"SNP"}),
+        (("AC>A",), {"INDEL"}),
+        (("A>T,AT",), {"SNP", "INDEL"}),
+        (("A>T", "A>ACG"), {"SNP", "INDEL"}),
+        (("AC>GT",), set()),
+        (("A><DEL>", "A>*", "A>."), set()),
+        ((), set()),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_types_are_those_of_the_records(
+    tmp_path: Path, changes: tuple[str, ...], types: set[str], compressed: bool
+) -> None:
+    text = vcf(*changes).encode()
+    (tmp_path / "x.vcf").write_bytes(gzip.compress(text) if compressed else text)
+    assert variant_types(tmp_path / "x.vcf") == types
+
+
+def test_two_resources_of_one_name_are_a_question_for_the_user(
+    store: LocalStore, put: Put, sites: str
+) -> None:
+    other = put("known_sites", "other.vcf", vcf("A>G"), build="b", resource_name="DBSNP")
+    with pytest.raises(UsageError, match="Two known_sites of build 'b' are named") as error:
+        plan(store, request(), VERSIONS)
+    assert "--known-sites" in str(error.value.hint)
+    assert other in str(error.value.hint)
+    assert plan(store, request(known_sites=(sites,)), VERSIONS).parameters["bqsr"] == "on"
+
+
+def test_two_records_of_one_file_are_refused(store: LocalStore, put: Put, sites: str) -> None:
+    put("known_sites", "dbsnp.vcf", vcf("A>T", "AC>A"), build="b", resource_name="again")
+    with pytest.raises(UsageError, match=r"dbsnp.vcf .* are recorded 2 times"):
+        plan(store, request(), VERSIONS)
+
+
+def test_a_resource_without_a_name_has_its_file_s(store: LocalStore, put: Put) -> None:
+    put("known_sites", "_Mills and 1000G.indels.vcf", vcf("AC>A"), build="b")
+    (site,) = resolve_known_sites(store, "b")
+    assert site.name == "Mills_and_1000G.indels"
+
+
+def test_what_trains_must_say_how_far_it_is_trusted(store: LocalStore, put: Put) -> None:
+    put("known_sites", "hapmap.vcf", vcf("A>T"), build="b", training=True)
+    with pytest.raises(UsageError, match="say no prior"):
+        plan(store, request(), VERSIONS)
+
+
+def test_known_sites_whose_bytes_are_elsewhere_are_named(store: LocalStore, put: Put, sites: str) -> None:
+    path = store.object(sites)
+    assert path is not None
+    path.unlink()
+    with pytest.raises(UsageError, match="their bytes are not here"):
+        plan(store, request(), VERSIONS)
+    assert plan(store, request(known_sites=()), VERSIONS).parameters["bqsr"] == "off"
+
+
+def test_an_index_that_came_with_them_is_taken_under_the_name_that_gatk_reads(
+    store: LocalStore, put: Put, sites: str
+) -> None:
+    index = put("known_sites_index", "mine.idx", "TIDX and so on", known_sites_cid=sites)
+    planned = plan(store, request(), VERSIONS)
+    (row,) = planned.known_sites
+    assert Path(row["index"]).name == "dbsnp.vcf.idx"
+    assert planned.inputs[row["index"]] == index
+    assert not any(step.stage == "index_feature_file" for step in planned.steps)
+
+
+def test_an_index_of_the_wrong_kind_is_made_anew(store: LocalStore, put: Put, sites: str) -> None:
+    put("known_sites_index", "mine.tbi", gzip.compress(b"TBI\x01"), known_sites_cid=sites)
+    assert ("index_feature_file", "dbsnp") in computed(plan(store, request(), VERSIONS))
+
+
+# The reference's length
+
+
+def test_the_bases_are_counted_in_the_index_or_in_the_reference(store: LocalStore, put: Put) -> None:
+    plain = resolve_reference(store, "b")
+    assert bases_of(store, plain, {plain.cid}) == 6
+    packed = put("reference", "z.fa.gz", gzip.compress(b">c\nACGT\r\nAC\r\n>d\nA\n"), build="z")
+    assert bases_of(store, resolve_reference(store, "z"), {packed}) == 7
+    put("reference_index", "r.fa.fai", "c\t60\t3\t4\t5\nd\t40\t9\t4\t5\n", reference_cid=plain.cid)
+    assert bases_of(store, plain, {plain.cid}) == 100
+
+
+def test_every_stage_is_a_task_of_its_workflow() -> None:
+    """A plan sorts its steps by the workflow's tasks, and asks for their versions."""
+    preprocessing = {"mark_duplicates", "sort_sam", "samtools_stats", "samtools_coverage", *RECALIBRATING}
+    assert set(MADE) <= set(catalog.workflows()[WORKFLOW].tasks)
+    assert preprocessing <= set(catalog.workflows()["preprocess_sample"].tasks)
