@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stargazer_cli.assets import Alignment, AlignmentIndex, AnnData
+from stargazer_cli.assets import Alignment, AlignmentIndex, AnnData, KnownSitesIndex, VQSRModel
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.runs.ingest import Made, ingest
 from stargazer_cli.runs.plan import Plan
@@ -126,3 +126,73 @@ def test_the_recipe_is_that_of_the_task_and_the_stage_is_the_anndatas_own(
     assert [filtered.recipe, page.recipe] == [spec.digest({}) for spec in specs]
     assert page.to_keyvalues() == {"asset": "report", "title": "s: clusters"}
     assert page.derived_from == [filtered.cid]
+
+
+def test_a_model_points_at_its_tranches_and_a_gathered_file_has_the_recipe_of_its_step(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    outdir = tmp_path / "out"
+    outdir.mkdir()
+    lines: list[dict[str, Any]] = [
+        {
+            "asset": "vqsr_model",
+            "path": "c.snp.recal.vcf.gz",
+            "task": "variant_recalibrator",
+            "sample_id": "c",
+            "mode": "SNP",
+            "variants_cid": "c.vcf.gz",
+            "tranches_cid": "c.snp.tranches",
+            "derived_from": ["/in/hapmap.vcf"],
+        },
+        {
+            "asset": "vqsr_tranches",
+            "path": "c.snp.tranches",
+            "task": "variant_recalibrator",
+            "sample_id": "c",
+            "mode": "SNP",
+            "variants_cid": "c.vcf.gz",
+            "derived_from": ["/in/hapmap.vcf"],
+        },
+        {
+            "asset": "variants",
+            "path": "c.vcf.gz",
+            "task": "gather_vcfs",
+            "step": "joint_call_gvcfs",
+            "sample_id": "c",
+            "variant_type": "vcf",
+            "derived_from": [],
+        },
+        {
+            "asset": "known_sites_index",
+            "path": "hapmap.vcf.idx",
+            "task": "index_feature_file",
+            "subject": "hapmap",
+            "known_sites_cid": "/in/hapmap.vcf",
+            "derived_from": ["/in/hapmap.vcf"],
+        },
+    ]
+    for line in lines:
+        (outdir / line["path"]).write_text(line["path"])
+    (outdir / "assets.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    named = (("variant_recalibrator", "c"), ("joint_call_gvcfs", "c"), ("index_feature_file", "hapmap"))
+    specs = [RecipeSpec(stage=stage, subject=subject, tasks=(), sources=()) for stage, subject in named]
+    plan = Plan(
+        workflow="germline_short_variant_discovery",
+        subject="c",
+        parameters={},
+        inputs={"/in/hapmap.vcf": "cid-of-hapmap"},
+        recipes=specs,
+    )
+    model, tranches, vcf, index = ingest(store, Made("run-1", plan, outdir, {}))
+    assert isinstance(model, VQSRModel)
+    assert (model.tranches_cid, model.variants_cid) == (tranches.cid, vcf.cid)
+    assert [companion.cid for companion in model.companions(store)] == [tranches.cid]
+    assert isinstance(index, KnownSitesIndex)
+    assert index.known_sites_cid == "cid-of-hapmap"
+    training, calling, indexing = (spec.digest({}) for spec in specs)
+    assert [asset.recipe for asset in (model, tranches, vcf, index)] == [
+        training,
+        training,
+        calling,
+        indexing,
+    ]
