@@ -146,7 +146,7 @@ def export_run(
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON document.")
 @click.pass_obj
 def reproduce_run(
-    app: App, run_id: str, *, profile: str, keep: Path | None, as_json: bool, **limits: Any
+    app: App, /, run_id: str, *, profile: str, keep: Path | None, as_json: bool, **limits: Any
 ) -> int:
     """Run a finished run again from its record, and compare every output by its CID.
 

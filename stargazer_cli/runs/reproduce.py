@@ -107,12 +107,7 @@ def site_to_reproduce(
         str(parameters.get("aligner", "")),
         without=not_needed(skip_report=bool(parameters.get("skip_report"))),
     )
-    if missing := [tool.name for tool in site.toolbox.missing(site.needed)]:
-        raise StargazerError(
-            f"The run {kept.run_id} needs {', '.join(missing)}, which this machine does not have.",
-            "Get the tools with `stargazer setup`, or run in containers with --profile podman (docker, "
-            "apptainer).",
-        )
+    site.toolbox.require(site.needed)
     return site, kept
 
 
