@@ -19,7 +19,7 @@ workflow GERMLINE_SHORT_VARIANT_DISCOVERY {
         whole: !intervals && !isWorthSplitting(settings.scatter_count, fai)
         split: true
     }
-    SPLIT_INTERVALS(divided.split, intervals, settings.scatter_count, settings.interval_padding)
+    SPLIT_INTERVALS(divided.split, intervals, settings.scatter_count ?: 0, settings.interval_padding)
     parts = SPLIT_INTERVALS.out.parts
         .flatMap { _ref, regions, calls -> numbered(inOrder(regions), inOrder(calls)) }
         .mix(divided.whole.map { _ref, _fasta, _fai, _dict -> [part: 1, parts: 1, region: [], call: []] })

@@ -10,7 +10,7 @@ process SPLIT_INTERVALS {
     input:
     tuple val(ref), path(fasta, stageAs: 'reference.fa'), path(fai, stageAs: 'reference.fa.fai'), path(dict, stageAs: 'reference.dict')
     path intervals, stageAs: 'intervals' // BED or interval list, or [] for the whole reference
-    val scatter_count // or null, for as many as the bases are worth
+    val scatter_count // or 0, for as many as the bases are worth
     val interval_padding
 
     output:
