@@ -32,9 +32,11 @@ process VARIANT_RECALIBRATOR {
     }
     def snps = meta.mode == 'SNP'
     def name = "${meta.id}.${meta.mode.toLowerCase()}"
-    // Annotations and tranches of the Broad's own pipeline, WARP's JointGenotyping. The level that is asked for is
-    // a tranche, too: ApplyVQSR else takes the next one above.
-    def annotations = ['QD', 'MQRankSum', 'ReadPosRankSum', 'FS', 'SOR'] + (snps ? ['MQ'] : []) + (with_depth ? ['DP'] : [])
+    // Annotations and tranches of the Broad's own pipeline, WARP's JointGenotyping, in its order: the last
+    // digit of a score depends on it. The level that is asked for is a tranche, too: ApplyVQSR else
+    // takes the next one above.
+    def usual = snps ? ['QD', 'MQRankSum', 'ReadPosRankSum', 'FS', 'MQ', 'SOR'] : ['FS', 'ReadPosRankSum', 'MQRankSum', 'QD', 'SOR']
+    def annotations = usual + (with_depth ? ['DP'] : [])
     def levels = snps
         ? [100.0, 99.95, 99.9, 99.8, 99.6, 99.5, 99.4, 99.3, 99.0, 98.0, 97.0, 90.0]
         : [100.0, 99.95, 99.9, 99.5, 99.0, 97.0, 96.0, 95.0, 94.0, 93.5, 93.0, 92.0, 91.0, 90.0]
