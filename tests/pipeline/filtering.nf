@@ -1,17 +1,23 @@
-// For tests: FILTER_VARIANTS on a call set of the test's own. --sites is a JSON list of resources,
-// beside the VCFs that they name.
+// For tests: FILTER_VARIANTS on call sets of the test's own. --calls names indexed VCFs with commas between
+// them, --sites is a JSON list of resources, whose VCFs lie beside it.
 include { FILTER_VARIANTS } from '../../subworkflows/filter_variants/main.nf'
 include { manifestLine } from '../../subworkflows/functions/manifest.nf'
 
 workflow {
     main:
-    calls = file(params.calls)
-    meta = [id: 'trial', samples: ['simulated'], gvcfs: ['simulated.g.vcf.gz'], task: 'joint_call_gvcfs', prefix: 'intermediate/trial']
-    sites = params.sites ? new groovy.json.JsonSlurper().parse(file(params.sites)) : []
+    called = params.calls.tokenize(',').collect { name ->
+        def meta = [id: file(name).simpleName, samples: ['simulated'], gvcfs: ['simulated.g.vcf.gz'], task: 'joint_call_gvcfs']
+        [meta, file(name), file("${name}.tbi")]
+    }
+    resources = params.sites ? new groovy.json.JsonSlurper().parse(file(params.sites)) : []
+    sites = resources.collect { meta ->
+        def vcf = file(params.sites).resolveSibling(meta.path)
+        [meta, vcf, file("${vcf}.tbi")]
+    }
     FILTER_VARIANTS(
-        channel.of([meta, calls, file("${calls}.tbi")]),
+        channel.fromList(called),
         channel.value([[path: 'reference.fa', build: 'simulated'], [], [], []]),
-        channel.value(sites.collect { site -> [site + [vqsr_mode: site.vqsr_mode ?: 'BOTH'], file("${calls.parent}/${site.path}"), file("${calls.parent}/${site.path}.tbi")] }),
+        channel.value(sites),
         params,
     )
     FILTER_VARIANTS.out.assets
