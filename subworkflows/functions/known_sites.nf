@@ -59,6 +59,9 @@ def siteOf(Map row, Map settings, Map reference) {
         refuse(row, 'vcf', 'is empty')
     }
     def vcf = file(row.vcf, glob: false)
+    if (!isSafeName(vcf.name)) {
+        refuse(row, 'vcf', "${row.vcf}: the file's name cannot be used, as its index is called after it: rename it with letters, digits, dots, underscores and dashes alone")
+    }
     def problem = problemOf(vcf) ?: vcfProblem(vcf)
     if (problem) {
         refuse(row, 'vcf', "${row.vcf}: ${problem}")
@@ -149,6 +152,7 @@ def typeOf(String ref, String allele) {
 def checkSitesTogether(List rows, List sites) {
     def names = [:]
     def files = [:]
+    def made = [:]
     rows.eachWithIndex { row, position ->
         def first = names.putIfAbsent(row.resource_name.toLowerCase(), row)
         if (first) {
@@ -157,6 +161,10 @@ def checkSitesTogether(List rows, List sites) {
         def owner = files.putIfAbsent(identityOf(sites[position][1]), row)
         if (owner) {
             refuse(row, 'vcf', "${row.vcf} is also on line ${owner.line}")
+        }
+        def twin = sites[position][2] ? null : made.putIfAbsent(sites[position][1].name.toLowerCase(), row)
+        if (twin) {
+            refuse(row, 'vcf', "${row.vcf} has the name of the file on line ${twin.line}, so their indexes would replace each other: rename one, or give an index")
         }
     }
 }

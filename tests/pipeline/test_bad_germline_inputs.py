@@ -77,6 +77,8 @@ FILES: dict[str, str | bytes] = {
     "a.g.vcf.gz": gvcf(CONTIGS),
     "other.g.vcf.gz": gvcf(OTHER_BUILD, "b"),
     "both.vcf": vcf(CONTIGS, [SNP, INDEL]),
+    "more/both.vcf": vcf(CONTIGS, [SNP, INDEL]),
+    "it's.vcf": vcf(CONTIGS, [SNP, INDEL]),
     "both.vcf.idx": b"TIDX",
     "both.vcf.tbi": b"TIDX",
     "packed.vcf.gz": bgzf(vcf(CONTIGS, [SNP]).encode()),
@@ -85,7 +87,7 @@ FILES: dict[str, str | bytes] = {
     "cut.vcf.gz": bgzf(vcf(CONTIGS, [SNP]).encode())[:-28],
     "plain.vcf.gz": vcf(CONTIGS, [SNP]),
     "ncbi.vcf": vcf(NCBI_NAMES, []),
-    "ncbi records.vcf": vcf({}, [SNP.replace(REGION, "17")]),
+    "ncbi_records.vcf": vcf({}, [SNP.replace(REGION, "17")]),
     "other.vcf": vcf(OTHER_BUILD, [SNP]),
     "none.vcf": vcf(CONTIGS, []),
     "symbolic.vcf": vcf(CONTIGS, [f"{REGION} 5 . A <DEL>,* . . .", f"{REGION} 5 . AC GT . . ."]),
@@ -159,8 +161,8 @@ REFUSED: dict[str, Case] = {
     ),
     "sites of other names": ({"sites": "x,{}/ncbi.vcf,,,,,,"}, ["line 2", "ncbi.vcf", "contig 17", DIFFER]),
     "sites of other names, in records": (
-        {"sites": "x,{}/ncbi records.vcf,,,,,,"},
-        ["ncbi records.vcf", "contig 17", DIFFER],
+        {"sites": "x,{}/ncbi_records.vcf,,,,,,"},
+        ["ncbi_records.vcf", "contig 17", DIFFER],
     ),
     "sites of another build": ({"sites": "x,{}/other.vcf,,,,,,"}, ["other.vcf", REGION, "399", DIFFER]),
     "sites without variants": ({"sites": "x,{}/none.vcf,,,,,,"}, ["none.vcf", "holds no variants"]),
@@ -191,6 +193,14 @@ REFUSED: dict[str, Case] = {
     "a resource twice": (
         {"sites": "x,{}/both.vcf,,,,,,\nX,{}/packed.vcf.gz,,,,,,"},
         ["line 3, column resource_name", "line 2"],
+    ),
+    "sites whose file has an odd name": (
+        {"sites": "x,{}/it's.vcf,,,,,,"},
+        ["line 2, column vcf", "it's.vcf", "rename it"],
+    ),
+    "indexes of one name": (
+        {"sites": "x,{}/both.vcf,,,,,,\ny,{}/more/both.vcf,,,,,,"},
+        ["line 3, column vcf", "more/both.vcf", "line 2", "rename one"],
     ),
     "a file of sites twice": (
         {"sites": "x,{}/both.vcf,,,,,,\ny,{}/both.vcf,,,,,,"},
@@ -262,6 +272,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox) -> dict[str
     """What the pipeline says of each case, without the folder's name."""
     folder = tmp_path_factory.mktemp("bad inputs")
     for name, content in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
     cases = {name: _parameters(folder, name, case) for name, (case, _) in (REFUSED | ACCEPTED).items()}
     (folder / "cases.json").write_text(json.dumps(cases))

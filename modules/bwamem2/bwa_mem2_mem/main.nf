@@ -1,4 +1,5 @@
-// One lane of reads as a coordinate-sorted, indexed BAM.
+// One lane of reads as a coordinate-sorted, indexed BAM; of reads that are from an unmapped BAM, as one in
+// the order of the reads, for MERGE_BAM_ALIGNMENT.
 include { readGroup } from '../../functions/read_group.nf'
 
 process BWA_MEM2_MEM {
@@ -16,25 +17,30 @@ process BWA_MEM2_MEM {
     tuple val(ref), path(index, stageAs: 'index/*')
 
     output:
-    tuple val(meta), path("${meta.id}.bam"), path("${meta.id}.bam.bai"), emit: bam
+    tuple val(meta), path("${meta.id}.bam"), path("${meta.id}.bam.bai"), optional: true, emit: bam
+    // Of reads that are from an unmapped BAM.
+    tuple val(meta), path("intermediate/${meta.id}.bam"), optional: true, emit: unsorted
     tuple val(task.process), val('bwa-mem2'), eval("bwa_mem2_version 2>/dev/null || true"), emit: versions
     tuple val(task.process), val('samtools'), eval("samtools --version 2>/dev/null | sed -n '1s/samtools //p'"), emit: samtools_versions
 
     script:
+    def unmapped = meta.entry == 'unmapped'
     def mates = fastq_2 ? 'r1/* r2/*' : 'r1/*'
     """
+    mkdir -p intermediate
     bwt=(index/*.bwt.2bit.64)
     align_and_sort \\
         --aligner bwa-mem2 \\
         --index "\${bwt[0]%.bwt.2bit.64}" \\
-        --read-group '${readGroup(meta)}' \\
-        --output '${meta.id}.bam' \\
+        ${unmapped ? '--unsorted' : "--read-group '${readGroup(meta)}'"} \\
+        --output '${unmapped ? 'intermediate/' : ''}${meta.id}.bam' \\
         --threads ${task.cpus} \\
         ${mates}
     """
 
     stub:
     """
-    touch '${meta.id}.bam' '${meta.id}.bam.bai'
+    mkdir -p intermediate
+    touch ${meta.entry == 'unmapped' ? "'intermediate/${meta.id}.bam'" : "'${meta.id}.bam' '${meta.id}.bam.bai'"}
     """
 }

@@ -1,4 +1,4 @@
-// A BAM in coordinate order, with its index.
+// A BAM in another order: of coordinates, with its index, of the reads' names, or of duplicates.
 include { javaOptions; isSmall } from '../../functions/java_options.nf'
 
 process SORT_SAM {
@@ -9,12 +9,19 @@ process SORT_SAM {
 
     input:
     tuple val(meta), path(bam, stageAs: 'input.bam')
+    val sort_order // 'coordinate', 'queryname' or 'duplicate'
 
     output:
-    tuple val(meta), path("${meta.prefix}.bam"), path("${meta.prefix}.bam.bai"), emit: bam
+    // Only what is in coordinate order can be indexed.
+    tuple val(meta), path("${meta.prefix}.bam"), path("${meta.prefix}.bam.bai"), optional: true, emit: bam
+    tuple val(meta), path("${meta.prefix}.bam"), emit: sorted
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
+    if (!(sort_order in ['coordinate', 'queryname', 'duplicate'])) {
+        error("SORT_SAM of ${meta.id}: sort_order '${sort_order}' is none of coordinate, queryname, duplicate")
+    }
+    def indexed = sort_order == 'coordinate'
     // GATK calls the index of X.bam X.bai; samtools and people look for X.bam.bai.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
@@ -22,17 +29,17 @@ process SORT_SAM {
     gatk SortSam \\
         --INPUT input.bam \\
         --OUTPUT '${meta.prefix}.bam' \\
-        --SORT_ORDER coordinate \\
-        --CREATE_INDEX true \\
+        --SORT_ORDER ${sort_order} \\
+        --CREATE_INDEX ${indexed} \\
         --USE_JDK_DEFLATER true \\
         --USE_JDK_INFLATER true \\
         --TMP_DIR .
-    mv '${meta.prefix}.bai' '${meta.prefix}.bam.bai'
+    ${indexed ? "mv '${meta.prefix}.bai' '${meta.prefix}.bam.bai'" : ''}
     """
 
     stub:
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    touch '${meta.prefix}.bam' '${meta.prefix}.bam.bai'
+    touch '${meta.prefix}.bam' ${sort_order == 'coordinate' ? "'${meta.prefix}.bam.bai'" : ''}
     """
 }
