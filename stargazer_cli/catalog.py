@@ -162,11 +162,15 @@ def workflows() -> Mapping[str, Workflow]:
 
 
 def parameters_of(workflow: str) -> dict[str, Parameter]:
-    """Every result-affecting parameter of a workflow's tasks, by name."""
+    """Every result-affecting parameter of a workflow's tasks that the pipeline takes, by name.
+
+    What only a task has, such as an order of sorting, the workflow decides by itself.
+    """
     return {
         parameter.name: parameter
         for task in workflows()[workflow].tasks
         for parameter in tasks()[task].parameters
+        if parameter.name in _rules()
     }
 
 
