@@ -250,7 +250,7 @@ class Workflow:
             these = [task for task in tasks if task.name == name]
             work = sum(task.realtime for task in these)
             peak = max((task.peak_gb for task in these if not math.isnan(task.peak_gb)), default=0.0)
-            shown = f"{peak:.2f}" if peak else "-"
+            shown = f"{peak:.2f}" if peak > 0.005 else "-"
             rows.append([name, str(len(these)), f"{work:.1f}", f"{100 * work / every:.0f} %", shown])
         by_task = table(["task", "runs", "work, s", "share", "most memory of one, GB"], rows)
         waited = " → ".join(f"{task.name} {task.realtime:.1f}" for task in chain(tasks))
