@@ -4,8 +4,8 @@
 
 Both files are brought into one form first: the sample's column alone, alleles split and left-aligned by
 `bcftools norm`, changes of several bases next to each other cut into single ones, symbolic alleles and `*`
-left out. Then aardvark (https://github.com/PacificBiosciences/aardvark, MIT) compares the haplotypes that they spell,
-so that one change written in two ways is no error, whatever the way:
+left out. Then aardvark (github.com/PacificBiosciences/aardvark, MIT) compares the haplotypes that they
+spell, so that one change written in two ways is no error, whatever the way:
 
     cargo install aardvark-bio --version 1.1.0 --locked
 
