@@ -27,6 +27,13 @@ def _vcf(user: User, answer: Answer, target: str) -> Path:
     return user.folder / target
 
 
+def _exact(vcf: Path) -> list[list[str]]:
+    """Return of each record its place, alleles, FILTER and genotypes."""
+    with gzip.open(vcf, "rt") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
+    return [[*row[:2], *row[3:5], row[6], *(column.split(":")[0] for column in row[9:])] for row in rows]
+
+
 def test_tp53_from_reads_to_variants(tmp_path: Path, toolbox: Toolbox, real_data: Path) -> None:
     """One contig, whose name has a colon and a dash."""
     user = make_user(tmp_path / "a user")
@@ -49,7 +56,7 @@ def test_tp53_from_reads_to_variants(tmp_path: Path, toolbox: Toolbox, real_data
         check=True,
         capture_output=True,
     )
-    assert summary.read_vcf(plain / "joint.vcf.gz").records == calls.records
+    assert _exact(plain / "joint.vcf.gz") == _exact(tmp_path / "a user" / "tp53.vcf.gz")
 
 
 @pytest.fixture(scope="module")
