@@ -1,6 +1,7 @@
 // The shell line that gives the JVM its heap: JDK_JAVA_OPTIONS reaches every launcher of GATK.
 // What the user has set there stays and, being last, wins.
-//   heap: share of the task's memory, less than 1 because the JVM and native code need some, too
+//   heap: share of the task's memory, less than 1 because the JVM and native code need some, too:
+//         0.8, or 0.6 for GenomicsDB, whose buffers are native
 //   quick: whether to stop at the first compiler, which pays in a JVM that runs for seconds
 def javaOptions(memory, heap, quick) {
     // A heap that is full ends the JVM with 134, at which the task is tried again with more
@@ -8,13 +9,21 @@ def javaOptions(memory, heap, quick) {
     // full, and with 3 where a thread that writes a BAM does, as it does for any other error.
     def options = ['-XX:+CrashOnOutOfMemoryError']
     if (memory) {
-        options << "-Xmx${(memory.toMega() * heap) as long}m"
+        options << "-Xmx${heapOf(memory.toMega(), heap)}m"
     }
     if (quick) {
         options << '-XX:TieredStopAtLevel=1'
     }
     // No core file, which would be as large as the heap.
     return "ulimit -c 0; export JDK_JAVA_OPTIONS=\"${options.join(' ')} \${JDK_JAVA_OPTIONS:-}\""
+}
+
+// The heap of so many megabytes. What is needed beside it does not grow with all of them: Broad's
+// pipelines (WARP) leave 0.5 to 1 GB, and 5 of 30 for GenomicsDB. So the share counts up to 12 GB,
+// and the smallest tasks leave 400 MB: a GATK on a little data takes 180 (measured).
+def heapOf(memory, heap) {
+    def beside = [(1 - heap) * [memory, 12288].min(), [0.4 * memory, 400].min()].max()
+    return (memory - beside) as long
 }
 
 // Whether the input is so small that start-up decides how long a JVM runs.

@@ -40,11 +40,13 @@ def _nextflow(toolbox: Toolbox, folder: Path, *arguments: str | Path) -> "subpro
     )
 
 
-def _attempts(toolbox: Toolbox, folder: Path, codes: str, *limits: str) -> dict[str, list[Attempt]]:
-    """Run the tiny pipeline; return the attempts of each of its tasks."""
+def _attempts(
+    toolbox: Toolbox, folder: Path, codes: str, *limits: str
+) -> tuple[dict[str, list[Attempt]], str]:
+    """Run the tiny pipeline; return the attempts of each of its tasks, and what it printed."""
     bam = _bam(toolbox, folder)
     log = folder / "log"
-    _nextflow(
+    done = _nextflow(
         toolbox,
         folder,
         *("run", TINY, "-profile", "slurm,here", "--log", log, "--bam", bam, "--codes", codes, *limits),
@@ -53,7 +55,8 @@ def _attempts(toolbox: Toolbox, folder: Path, codes: str, *limits: str) -> dict[
     for line in log.read_text().splitlines():
         what, *numbers = line.split()
         found[what].append(Attempt(*map(int, numbers)))
-    return {what: sorted(each, key=lambda attempt: attempt.number) for what, each in found.items()}
+    attempts = {what: sorted(each, key=lambda attempt: attempt.number) for what, each in found.items()}
+    return attempts, done.stdout
 
 
 def _bam(toolbox: Toolbox, folder: Path) -> Path:
@@ -76,10 +79,23 @@ def _bam(toolbox: Toolbox, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Attempt]]:
-    """The attempts of tasks that end with each status, where there is room."""
+def ended(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[Attempt]], str]:
     folder = tmp_path_factory.mktemp("cluster") / "run"
     return _attempts(toolbox, folder, ",".join(RETRIED), "--max_cpus", "64", "--max_time", "20 h")
+
+
+@pytest.fixture(scope="module")
+def cluster(ended: tuple[dict[str, list[Attempt]], str]) -> dict[str, list[Attempt]]:
+    """The attempts of tasks that end with each status, where there is room."""
+    return ended[0]
+
+
+@pytest.mark.pipeline
+def test_a_java_heap_leaves_enough_in_a_small_task_and_no_fifth_of_a_large_one(
+    ended: tuple[dict[str, list[Attempt]], str],
+) -> None:
+    heaps = [tuple(map(int, pair)) for pair in re.findall(r"-Xmx(\d+)m -Xmx(\d+)m", ended[1])]
+    assert heaps == [(307, 307), (624, 614), (3276, 2457), (63078, 60620)]
 
 
 @pytest.mark.pipeline
@@ -108,7 +124,7 @@ def test_a_laptop_caps_what_tasks_ask_for_and_other_failures_are_final(
     toolbox: Toolbox, tmp_path: Path
 ) -> None:
     limits = ("--max_cpus", "2", "--max_memory", "4 GB", "--max_time", "1 h")
-    found = _attempts(toolbox, tmp_path / "run", "1,3,141", *limits)
+    found, _ = _attempts(toolbox, tmp_path / "run", "1,3,141", *limits)
     for code in ("1", "3", "141"):
         assert found[code] == [Attempt(1, 1, 4096, 1)]
     assert found["align"][0] == Attempt(1, 2, 3072, 1)

@@ -1,8 +1,12 @@
 // Tasks that say what they get, one line an attempt, under the settings of the project.
 include { javaOptions } from '../../../modules/functions/java_options.nf'
 
-def said(what, task) {
-    return "${what} ${task.attempt} ${task.cpus} ${task.memory.toMega()} ${task.time ? task.time.toHours() : 0}"
+def said(what, given) {
+    return "${what} ${given.attempt} ${given.cpus} ${given.memory.toMega()} ${given.time ? given.time.toHours() : 0}"
+}
+
+def heapOption(memory, heap) {
+    return javaOptions(memory, heap, false).tokenize('" ').find { word -> word.startsWith('-Xmx') }
 }
 
 // Ends as it is told until its third attempt.
@@ -11,10 +15,11 @@ process ENDS {
 
     input:
     val code
+    val log
 
     script:
     """
-    echo '${said(code, task)}' >> '${params.log}'
+    echo '${said(code, task)}' >> '${log}'
     [ ${task.attempt} -eq 3 ] || exit ${code}
     """
 }
@@ -25,10 +30,11 @@ process ALIGNS {
 
     input:
     val code
+    val log
 
     script:
     """
-    echo '${said('align', task)}' >> '${params.log}'
+    echo '${said('align', task)}' >> '${log}'
     [ ${task.attempt} -eq 3 ] || exit ${code}
     """
 }
@@ -39,17 +45,21 @@ process FILLS_ITS_HEAP {
 
     input:
     path bam
+    val log
 
     script:
     """
-    echo '${said('heap', task)}' >> '${params.log}'
+    echo '${said('heap', task)}' >> '${log}'
     ${javaOptions(task.memory, 0.6, false)}
     gatk MarkDuplicates --INPUT ${bam} --OUTPUT out.bam --METRICS_FILE metrics.txt --TMP_DIR .
     """
 }
 
 workflow {
-    ENDS(channel.fromList("${params.codes}".tokenize(',')))
-    ALIGNS(channel.of(137))
-    FILLS_ITS_HEAP(channel.fromPath(params.bam))
+    [512.MB, 1.GB, 4.GB, 64.GB].each { memory ->
+        println([0.8, 0.6].collect { heap -> heapOption(memory, heap) }.join(' '))
+    }
+    ENDS(channel.fromList(params.codes.toString().tokenize(',')), params.log)
+    ALIGNS(137, params.log)
+    FILLS_ITS_HEAP(channel.fromPath(params.bam), params.log)
 }
