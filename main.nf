@@ -65,6 +65,7 @@ workflow GERMLINE {
             PREPROCESS_SAMPLE.out.metrics,
             variants,
             genome,
+            versions,
             inputs,
             settings,
         )

@@ -30,6 +30,8 @@ VERSIONS = {
         "samtools {SAMTOOLS_VERSION}\n",
     ),
     "samtools": ("samtools --version | sed -n 1p", "samtools {VERSION}\n"),
+    "bcftools": ("bcftools --version | sed -n 1p", "bcftools {VERSION}\n"),
+    "multiqc": ("multiqc --version", "multiqc, version {VERSION}\n"),
     "gatk": ("gatk --version", "(GATK) v{VERSION}\n"),
     "scanpy": (
         "python3 -c 'from importlib.metadata import version as v; print(v(\"scanpy\"))'",
@@ -95,8 +97,8 @@ def test_conda_gets_the_versions_that_are_in_the_image(task: catalog.Task) -> No
         pins = set(re.findall(r"^ +- ([\w-]+)==(\S+)$", environment, re.M))
         assert pins <= locked() and set(task.tools) <= {package for package, _ in pins}
         return
-    packages = {"bwa": "bwa", "bwamem2": "bwa-mem2", "samtools": "samtools", "gatk": "gatk4"}
-    wanted = {packages[name]: given["VERSION"]}
+    packages = {"bwamem2": "bwa-mem2", "gatk": "gatk4"}
+    wanted = {packages.get(name, name): given["VERSION"]}
     if "SAMTOOLS_VERSION" in given:
         wanted["samtools"] = given["SAMTOOLS_VERSION"]
     assert dict(re.findall(r"bioconda::([\w-]+)=(\S+)", environment)) == wanted
@@ -141,7 +143,8 @@ def test_one_command_builds_all_images(tmp_path: Path) -> None:
     assert "--build-context jars=/the/jars" in gatk
     (scanpy,) = [call for call in calls(tmp_path) if "stargazer/scanpy" in call]
     assert f"--build-context steps={ROOT}/bin" in scanpy
-    for call in (gatk, scanpy):
+    (multiqc,) = [call for call in calls(tmp_path) if "stargazer/multiqc" in call]
+    for call in (gatk, multiqc, scanpy):
         assert f"--build-context locks={ROOT}/stargazer_cli/tools/locks" in call
         assert "BASE=" not in call
 

@@ -1,0 +1,1 @@
+"""The report of a germline run: what MultiQC does not know itself."""

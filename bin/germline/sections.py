@@ -1,0 +1,286 @@
+"""Our own sections of the report, as MultiQC's custom content; all text is escaped here."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from germline import relatedness
+from germline.checks import Findings
+from germline.metrics import DEPTHS, Stats
+
+_PARENT = {
+    "parent_id": "stargazer",
+    "parent_name": "This run",
+    "parent_description": "What the samples look like, and how the run was made.",
+}
+# More pairs than this are cut to those that are related or said to be.
+_MOST_PAIRS = 200
+# Depths beyond this are no longer told apart.
+_DEEPEST = 500
+
+_FILTERS = {
+    "vqsr": "VQSR: a model trained on known variants, separately for SNPs and indels",
+    "hard": "hard filters: the expressions that GATK publishes for SNPs and for indels",
+    "none": "none: every call with enough confidence is there",
+}
+_BQSR = {
+    "on": "on: the sequencer's quality scores were recalibrated",
+    "off": "off: the sequencer's quality scores were used as they are",
+}
+_CONFIDENCE = (
+    "Hints, not findings: they say where to look. Kinship is estimated with KING-robust "
+    '(<span class="text-nowrap">doi:10.1093/bioinformatics/btq559</span>) from biallelic SNPs outside X, Y '
+    "and mitochondria that passed the filters."
+)
+
+
+def written(
+    run: Mapping[str, Any],
+    stats: Mapping[str, Stats],
+    calls: Mapping[str, Mapping[str, float]],
+    findings: Findings,
+) -> list[dict[str, Any]]:
+    """Return the sections in their order, the columns of the first table before them."""
+    sections = [
+        _samples(stats, calls),
+        _hints(findings),
+        _sexes(findings),
+        _pairs(findings),
+        _depths(stats),
+        _inserts(stats),
+        _made(run),
+    ]
+    return [section for section in sections if section]
+
+
+def _samples(stats: Mapping[str, Stats], calls: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    data: dict[str, dict[str, float]] = {}
+    for name, found in stats.items():
+        if found.bases:
+            covered = {f"covered_{least}": found.covered(least) for least in DEPTHS}
+            data[name] = {"mean_depth": found.mean_depth} | covered
+    for name, counts in calls.items():
+        data[name] = data.get(name, {}) | dict(counts)
+    if not data:
+        return {}
+    headers = {
+        "mean_depth": _column("Depth", "Mean depth without duplicates", suffix="x", scale="Greens"),
+        **{
+            f"covered_{least}": _column(
+                f"≥ {least}x", f"Bases covered {least} times or more", suffix="%", max=100
+            )
+            for least in DEPTHS
+        },
+        "snps": _column("SNPs", "SNPs of the sample that passed the filters", format="{:,.0f}"),
+        "indels": _column("Indels", "Indels of the sample that passed the filters", format="{:,.0f}"),
+        "ti_tv": _column("Ti/Tv", "Transitions for one transversion", format="{:.2f}"),
+        "het_hom": _column("Het/hom", "Heterozygous SNPs for one homozygous", format="{:.2f}"),
+        "singletons": _column("Singletons", "Variants of this sample alone", format="{:,.0f}", hidden=True),
+        "missing": _column("Missing", "Sites without a genotype", format="{:,.0f}", hidden=True),
+    }
+    return {
+        "id": "stargazer_samples",
+        "namespace": "Stargazer",
+        "plot_type": "generalstats",
+        "headers": [{key: value} for key, value in headers.items()],
+        "data": dict(sorted(data.items())),
+    }
+
+
+def _depths(stats: Mapping[str, Stats]) -> dict[str, Any]:
+    data = {name: _cumulative(found) for name, found in stats.items() if found.bases and found.depths}
+    axes = {"xlab": "Depth", "ylab": "Bases covered as often or more", "ysuffix": "%", "ymin": 0, "ymax": 100}
+    text = (
+        "How many of the bases (of the regions, where the run has some) are covered how often; duplicates do "
+        "not count."
+    )
+    return _lines("stargazer_depths", "Depth", axes, data, text)
+
+
+def _cumulative(found: Stats) -> dict[int, float]:
+    """Return the part of the bases that is covered so often, up to where it is less than one in a hundred."""
+    points: dict[int, float] = {}
+    for depth in range(_DEEPEST + 1):
+        points[depth] = found.covered(depth)
+        if points[depth] < 1:
+            break
+    return points
+
+
+def _inserts(stats: Mapping[str, Stats]) -> dict[str, Any]:
+    data = {name: _longest_left_out(found.inserts) for name, found in stats.items() if found.inserts}
+    axes = {"xlab": "Insert size", "ylab": "Pairs", "xsuffix": " bp", "ymin": 0}
+    return _lines("stargazer_inserts", "Insert size", axes, data, "Pairs of reads of each insert size.")
+
+
+def _longest_left_out(inserts: Mapping[int, int]) -> dict[int, int]:
+    """Return the counts without the longest inserts, one pair in a hundred, which would squeeze the plot."""
+    rest = 0.99 * sum(inserts.values())
+    shown = {}
+    for size, pairs in sorted(inserts.items()):
+        shown[size] = pairs
+        rest -= pairs
+        if rest < 0:
+            break
+    return shown
+
+
+def _column(title: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "description": description, "min": 0, "scale": "Blues"} | more
+
+
+def _hints(findings: Findings) -> dict[str, Any]:
+    if findings.hints:
+        items = "".join(f"<li>{escape(hint)}</li>" for hint in findings.hints)
+        body = f'<div class="alert alert-warning"><ul>{items}</ul></div>'
+    else:
+        looked = [
+            *(["pairs of samples"] if findings.pairs else []),
+            *(["sexes"] if any(sex.looks for sex in findings.sexes.values()) else []),
+        ]
+        body = f"<p>Nothing unexpected in what was looked at: {' and '.join(looked)}.</p>" if looked else ""
+    lacks = [*_lacks(findings)]
+    body += "".join(f"<p>{escape(lack)}</p>" for lack in lacks)
+    return _html("stargazer_checks", "Are the samples who they should be?", body, _CONFIDENCE)
+
+
+def _lacks(findings: Findings) -> Iterator[str]:
+    if findings.lack:
+        yield f"Pairs of samples were not compared: {findings.lack}."
+    without = [name for name, sex in findings.sexes.items() if not sex.looks]
+    if len(without) == len(findings.sexes):
+        yield "Sexes were not judged: not enough data on human X and Y chromosomes."
+    elif without:
+        yield f"Not enough data to judge the sex of {', '.join(without)}."
+
+
+def _sexes(findings: Findings) -> dict[str, Any]:
+    if not any(sex.looks for sex in findings.sexes.values()):
+        return {}
+    data = {
+        name: _known(
+            {
+                "given": findings.given_sexes[name] or None,
+                "looks": sex.looks or "not enough data",
+                "het_x": None if sex.heterozygous is None else 100 * sex.heterozygous,
+                "depth_x": sex.x_depth,
+                "depth_y": sex.y_depth,
+            }
+        )
+        for name, sex in findings.sexes.items()
+    }
+    headers = {
+        "given": {"title": "Given", "description": "Sex in the PED file"},
+        "looks": {"title": "Looks", "description": "Sex that the data look like"},
+        "het_x": _column(
+            "X het", "Heterozygous part of the differences on X, outside of what X shares with Y", suffix="%",
+            max=100,
+        ),
+        "depth_x": _column("X depth", "Depth of X, where that of the autosomes is 1", format="{:.2f}"),
+        "depth_y": _column("Y depth", "Depth of Y, where that of the autosomes is 1", format="{:.2f}"),
+    }  # fmt: skip
+    return _table("stargazer_sexes", "Sexes", headers, data, "What X and Y chromosomes look like.")
+
+
+def _pairs(findings: Findings) -> dict[str, Any]:
+    shown = findings.pairs
+    description = "Kinship of each pair of samples: 0.5 is the same person, 0.25 parents and siblings."
+    if len(shown) > _MOST_PAIRS:
+        related = [
+            pair
+            for pair in shown
+            if pair.kinship > relatedness.SECOND or pair.samples in findings.given_parents
+        ]
+        shown = sorted(related, key=lambda pair: -pair.kinship)[:_MOST_PAIRS]
+        description += (
+            f" Of {len(findings.pairs):,} pairs, the {len(shown):,} that look related, at least in the "
+            "second degree, or are given as parent and child."
+        )
+    if not shown:
+        return {}
+    data = {
+        " and ".join(pair.samples): _known(
+            {
+                "kinship": pair.kinship,
+                "looks": pair.looks,
+                "given": "parent and child" if pair.samples in findings.given_parents else None,
+                "opposite": pair.opposite,
+                "sites": pair.sites,
+            }
+        )
+        for pair in shown
+    }
+    headers = {
+        "kinship": {
+            "title": "Kinship", "description": "KING-robust", "format": "{:.3f}", "min": 0, "max": 0.5,
+            "scale": "Oranges",
+        },
+        "looks": {"title": "Look like", "description": "What this kinship stands for"},
+        "given": {"title": "Given", "description": "In the PED file"},
+        "opposite": _column("IBS0", "Sites with different homozygous genotypes", format="{:,.0f}"),
+        "sites": _column("Sites", "Sites where both have a genotype", format="{:,.0f}"),
+    }  # fmt: skip
+    return _table("stargazer_pairs", "Relatedness", headers, data, description)
+
+
+def _made(run: Mapping[str, Any]) -> dict[str, Any]:
+    samples = list(run["samples"])
+    rows = {
+        "Cohort": run["cohort_id"],
+        "Samples": f"{len(samples):,}" + (f": {', '.join(samples)}" if len(samples) <= 20 else ""),
+        "Reference": run.get("build") or run["reference"],
+        "Regions": run.get("regions") or "the whole reference",
+        "Base qualities": _BQSR[run["bqsr"]],
+        "Filter": _FILTERS[run["filter"]],
+    }
+    told = "".join(
+        f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows.items()
+    )
+    versions = "".join(
+        f"<tr><th>{escape(tool)}</th><td>{escape(version)}</td></tr>" for tool, version in run["versions"]
+    )
+    body = (
+        f'<table class="table table-condensed"><tbody>{told}</tbody></table>'
+        '<h4>Software</h4><table class="table table-condensed" style="width:auto">'
+        f"<tbody>{versions}</tbody></table>"
+    )
+    counted = "Variant counts in this report are of records that passed the filters."
+    return _html("stargazer_run", "How it was made", body, counted)
+
+
+def _html(name: str, title: str, body: str, description: str) -> dict[str, Any]:
+    shown = f"<p>{description}</p>{body}"
+    return _section(name, title, "") | {"plot_type": "html", "data": shown}
+
+
+def _table(
+    name: str, title: str, headers: Mapping[str, Any], data: Mapping[str, Any], description: str
+) -> dict[str, Any]:
+    config = {"id": f"{name}_table", "title": title, "namespace": "", "no_violin": True}
+    table = {"plot_type": "table", "pconfig": config, "headers": headers, "data": data}
+    return _section(name, title, description) | table
+
+
+def _lines(
+    name: str, title: str, axes: Mapping[str, Any], data: Mapping[str, Any], description: str
+) -> dict[str, Any]:
+    if not data:
+        return {}
+    # MultiQC sorts the keys of a JSON object, which are texts: without the zeros 10 would come before 9.
+    lines = {
+        sample: {f"{place:06d}": value for place, value in points.items()} for sample, points in data.items()
+    }
+    plot = {
+        "plot_type": "linegraph",
+        "pconfig": {"id": f"{name}_plot", "title": title, **axes},
+        "data": lines,
+    }
+    return _section(name, title, description) | plot
+
+
+def _section(name: str, title: str, description: str) -> dict[str, Any]:
+    return {"id": name, "section_anchor": name, "section_name": title, "description": description, **_PARENT}
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
