@@ -21,6 +21,7 @@ _CALLING = ("split_intervals", "haplotype_caller", "gather_vcfs")
 _JOINT_CALLING = ("split_intervals", "joint_call_gvcfs", "gather_vcfs")
 _FILTERS = {"hard": ("hard_filter",), "vqsr": ("variant_recalibrator", "apply_vqsr"), "none": ()}
 _STATISTICS = ("samtools_stats", "samtools_coverage")
+_REPORTING = ("bcftools_stats", "bcftools_query", "multiqc")
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Recipes:
     @property
     def report(self) -> Product:
         """The page about the cohort, over all that was counted."""
-        tasks = (*self._vcf_tasks, *_STATISTICS, "bcftools_stats", "multiqc")
+        tasks = (*self._vcf_tasks, *_STATISTICS, *_REPORTING)
         sources = (*self._vcf_sources, *self.pedigree)
         return Product("multiqc", self.cohort_id, ("report",), tasks, sources)
 

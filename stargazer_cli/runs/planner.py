@@ -67,8 +67,7 @@ class Planner:
     def finished(self) -> Plan:
         """Return the plan, with its steps in the order of the workflow."""
         order = catalog.workflows()[self.draft.workflow].tasks
-        place = {task: number for number, task in enumerate(order)}
-        self.draft.steps.sort(key=lambda step: (place.get(step.stage, len(order)), step.subject))
+        self.draft.steps.sort(key=lambda step: (order.index(step.stage), step.subject))
         return self.draft
 
     def spec(

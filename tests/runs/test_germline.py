@@ -481,3 +481,19 @@ def test_every_stage_is_a_task_of_its_workflow() -> None:
     preprocessing = {"mark_duplicates", "sort_sam", "samtools_stats", "samtools_coverage", *RECALIBRATING}
     assert set(MADE) <= set(catalog.workflows()[WORKFLOW].tasks)
     assert preprocessing <= set(catalog.workflows()["preprocess_sample"].tasks)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"filter": "vqsr"}, {"filter": "none"}, {"workflow": "preprocess_sample"}]
+)
+def test_every_recipe_is_known_by_the_versions_of_its_workflow(
+    store: LocalStore, put: Put, sites: str, fields: dict[str, Any]
+) -> None:
+    """A task that the workflow does not list has no version, and nothing would ever be reused."""
+    for name, mode, change in (("hapmap", "SNP", "A>T"), ("mills", "INDEL", "AC>A")):
+        put("known_sites", f"{name}.vcf", vcf(change), build="b", vqsr_mode=mode, **TRAINING)
+    put("alignment", "x.bam", bam(UNMAPPED.format("x")), sample_id="u")
+    asked = request("s1", "u", **fields)
+    versions = {task: VERSIONS[task] for task in catalog.workflows()[asked.workflow].tasks}
+    for spec in plan(store, asked, versions).recipes:
+        assert spec.digest(versions), spec
