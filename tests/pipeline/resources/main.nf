@@ -15,11 +15,11 @@ process ENDS {
 
     input:
     val code
-    val log
+    val journal
 
     script:
     """
-    echo '${said(code, task)}' >> '${log}'
+    echo '${said(code, task)}' >> '${journal}'
     [ ${task.attempt} -eq 3 ] || exit ${code}
     """
 }
@@ -30,11 +30,11 @@ process ALIGNS {
 
     input:
     val code
-    val log
+    val journal
 
     script:
     """
-    echo '${said('align', task)}' >> '${log}'
+    echo '${said('align', task)}' >> '${journal}'
     [ ${task.attempt} -eq 3 ] || exit ${code}
     """
 }
@@ -45,11 +45,11 @@ process FILLS_ITS_HEAP {
 
     input:
     path bam
-    val log
+    val journal
 
     script:
     """
-    echo '${said('heap', task)}' >> '${log}'
+    echo '${said('heap', task)}' >> '${journal}'
     ${javaOptions(task.memory, 0.6, false)}
     gatk MarkDuplicates --INPUT ${bam} --OUTPUT out.bam --METRICS_FILE metrics.txt --TMP_DIR .
     """
