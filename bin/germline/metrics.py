@@ -93,6 +93,23 @@ def read_calls(file: Path) -> dict[str, dict[str, float]]:
     return samples
 
 
+def read_cohort(file: Path) -> dict[str, float]:
+    """Return the counts of a cohort's variants, of bcftools stats, by what they are called."""
+    wanted = {
+        "number of records:": "Records",
+        "number of SNPs:": "With SNPs",
+        "number of indels:": "With indels",
+        "number of multiallelic sites:": "With several alternate alleles",
+    }
+    counts: dict[str, float] = {}
+    for row in _rows(file):
+        if row[0] == "SN" and row[2] in wanted:
+            counts[wanted[row[2]]] = int(row[3])
+        elif row[0] == "TSTV":
+            counts |= _ratios({"Ti/Tv": (int(row[2]), int(row[3]))})
+    return counts
+
+
 def _ratios(counts: dict[str, tuple[int, int]]) -> dict[str, float]:
     return {name: above / below for name, (above, below) in counts.items() if below}
 

@@ -57,15 +57,16 @@ def write_report(sources: Sources, folder: Path) -> Findings:
     genome = sum(sources.lengths.values())
     stats = {name: metrics.read_stats(file, genome) for name, file in sources.files["stats"].items()}
     calls: dict[str, dict[str, float]] = {}
+    cohort: dict[str, float] = {}
     for file in sources.files["variants"].values():
-        calls = metrics.read_calls(file)
+        calls, cohort = metrics.read_calls(file), metrics.read_cohort(file)
     findings = check_samples(
         list(sources.run["samples"]), sources.genotypes, sources.lengths, coverage, dict(sources.people)
     )
     for kind, files in sources.files.items():
         for name, file in files.items():
             _place(folder, kind, name, file, coverage)
-    written = sections.written(sources.run, stats, calls, findings)
+    written = sections.written(sources.run, stats, calls, cohort, findings)
     for section in written:
         (folder / f"{section['id']}_mqc.json").write_text(json.dumps(section), encoding="utf-8")
     reads = max(
@@ -152,6 +153,14 @@ def configuration(
             **{section["id"]: section["description"] for section in own if section.get("description")},
         },
         "custom_css_files": [str(folder / "report.css")],
-        # What the general statistics show already, as plots that say less.
-        "remove_sections": ["samtools-stats", "samtools-coverage-table-section"],
+        # What the general statistics show already; and numbers of each sample, of which MultiQC takes those
+        # of the last one for the cohort's.
+        "remove_sections": [
+            "samtools-stats",
+            "samtools-coverage-table-section",
+            "bcftools-stats_sites_per_sample",
+            "bcftools-stats_ts_tv",
+            "bcftools-stats_singletones",
+            "bcftools-stats_sequencing_depth",
+        ],
     }

@@ -1,6 +1,6 @@
 """Our own sections of the report, as MultiQC's custom content; all text is escaped here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -38,6 +38,7 @@ def written(
     run: Mapping[str, Any],
     stats: Mapping[str, Stats],
     calls: Mapping[str, Mapping[str, float]],
+    cohort: Mapping[str, float],
     findings: Findings,
 ) -> list[dict[str, Any]]:
     """Return the sections in their order, the columns of the first table before them."""
@@ -46,6 +47,7 @@ def written(
         _hints(findings),
         _sexes(findings),
         _pairs(findings),
+        _cohort(cohort),
         _depths(stats),
         _inserts(stats),
         _made(run),
@@ -87,6 +89,14 @@ def _samples(stats: Mapping[str, Stats], calls: Mapping[str, Mapping[str, float]
     }
 
 
+def _cohort(counts: Mapping[str, float]) -> dict[str, Any]:
+    if not counts:
+        return {}
+    shown = {name: f"{value:,.2f}" if name == "Ti/Tv" else f"{value:,.0f}" for name, value in counts.items()}
+    body = _rows(shown.items())
+    return _html("stargazer_variants", "Variants of the cohort", body, "What passed the filters.")
+
+
 def _depths(stats: Mapping[str, Stats]) -> dict[str, Any]:
     data = {name: _cumulative(found) for name, found in stats.items() if found.bases and found.depths}
     axes = {"xlab": "Depth", "ylab": "Bases covered as often or more", "ysuffix": "%", "ymin": 0, "ymax": 100}
@@ -117,9 +127,9 @@ def _longest_left_out(inserts: Mapping[int, int]) -> dict[int, int]:
     """Return the counts without the longest inserts, one pair in a hundred, which would squeeze the plot."""
     rest = 0.99 * sum(inserts.values())
     shown = {}
-    for size, pairs in sorted(inserts.items()):
-        shown[size] = pairs
-        rest -= pairs
+    for size in range(min(inserts), max(inserts) + 1):
+        shown[size] = inserts.get(size, 0)
+        rest -= shown[size]
         if rest < 0:
             break
     return shown
@@ -233,19 +243,15 @@ def _made(run: Mapping[str, Any]) -> dict[str, Any]:
         "Base qualities": _BQSR[run["bqsr"]],
         "Filter": _FILTERS[run["filter"]],
     }
-    told = "".join(
-        f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows.items()
-    )
-    versions = "".join(
-        f"<tr><th>{escape(tool)}</th><td>{escape(version)}</td></tr>" for tool, version in run["versions"]
-    )
-    body = (
-        f'<table class="table table-condensed"><tbody>{told}</tbody></table>'
-        '<h4>Software</h4><table class="table table-condensed" style="width:auto">'
-        f"<tbody>{versions}</tbody></table>"
-    )
+    body = f"{_rows(rows.items())}<h4>Software</h4>{_rows(run['versions'])}"
     counted = "Variant counts in this report are of records that passed the filters."
     return _html("stargazer_run", "How it was made", body, counted)
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
+    """Return a table of two columns."""
+    cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows)
+    return f'<table class="table table-condensed" style="width:auto"><tbody>{cells}</tbody></table>'
 
 
 def _html(name: str, title: str, body: str, description: str) -> dict[str, Any]:

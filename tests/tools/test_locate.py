@@ -227,7 +227,7 @@ GERMLINE = "germline_short_variant_discovery"
 def test_what_a_profile_needs():
     local = tools_for("local", GERMLINE, "bwa")
     assert local[:2] == ["java", "nextflow"]
-    assert set(local[2:]) == {"gatk", "samtools", "gzip", "bwa"}
+    assert set(local[2:]) == {"gatk", "samtools", "bcftools", "gzip", "multiqc", "bwa"}
     assert "bwa-mem2" in tools_for("slurm", GERMLINE, "bwa-mem2")
     assert tools_for("slurm,podman", GERMLINE, "bwa-mem2") == ["java", "nextflow", "podman"]
     assert tools_for("conda", GERMLINE, "bwa") == ["java", "nextflow", "conda"]

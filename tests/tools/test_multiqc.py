@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.tools import ensure, locate, multiqc_env, wheels
+from stargazer_cli.tools import ensure, locate, multiqc_env, tools_for, wheels
 from stargazer_cli.tools.spec import MULTIQC_VERSION
+
+GERMLINE = "germline_short_variant_discovery"
 
 
 @pytest.fixture
@@ -70,3 +72,9 @@ def test_the_lock_pins_the_release_without_what_the_report_does_not_use():
     assert not {"polars", "pyarrow"} & set(locked)
     pinned = re.split(r"^(?=[\w-]+==)", text, flags=re.M)[1:]
     assert all("--hash=sha256:" in package for package in pinned)
+
+
+def test_a_run_without_a_report_needs_no_multiqc():
+    assert "multiqc" in tools_for("local", GERMLINE, "bwa")
+    assert "multiqc" not in tools_for("local", GERMLINE, "bwa", without=("multiqc",))
+    assert "multiqc" not in tools_for("local", "preprocess_sample", "bwa")

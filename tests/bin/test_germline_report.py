@@ -1,0 +1,172 @@
+"""What MultiQC is given for the report of a germline run: names, numbers, our own sections."""
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from germline import metrics, sections
+from germline.checks import Findings
+from germline.relatedness import Pair
+from germline.sexes import Sex
+
+BIN = Path(__file__).parents[2] / "bin"
+RUN = {
+    "cohort_id": "c", "samples": ["a.b-c_1", "x.bam"], "build": "B<38>", "reference": "my.fa", "regions": "",
+    "bqsr": "off", "filter": "hard", "versions": [["gatk", "4.6"]],
+}  # fmt: skip
+STATS = """# This file was produced by samtools stats (1.16.1+htslib-1.16)
+SN\traw total sequences:\t10
+IS\t0\t0\t0\t0\t0
+IS\t300\t6\t6\t0\t0
+IS\t302\t4\t4\t0\t0
+# Coverage distribution. Use `grep ^COV | cut -f 2-` to extract this part.
+COV\t[9-9]\t9\t100
+COV\t[20-20]\t20\t300
+COV\t[35-35]\t35\t100
+"""
+COVERAGE = "#rname\tstartpos\tendpos\tnumreads\tcovbases\tcoverage\tmeandepth\tmeanbaseq\tmeanmapq\n"
+CALLS = """SN\t0\tnumber of records:\t3
+SN\t0\tnumber of SNPs:\t2
+TSTV\t0\t4\t2\t2.00\t4\t2\t2.00
+PSC\t0\ta.b-c_1\t1\t2\t5\t4\t2\t3\t30.0\t1\t0\t0\t0
+PSC\t0\tx.bam\t1\t0\t5\t4\t0\t3\t30.0\t1\t0\t0\t7
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with what the script reads: two samples, of which one has only calls."""
+    kinds = {
+        "a.b-c_1.samtools_stats.txt": STATS,
+        "a.b-c_1.samtools_coverage.txt": COVERAGE + "1\t1\t1000\t5\t600\t60\t20\t30\t60\n",
+        "a.b-c_1.recalibration.table": "#:GATKReport\n",
+        "a.b-c_1.recalibration_after.table": "#:GATKReport\n",
+        "other.samtools_stats.txt": STATS,
+        "c.bcftools_stats.txt": CALLS,
+    }
+    (tmp_path / "metrics").mkdir()
+    for name, text in kinds.items():
+        (tmp_path / "metrics" / name).write_text(text)
+    (tmp_path / "run.json").write_text(json.dumps(RUN))
+    (tmp_path / "r.fai").write_text("1\t1000\t0\t60\t61\n")
+    (tmp_path / "g.tsv.gz").write_bytes(gzip.compress(b"#contig\tposition\ta.b-c_1\tx.bam\n1\t5\t0/1\t1/1\n"))
+    return tmp_path
+
+
+def lay_out(folder: Path, *more: str) -> Path:
+    command = [
+        BIN / "germline_report.py", "--run", "run.json", "--metrics", "metrics", "--genotypes", "g.tsv.gz",
+        "--fai", "r.fai", "--outdir", "report", *more,
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "report"
+
+
+def section(report: Path, name: str) -> Any:
+    return json.loads((report / f"{name}_mqc.json").read_text())
+
+
+def test_files_are_called_like_their_samples_and_strangers_are_left_out(folder) -> None:
+    report = lay_out(folder)
+    names = {str(file.relative_to(report)) for file in report.rglob("*/*")}
+    assert names == {
+        "samtools_stats/a.b-c_1",
+        "samtools_coverage/a.b-c_1",
+        "recalibration/a.b-c_1",
+        "recalibration/a.b-c_1 recalibrated",
+        "bcftools_stats/c",
+    }
+
+
+def test_each_sample_has_its_numbers_and_only_those_that_are_known(folder) -> None:
+    data = section(lay_out(folder), "stargazer_samples")["data"]
+    assert data["a.b-c_1"] == pytest.approx(
+        {
+            "mean_depth": 10.4, "covered_10": 40, "covered_20": 40, "covered_30": 10, "snps": 7, "indels": 3,
+            "singletons": 1, "missing": 0, "ti_tv": 2.0, "het_hom": 2.5,
+        }
+    )  # fmt: skip
+    # No depths without reads, and no ratio to nothing.
+    assert data["x.bam"] == {"snps": 5, "indels": 3, "singletons": 1, "missing": 7}
+
+
+def test_depths_are_of_the_regions_where_the_run_has_some(tmp_path: Path) -> None:
+    file = tmp_path / "s.txt"
+    file.write_text(STATS.replace("IS\t0", "SN\tbases inside the target:\t500\nIS\t0"))
+    found = metrics.read_stats(file, 1000)
+    assert (found.bases, found.mean_depth, found.covered(20)) == (500, 20.8, 80)
+
+
+def test_plots_are_in_the_order_of_numbers(folder) -> None:
+    points = section(lay_out(folder), "stargazer_depths")["data"]["a.b-c_1"]
+    assert list(points) == sorted(points)
+    assert [float(depth) for depth in points] == list(range(37))
+    assert (points["000009"], points["000010"], points["000036"]) == (50, 40, 0)
+    inserts = section(lay_out_again(folder), "stargazer_inserts")["data"]["a.b-c_1"]
+    assert inserts == {"000300": 6, "000301": 0, "000302": 4}
+
+
+def lay_out_again(folder: Path) -> Path:
+    return lay_out(folder, "--outdir", "again")
+
+
+def test_nothing_of_ours_is_markup_by_accident() -> None:
+    odd = "<script>alert('&')</script>"
+    pair = Pair((odd, "b"), 2000, 0, 1000, 0.5)
+    findings = Findings({odd: Sex(0.5, None, None, "female")}, {odd: ""}, [pair], set(), odd, [odd])
+    run = RUN | {"cohort_id": odd, "samples": [odd], "regions": odd, "versions": [[odd, odd]]}
+    for written in sections.written(run, {}, {}, {odd: 1.0}, findings):
+        if written["plot_type"] == "html":
+            assert "<script" not in written["data"]
+
+
+def test_a_large_cohort_shows_its_relatives_only() -> None:
+    pairs = [Pair((f"s{n}", "t"), 2000, 0, 100, 0.25 if n % 100 == 0 else 0.0) for n in range(500)]
+    findings = Findings({}, {}, pairs, {("s7", "t")}, "")
+    (table,) = [
+        made for made in sections.written(RUN, {}, {}, {}, findings) if made["id"] == "stargazer_pairs"
+    ]
+    assert list(table["data"]) == [*(f"s{n} and t" for n in range(0, 500, 100)), "s7 and t"]
+    assert "Of 500 pairs, the 6 that look related" in table["description"]
+
+
+def test_thousands_of_contigs_are_cut_to_the_longest_in_their_order(folder) -> None:
+    rows = [f"c{n}\t1\t{1000 + n}\t5\t600\t60\t20\t30\t60\n" for n in range(5000)]
+    (folder / "metrics" / "a.b-c_1.samtools_coverage.txt").write_text(COVERAGE + "".join(rows))
+    shown = (lay_out(folder) / "samtools_coverage" / "a.b-c_1").read_text()
+    assert shown == COVERAGE + "".join(rows[-50:])
+
+
+def test_nothing_asks_the_network_and_nothing_says_where_it_was_made(folder) -> None:
+    settings = json.loads((lay_out(folder) / "multiqc_config.yaml").read_text())
+    wanted = {
+        "no_ai": True,
+        "no_version_check": True,
+        "show_analysis_paths": False,
+        "show_analysis_time": False,
+    }
+    assert settings.items() >= wanted.items()
+    assert settings["fn_clean_exts"] == settings["fn_ignore_files"] == []
+
+
+def test_one_persons_reads_under_two_names_are_told(folder) -> None:
+    cells = ("1/1:99\t1/1:99", "0/1\t0/1")
+    sites = [f"{1 + n % 22}\t{n * 40_000}\t{cells[n % 2]}\n" for n in range(5000)]
+    table = "#contig\tposition\ta.b-c_1\tx.bam\n" + "".join(sites)
+    (folder / "g.tsv.gz").write_bytes(gzip.compress(table.encode()))
+    told = "a.b-c_1 and x.bam look identical (kinship 0.50)"
+    assert told in section(lay_out(folder), "stargazer_checks")["data"]
+
+
+def test_join_stats_takes_depths_and_sizes_of_the_other_file(tmp_path: Path) -> None:
+    (tmp_path / "all").write_text(STATS + "# GC-depth.\nGCD\t0\n")
+    part = STATS.replace("IS\t0", "SN\tbases inside the target:\t500\nIS\t0").replace("[9-9]\t9", "[8-8]\t8")
+    (tmp_path / "part").write_text(part)
+    done = subprocess.run(
+        [BIN / "join_stats", "all", "part"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == part + "# GC-depth.\nGCD\t0\n"
