@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from stargazer_cli.runs import launch
 
 TRACE = """task_id\tprocess\ttag\tstatus\texit\tworkdir
@@ -16,6 +18,17 @@ def test_a_task_that_a_second_try_made_good_is_not_the_failure(tmp_path: Path) -
     found = launch.failure(tmp_path, trace)
     assert found.message == "haplotype_caller failed for a (exit 2)."
     assert "/nowhere/3" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "reason"), [("134", "Java heap"), ("137", "memory"), ("140", "time"), ("247", "memory")]
+)
+def test_an_exit_status_of_a_lack_is_told_as_such(tmp_path: Path, exit_status: str, reason: str) -> None:
+    trace = tmp_path / "trace-1.txt"
+    trace.write_text(TRACE.replace("FAILED\t2\t", f"FAILED\t{exit_status}\t"))
+    message = launch.failure(tmp_path, trace).message
+    assert f"exit {exit_status}" in message
+    assert reason in message
 
 
 def test_what_the_pipeline_refused_is_not_to_be_resumed(tmp_path: Path) -> None:
