@@ -28,24 +28,27 @@ def contigsOfVcfHeader(List lines) {
     }
 }
 
-// Of a FASTA, plain or gzipped, by reading it all.
+// Of a FASTA, plain or gzipped, by reading it all: in large pieces, and in lines only where names are.
 def contigsOfFasta(file, boolean compressed) {
     def contigs = [:]
     def name = ''
-    def bases = 0L
+    def cut = ''
     file.withInputStream { stream ->
-        (compressed ? new java.util.zip.GZIPInputStream(stream, 65536) : stream).newReader('ISO-8859-1').eachLine { line ->
-            if (line.startsWith('>')) {
-                contigs[name] = bases
-                name = line.drop(1).tokenize(' \t')[0] ?: ''
-                bases = 0L
-            }
-            else {
-                bases += line.size()
+        (compressed ? new java.util.zip.GZIPInputStream(stream, 65536) : stream).eachByte(1_048_576) { bytes, count ->
+            def text = cut + new String(bytes, 0, count, 'ISO-8859-1')
+            def lines = text.contains('>') ? text.split('\n', -1).toList() : [text]
+            cut = lines[-1].startsWith('>') ? lines[-1] : ''
+            lines.take(cut ? lines.size() - 1 : lines.size()).each { line ->
+                if (line.startsWith('>')) {
+                    name = line.drop(1).tokenize(' \t\r')[0] ?: ''
+                    contigs[name] = 0L
+                }
+                else {
+                    contigs[name] = (contigs[name] ?: 0L) + line.replace('\n', '').replace('\r', '').size()
+                }
             }
         }
     }
-    contigs[name] = bases
     return contigs.findAll { contig, _length -> contig }
 }
 

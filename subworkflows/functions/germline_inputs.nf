@@ -11,26 +11,24 @@ include { requiredFile; vcfHeader } from './files.nf'
 // or 'none').
 def readGermline(Map settings, List rows) {
     def reference = readReference(settings)
+    if (settings.workflow == 'prepare_reference') {
+        return [reference: reference, sites: [], intervals: [], pedigree: [], decisions: [:]]
+    }
     rows.each { meta, files -> checkSameReference(meta, files[0], settings.fasta, reference.contigs) }
     def sites = readKnownSites(settings, reference)
-    def intervals = readIntervals(settings, reference)
-    def decisions = [:]
-    if (settings.workflow != 'prepare_reference') {
-        def choices = [bqsr: decideBqsr(settings, sites, rows)]
-        if (settings.workflow == 'germline_short_variant_discovery') {
-            choices.filter = decideFilter(settings, sites, rows, reference)
-        }
-        decisions = choices.collectEntries { name, choice ->
-            log.info("${name}: ${choice.value} (${choice.reason})")
-            [name, choice.value]
-        }
+    def choices = [bqsr: decideBqsr(settings, sites, rows)]
+    if (settings.workflow == 'germline_short_variant_discovery') {
+        choices.filter = decideFilter(settings, sites, rows, reference)
     }
     return [
         reference: reference,
         sites: sites,
-        intervals: intervals,
+        intervals: readIntervals(settings, reference),
         pedigree: settings.pedigree ? requiredFile('pedigree', settings.pedigree) : [],
-        decisions: decisions,
+        decisions: choices.collectEntries { name, choice ->
+            log.info("${name}: ${choice.value} (${choice.reason})")
+            [name, choice.value]
+        },
     ]
 }
 

@@ -36,7 +36,7 @@ def readReference(Map settings) {
     ]
 }
 
-// The reference's contigs, from its index or its dictionary where they are given. Those of another FASTA
+// The reference's contigs, from its index or its dictionary where they are given, else from itself. Those of another FASTA
 // are the commonest mistake, and its errors come late.
 def readContigs(Map settings, fasta, boolean compressed, fai, dict) {
     def companions = [
@@ -57,7 +57,9 @@ def readContigs(Map settings, fasta, boolean compressed, fai, dict) {
         checkContigs(one[0], one[1], other[0], other[1], true)
         checkContigs(other[0], other[1], one[0], one[1], true)
     }
-    return companions ? companions.values()[0] : contigsOfFasta(fasta, compressed)
+    // Preparing a reference asks for no contigs, and reading all of it takes a while.
+    def wanted = settings.workflow != 'prepare_reference'
+    return companions ? companions.values()[0] : wanted ? contigsOfFasta(fasta, compressed) : [:]
 }
 
 def nameOfFirst(fasta) {
