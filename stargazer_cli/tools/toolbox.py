@@ -29,8 +29,8 @@ from stargazer_cli.tools.spec import (
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
 
-# Everything that a local run can use.
-ALL = (*FETCHED, *SYSTEM, "multiqc", "scanpy", *ENGINES, "conda")
+# Everything that a local run can use. MultiQC's environment has a python3 too, behind that with scanpy.
+ALL = (*FETCHED, *SYSTEM, "scanpy", "multiqc", *ENGINES, "conda")
 
 # Stargazer's own secrets: no task needs them.
 _SECRET = re.compile(
