@@ -49,9 +49,11 @@ process FILLS_ITS_HEAP {
 
     script:
     """
-    echo '${said('heap', task)}' >> '${journal}'
     ${javaOptions(task.memory, 0.6, false)}
-    gatk MarkDuplicates --INPUT ${bam} --OUTPUT out.bam --METRICS_FILE metrics.txt --TMP_DIR .
+    status=0
+    gatk MarkDuplicates --INPUT ${bam} --OUTPUT out.bam --METRICS_FILE metrics.txt --TMP_DIR . || status=\$?
+    echo "${said('heap_$status', task)}" >> '${journal}'
+    exit \$status
     """
 }
 
