@@ -19,7 +19,11 @@ from stargazer_cli.tools import Toolbox
 
 pytestmark = pytest.mark.pipeline
 
-GERMLINE = ("germline", "--build", "trio", "--aligner", "bwa")
+GERMLINE = ("germline", "--build", "trio", "--aligner", "bwa", "--skip-report")
+WITH_REPORT = GERMLINE[:-1]
+
+COUNTED = ("samtools_stats", "samtools_coverage")
+OF_THE_COHORT = {"joint_call_gvcfs cohort", "hard_filter cohort", "bcftools_stats cohort"}
 
 
 def _add_reference(user: User, bundled: Path) -> str:
@@ -69,6 +73,7 @@ def test_every_output_is_in_the_store_with_what_it_was_made_from(parents: tuple[
         ["alignment", "alignment_index", "duplicate_metrics", "variants", "variants_index"] * 2
         + ["variants", "variants_index", "reference_index", "sequence_dict"]
         + ["aligner_index"] * 5
+        + ["qc_metrics"] * (2 * len(COUNTED) + 1)
     )
     assert not any(asset["reused"] for asset in answer.json["assets"])
     reads = {
@@ -93,7 +98,8 @@ def test_adding_a_sample_aligns_and_calls_that_sample_only(trio: tuple[User, Ans
         "bwa_mem child.child.L002",
         "mark_duplicates child",
         "haplotype_caller child",
-        "joint_call_gvcfs cohort",
+        *(f"{task} child" for task in COUNTED),
+        *OF_THE_COHORT,
     }
     assert {a["reused"] for a in made(answer, sample_id="father")} == {True}
     assert {a["reused"] for a in made(answer, sample_id="child")} == {False}
@@ -192,7 +198,7 @@ def test_the_same_recipe_is_reused_from_end_to_end(trio: tuple[User, Answer]) ->
 
 def test_a_parameter_computes_anew_what_depends_on_it(trio: tuple[User, Answer]) -> None:
     plan = trio[0].plans(*TRIO, "--stand-call-conf", "10")
-    assert not plan["joint_call_gvcfs", "cohort"]
+    assert not plan["hard_filter", "cohort"]
     assert plan["haplotype_caller", "child"]
     plan = trio[0].plans(*TRIO, "--optical-duplicate-pixel-distance", "2500")
     assert not any(plan[stage, "child"] for stage in SAMPLE_STAGES)
@@ -205,7 +211,7 @@ def test_a_parameter_that_changes_no_byte_is_reused_the_next_time(
     user = _copy_of(trio[0], tmp_path)
     harmless = (*TRIO, "--stand-call-conf", "29.5")
     first = user.succeeds("run", *harmless, "--json")
-    assert computed(first) == {"joint_call_gvcfs cohort"}
+    assert computed(first) == OF_THE_COHORT
     assert {a["cid"] for a in made(first, variant_type="vcf")} == {
         a["cid"] for a in made(trio[1], variant_type="vcf")
     }
@@ -215,7 +221,7 @@ def test_a_parameter_that_changes_no_byte_is_reused_the_next_time(
 
 def test_another_cohort_id_is_another_result(trio: tuple[User, Answer]) -> None:
     plan = trio[0].plans(*TRIO, "--cohort-id", "family")
-    assert not plan["joint_call_gvcfs", "family"]
+    assert not plan["hard_filter", "family"]
     assert plan["haplotype_caller", "mother"]
 
 
@@ -229,7 +235,7 @@ def test_another_version_of_a_tool_computes_anew(
     plan = trio[0].plans(*TRIO, PATH=f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
     kept = {stage for (stage, _), reused in plan.items() if reused}
     assert kept == {"samtools_faidx", "create_sequence_dictionary"}
-    assert not plan["joint_call_gvcfs", "cohort"]
+    assert not plan["hard_filter", "cohort"]
 
 
 def _copy_of(user: User, folder: Path) -> User:
@@ -269,7 +275,96 @@ def test_another_read_computes_that_sample_anew(
     plan = user.plans(*TRIO)
     assert not any(plan[stage, "father"] for stage in SAMPLE_STAGES)
     assert all(plan[stage, "mother"] for stage in SAMPLE_STAGES)
-    assert not plan["joint_call_gvcfs", "cohort"]
+    assert not plan["hard_filter", "cohort"]
+
+
+# Recalibration, filters and the report.
+
+
+@pytest.fixture(scope="module")
+def recalibrated(
+    tmp_path_factory: pytest.TempPathFactory, bundled: Path, toolbox: Toolbox
+) -> tuple[User, Answer]:
+    """The father alone, with what was planted known beforehand."""
+    user = make_user(tmp_path_factory.mktemp("recalibrating lab") / "a user")
+    _add_reference(user, bundled)
+    _add_sample(user, bundled, "father")
+    user.adds(
+        bundled / "truth.vcf", "--asset", "known_sites", "-k", "build=trio", "-k", "resource_name=planted"
+    )
+    return user, user.succeeds("run", *GERMLINE, "--samples", "father", "--json")
+
+
+def test_known_sites_of_the_build_switch_recalibration_on(recalibrated: tuple[User, Answer]) -> None:
+    user, answer = recalibrated
+    bqsr, filters = answer.json["notes"]
+    assert bqsr == "bqsr: on (known SNPs and indels in planted)"
+    assert filters.startswith("filter: hard (1 sample on 21,600 bases, no training or truth resource")
+    assert bqsr in answer.err
+    (bam,) = made(answer, asset="alignment")
+    assert bam["keyvalues"]["bqsr_applied"] == "true"
+    (sites,) = user.succeeds("assets", "query", "asset=known_sites", "--json").json
+    (recorded,) = user.succeeds("assets", "query", f"cid={bam['cid']}", "--json").json
+    assert sites["cid"] in recorded["derived_from"]
+    (table,) = made(answer, asset="bqsr_report")
+    assert table["keyvalues"]["alignment_cid"] == bam["cid"]
+    (index,) = made(answer, asset="known_sites_index")
+    assert index["keyvalues"]["known_sites_cid"] == sites["cid"]
+    record = user.succeeds("runs", "show", answer.json["run_id"], "--json").json
+    assert record["plan"]["notes"] == answer.json["notes"]
+
+
+@pytest.fixture(scope="module")
+def mother_too(
+    recalibrated: tuple[User, Answer],
+    bundled: Path,
+    toolbox: Toolbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[User, Answer]:
+    """The cohort after a second sample, whose reads came as an unmapped BAM."""
+    user, _ = recalibrated
+    unmapped = tmp_path_factory.mktemp("sequencer") / "mother.bam"
+    reads = [f"-{n}{bundled}/mother_R{n}.fastq.gz" for n in "12"]
+    subprocess.run(
+        ["samtools", "import", *reads, "-r", "ID:m1", "-r", "SM:mother", "-r", "PL:ILLUMINA", "-o", unmapped],
+        env=toolbox.environment(),
+        check=True,
+        capture_output=True,
+    )
+    user.adds(unmapped, "-k", "sample_id=mother")
+    return user, user.succeeds("run", *WITH_REPORT, "--samples", "father,mother", "--json")
+
+
+def test_with_recalibration_too_a_new_sample_is_all_that_is_computed(mother_too: tuple[User, Answer]) -> None:
+    user, answer = mother_too
+    tasks = {task.partition(" ")[0] for task in computed(answer) if task.partition(" ")[2] != "cohort"}
+    assert {"merge_bam_alignment", "bwa_mem", "mark_duplicates", "base_recalibrator", "apply_bqsr"} <= tasks
+    assert not [task for task in computed(answer) if "father" in task]
+    assert not tasks & {"samtools_faidx", "create_sequence_dictionary", "bwa_index", "index_feature_file"}
+    assert {each["reused"] for each in made(answer, sample_id="father")} == {True}
+    assert all(user.plans(*WITH_REPORT, "--samples", "father,mother").values())
+
+
+def test_the_report_shows_every_sample_also_those_of_earlier_runs(mother_too: tuple[User, Answer]) -> None:
+    user, answer = mother_too
+    (report,) = made(answer, asset="report")
+    user.succeeds("assets", "get", report["cid"], "-o", user.folder / "report.html")
+    page = (user.folder / "report.html").read_text(encoding="utf-8")
+    for said in ("father", "mother", "bqsr", "hard"):
+        assert said in page
+    plan = user.plans(*GERMLINE, "--samples", "father,mother")
+    assert ("multiqc", "cohort") not in plan
+    assert all(plan.values())
+
+
+def test_recalibrated_calls_are_what_was_planted(mother_too: tuple[User, Answer], bundled: Path) -> None:
+    user, answer = mother_too
+    compared = summary.compare(
+        summary.read_vcf(_vcf(user, answer)),
+        summary.read_vcf(bundled / "truth.vcf"),
+        summary.read_fasta(bundled / "reference.fa"),
+    )
+    assert compared.perfect, compared
 
 
 # How a run ends that does not end well.
