@@ -65,6 +65,8 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     click.echo(f"time      {kept.started_at} to {kept.ended_at or '-'}  attempts {kept.attempts}")
     parts = "  ".join(f"{part} {seconds:.1f} s" for part, seconds in kept.timings.items())
     click.echo(f"parts     {parts}")
+    for decision in kept.plan.notes:
+        click.echo(f"decided   {printable(decision)}")
     for tool, version in sorted(kept.tools.items()):
         click.echo(f"tool      {tool} {version}")
     for path, cid in kept.plan.inputs.items():

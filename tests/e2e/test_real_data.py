@@ -13,6 +13,8 @@ from stargazer_cli.tools import Toolbox
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.real_data]
 
+GERMLINE = ("germline", "--aligner", "bwa", "--skip-report")
+
 # NA12829's reads as their publisher's IPFS node names them.
 PUBLISHED = {
     "GRCh38_TP53.fa": "bafkreib6vj3os7l4lqqytaw5vju46iorcknttfiwfnlbizjcqn7xd5hrvy",
@@ -41,9 +43,12 @@ def test_tp53_from_reads_to_variants(tmp_path: Path, toolbox: Toolbox, real_data
     added = user.adds(data / "GRCh38_TP53.fa", "-k", "build=GRCh38")
     added += user.adds(*sorted(data.glob("*.fq.gz")), "-k", "sample_id=NA12829")
     assert {asset["name"]: asset["cid"] for asset in added} == PUBLISHED
-    answer = user.succeeds(
-        "run", "germline", "--build", "GRCh38", "--samples", "NA12829", "--aligner", "bwa", "--json"
-    )
+    mills = ("--asset", "known_sites", "-k", "resource_name=mills", "-k", "vqsr_mode=INDEL")
+    user.adds(*data.glob("Mills*.vcf"), *mills, "-k", "build=GRCh38")
+    answer = user.succeeds("run", *GERMLINE, "--build", "GRCh38", "--samples", "NA12829", "--json")
+    # Known indels alone: what is a true SNP would be learnt as an error.
+    assert "bqsr: off (no known SNPs: unmasked variants would be learnt as errors)" in answer.err
+    assert made(answer, asset="alignment")[0]["keyvalues"]["bqsr_applied"] == "false"
     calls = summary.read_vcf(_vcf(user, answer, "tp53.vcf.gz"))
     assert calls.samples == ("NA12829",)
     assert {record.contig for record in calls.records} == {"chr17:7658421-7697490"}
@@ -74,9 +79,7 @@ def test_hg001_has_every_variant_of_the_giab_truth_and_no_other(
     family: User, toolbox: Toolbox, real_data: Path, tmp_path: Path, samples: str
 ) -> None:
     """Compared by bcftools inside the confident regions: 44 SNPs, 4 indels, with their genotypes."""
-    answer = family.succeeds(
-        "run", "germline", "--build", "chr20w", "--samples", samples, "--aligner", "bwa", "--json"
-    )
+    answer = family.succeeds("run", *GERMLINE, "--build", "chr20w", "--samples", samples, "--json")
     vcf = _vcf(family, answer, f"{len(samples)}.vcf.gz")
     truth = real_data / "germline_ceu10kb" / "truth"
     reference = tmp_path / "ref.fa"
@@ -122,5 +125,5 @@ def test_the_decompressed_reference_is_no_second_candidate(family: User, real_da
     source = cid_of(real_data / "germline_ceu10kb" / "ref" / "chr20w.fa.gz")
     assert {asset["cid"]: asset["derived_from"] for asset in found}[source] == []
     assert [asset["derived_from"] for asset in found if asset["cid"] != source] == [[source]]
-    plan = family.plans("germline", "--build", "chr20w", "--samples", "HG001", "--aligner", "bwa")
+    plan = family.plans(*GERMLINE, "--build", "chr20w", "--samples", "HG001")
     assert all(plan.values())
