@@ -97,7 +97,7 @@ def configuration(
     run: Mapping[str, Any], folder: Path, own: Sequence[Mapping[str, Any]], reads: int
 ) -> dict[str, Any]:
     """Return the configuration of MultiQC for one report."""
-    scale = (1 / _MILLION, "M", "millions") if reads >= _MILLION else (0.001, "K", "thousands")
+    few = {"read_count_multiplier": 0.001, "read_count_prefix": "K", "read_count_desc": "thousands"}
     return {
         "title": f"Germline variants of {run['cohort_id']}",
         "intro_text": "",
@@ -126,9 +126,8 @@ def configuration(
         "ignore_images": False,
         "log_filesize_limit": 2_000_000_000,
         "data_dump_file": False,
-        "read_count_multiplier": scale[0],
-        "read_count_prefix": scale[1],
-        "read_count_desc": scale[2],
+        # Counted in millions, as MultiQC does by itself: a millionth, 1e-06 in JSON, would be text in YAML.
+        **(few if reads < _MILLION else {}),
         "custom_content": {"order": [section["id"] for section in own]},
         "module_order": ["custom_content", "samtools", "picard", "gatk", "bcftools"],
         "run_modules": ["custom_content", "samtools", "picard", "gatk", "bcftools"],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from germline import metrics, sections
 from germline.checks import Findings
 from germline.relatedness import Pair
@@ -151,6 +152,16 @@ def test_nothing_asks_the_network_and_nothing_says_where_it_was_made(folder) -> 
     }
     assert settings.items() >= wanted.items()
     assert settings["fn_clean_exts"] == settings["fn_ignore_files"] == []
+
+
+@pytest.mark.parametrize(("reads", "unit"), [(999_999, "K"), (2_000_000_000, None)])
+def test_what_is_written_as_a_number_is_read_as_one(folder, reads, unit) -> None:
+    """As YAML, where 1e-06 is a text: MultiQC would repeat it once a read."""
+    row = f"1\t1\t1000\t{reads}\t600\t60\t20\t30\t60\n"
+    (folder / "metrics" / "a.b-c_1.samtools_coverage.txt").write_text(COVERAGE + row)
+    text = (lay_out(folder) / "multiqc_config.yaml").read_text()
+    assert yaml.safe_load(text) == json.loads(text)
+    assert yaml.safe_load(text).get("read_count_prefix") == unit
 
 
 def test_one_persons_reads_under_two_names_are_told(folder) -> None:

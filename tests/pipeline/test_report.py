@@ -1,6 +1,7 @@
 """The report of the bundled trio: its numbers against samtools and bcftools, its names, what it asks for."""
 
 import csv
+import json
 import re
 import subprocess
 from html.parser import HTMLParser
@@ -159,3 +160,61 @@ def test_the_manifest_names_the_metrics_and_the_report(run: Path) -> None:
         f"metrics/{MOTHER}.samtools_stats.txt",
     }
     assert not re.search("command line was", (run / "results" / stats["path"]).read_text())
+
+
+def test_a_pedigree_and_earlier_metrics_are_checked_before_the_first_task(
+    tmp_path: Path, toolbox: Toolbox
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    for name in (
+        "one/a.samtools_stats.txt",
+        "two/a.samtools_stats.txt",
+        "one/b.recalibration.table",
+        "notes.txt",
+    ):
+        (tmp_path / name).write_text("x\n")
+    (tmp_path / "none.samtools_stats.txt").touch()
+    pedigrees = {
+        "good": "# F\nF a b c 1 0\n\nF b 0 0 other\n",
+        "short": "F a 0 0\n",
+        "sex": "F a 0 0 3 0\n",
+        "twice": "F a 0 0 1 0\nG a 0 0 2 0\n",
+    }
+    for name, text in pedigrees.items():
+        (tmp_path / f"{name}.ped").write_text(text)
+    metrics = {
+        "list": ["one/a.samtools_stats.txt", "one/b.recalibration.table"],
+        "glob": "one/*",
+        "commas": "one/a.samtools_stats.txt, one/b.recalibration.table",
+        "nothing": None,
+        "missing": "one/a.samtools_stats.txt,three/*",
+        "same name": ["one/a.samtools_stats.txt", "two/a.samtools_stats.txt"],
+        "other kind": "notes.txt",
+        "empty": "none.samtools_stats.txt",
+    }
+    cases = {name: {"pedigree": f"{name}.ped"} for name in pedigrees}
+    cases |= {name: {"qc_metrics": given} for name, given in metrics.items()}  # type: ignore[misc]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    script = Path(__file__).parent / "qc_inputs.nf"
+    done = subprocess.run(
+        [*toolbox.nextflow, "run", script, "--cases", "cases.json", "--said", "said.json"],
+        cwd=tmp_path, env=toolbox.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    said = json.loads((tmp_path / "said.json").read_text())
+    both = "one/a.samtools_stats.txt=a.samtools_stats.txt, one/b.recalibration.table=b.recalibration.table"
+    assert said["good"] == "accepted: good.ped"
+    assert said["list"] == said["commas"] == f"accepted: [{both}]"
+    assert said["glob"].replace(f"{tmp_path}/", "") == f"accepted: [{both}]"
+    assert said["nothing"] == "accepted: []"
+    wanted = {
+        "short": "--pedigree short.ped, line 1: has 4 columns; a PED file has family, sample,",
+        "sex": "--pedigree sex.ped, line 1: the sex of a is '3'; it is 1 (male), 2 (female) or 0",
+        "twice": "--pedigree twice.ped, line 2: sample a is in line 1 already",
+        "missing": "--qc_metrics three/*: there is no such file",
+        "same name": "--qc_metrics: one/a.samtools_stats.txt and two/a.samtools_stats.txt have the same name",
+        "other kind": "--qc_metrics notes.txt: is none of SAMPLE.samtools_stats.txt,",
+        "empty": "--qc_metrics none.samtools_stats.txt: the file is empty",
+    }
+    assert {name: said[name][: len(text)] for name, text in wanted.items()} == wanted

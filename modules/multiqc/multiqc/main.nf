@@ -42,7 +42,10 @@ process MULTIQC {
         --no-megaqc-upload \\
         --no-ai \\
         --no-ansi
-    sed "0,/<head>/s//<head><meta http-equiv=\\"Content-Security-Policy\\" content=\\"${policy}\\">/" report.html > '${meta.id}.germline.html'
+    awk -v policy="${policy}" '
+        !done { done = sub("<head>", "<head><meta http-equiv=\\"Content-Security-Policy\\" content=\\"" policy "\\">") }
+        { print }
+    ' report.html > '${meta.id}.germline.html'
     """
 
     stub:
