@@ -128,7 +128,10 @@ def configuration(
         "data_dump_file": False,
         # Counted in millions, as MultiQC does by itself: a millionth, 1e-06 in JSON, would be text in YAML.
         **(few if reads < _MILLION else {}),
-        "custom_content": {"order": [section["id"] for section in own]},
+        # Without it sections come as the file system lists them.
+        "report_section_order": {
+            section["id"]: {"order": place} for place, section in enumerate(own) if "section_name" in section
+        },
         "module_order": ["custom_content", "samtools", "picard", "gatk", "bcftools"],
         "run_modules": ["custom_content", "samtools", "picard", "gatk", "bcftools"],
         # The counts of the cohort as a whole have sections of their own, and depths are in our columns.

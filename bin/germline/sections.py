@@ -285,7 +285,8 @@ def _lines(
 
 
 def _section(name: str, title: str, description: str) -> dict[str, Any]:
-    return {"id": name, "section_anchor": name, "section_name": title, "description": description, **_PARENT}
+    called = {"id": name, "section_id": name, "section_anchor": name, "section_name": title}
+    return called | {"description": description, **_PARENT}
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
