@@ -219,7 +219,7 @@ def test_a_user_without_a_home_runs_the_tools_in_a_folder_of_the_host(name: str,
 
 @pytest.mark.pipeline
 def test_every_task_of_a_run_runs_in_its_image(tmp_path: Path, bundled: Path, toolbox: Toolbox) -> None:
-    engine = {built(name) for name in ("bwamem2", "samtools", "gatk")}.pop()
+    engine = {built(name) for name in ("bwamem2", "samtools", "bcftools", "gatk", "multiqc")}.pop()
     folder = tmp_path / "a folder"
     folder.mkdir()
     reads = ",".join(str(bundled / f"father_R{mate}.fastq.gz") for mate in (1, 2))
@@ -244,7 +244,8 @@ def test_every_task_of_a_run_runs_in_its_image(tmp_path: Path, bundled: Path, to
         ran[task.lower()] = re.findall(rf"{engine} run .* (stargazer/\S+) ", text)
     assert set(ran) == {
         "samtools_faidx", "create_sequence_dictionary", "bwa_mem2_index", "bwa_mem2_mem",
-        "mark_duplicates", "haplotype_caller", "joint_call_gvcfs",
+        "mark_duplicates", "haplotype_caller", "joint_call_gvcfs", "hard_filter", "samtools_stats",
+        "samtools_coverage", "bcftools_stats", "bcftools_query", "multiqc",
     }  # fmt: skip
     assert ran == {task: [catalog.tasks()[task].image] for task in ran}
     calls = summary.read_vcf(folder / "results" / "variants" / "cohort.vcf.gz")
