@@ -3,12 +3,12 @@ include { INDEX_FEATURE_FILE } from '../../modules/gatk/index_feature_file/main.
 
 workflow INDEX_KNOWN_SITES {
     take:
-    sites    // list: [ meta(resource_name, known, training, truth, prior, vqsr_mode, types, path), vcf, index or [] ] a resource
-    settings // map: the parameters, `bqsr` and `filter` decided: nothing is indexed that no task reads
+    resources // list: [ meta(resource_name, known, training, truth, prior, vqsr_mode, types, path), vcf, index or [] ] a resource
+    settings  // map: the parameters, `bqsr` and `filter` decided: nothing is indexed that no task reads
 
     main:
     read = settings.bqsr == 'on' || settings.filter == 'vqsr'
-    bare = sites.findAll { _meta, _vcf, index -> read && !index }
+    bare = resources.findAll { _meta, _vcf, index -> read && !index }
     made = channel.empty()
     assets = channel.empty()
     versions = channel.empty()
@@ -24,15 +24,16 @@ workflow INDEX_KNOWN_SITES {
             ]
         }
     }
-    indexed = channel
-        .fromList(sites - bare)
+    // 25.04's strict parser emits what has the name of the emission, whatever stands behind the equals sign.
+    sites = channel
+        .fromList(resources - bare)
         .mix(made)
         .toSortedList { a, b -> a[0].resource_name <=> b[0].resource_name }
 
     emit:
-    sites = indexed // value:   list of [ meta, vcf, index ], in the order of the names
-    assets          // channel: one map a file, what the manifest says of it
-    versions        // channel: [ process, tool, version ]
+    sites    // value:   list of [ meta, vcf, index ], in the order of the names
+    assets   // channel: one map a file, what the manifest says of it
+    versions // channel: [ process, tool, version ]
 }
 
 // GATK finds an index by its name, beside the VCF.
