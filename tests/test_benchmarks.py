@@ -78,8 +78,8 @@ def test_the_child_has_one_copy_from_each_parent(cohort: Path) -> None:
         assert child[1] in mother
     alone = {name: rows(cohort / f"truth/{name}.vcf.gz") for name in ("child", "father", "mother")}
     for column, (name, own) in enumerate(alone.items(), 9):
-        assert [row[:5] + [row[9]] for row in own] == [
-            row[:5] + [row[column]] for row in sites if row[column] != "0|0"
+        assert [[*row[:5], row[9]] for row in own] == [
+            [*row[:5], row[column]] for row in sites if row[column] != "0|0"
         ], name
 
 
