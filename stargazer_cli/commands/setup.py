@@ -32,8 +32,8 @@ def setup(app: App, part: str | None, yes: bool, profile: str, aligner: str | No
     """Find the tools, and get what is missing: of both pipelines, or of the one that is named.
 
     Nextflow, GATK, Java, MultiQC and a Python environment with scanpy are fetched into the tools folder,
-    pinned and checked; bwa, samtools and bcftools come from the system's packages. Interrupt it when you like: the
-    next call goes on.
+    pinned and checked; bwa, samtools and bcftools come from the system's packages. Interrupt it when you
+    like: the next call goes on.
     """
     from stargazer_cli.tools.install import ensure
 

@@ -21,7 +21,6 @@ process SORT_SAM {
     if (!(sort_order in ['coordinate', 'queryname', 'duplicate'])) {
         error("SORT_SAM of ${meta.id}: sort_order '${sort_order}' is none of coordinate, queryname, duplicate")
     }
-    def indexed = sort_order == 'coordinate'
     // GATK calls the index of X.bam X.bai; samtools and people look for X.bam.bai.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
@@ -30,11 +29,11 @@ process SORT_SAM {
         --INPUT input.bam \\
         --OUTPUT '${meta.prefix}.bam' \\
         --SORT_ORDER ${sort_order} \\
-        --CREATE_INDEX ${indexed} \\
+        --CREATE_INDEX ${sort_order == 'coordinate'} \\
         --USE_JDK_DEFLATER true \\
         --USE_JDK_INFLATER true \\
         --TMP_DIR .
-    ${indexed ? "mv '${meta.prefix}.bai' '${meta.prefix}.bam.bai'" : ''}
+    ${sort_order == 'coordinate' ? "mv '${meta.prefix}.bai' '${meta.prefix}.bam.bai'" : ''}
     """
 
     stub:

@@ -1,4 +1,6 @@
 // What is wrong with a BAM by the SAM specification, counted by kind; any error fails the task.
+// The workflows leave it out: it reads a whole BAM, which takes as long as to mark its duplicates, and what is
+// commonly wrong with a BAM from elsewhere is seen in its header before the first task.
 include { javaOptions; isSmall } from '../../functions/java_options.nf'
 
 process VALIDATE_SAM {
