@@ -97,9 +97,9 @@ workflow GERMLINE_SHORT_VARIANT_DISCOVERY {
     versions // channel: [ process, tool, version ]
 }
 
-// Whether a whole reference would be split: from 1,125,000 bases on count_parts makes two parts of it.
+// Whether a whole reference would be split: from 8 Mb on count_parts makes two parts of it.
 def isWorthSplitting(count, fai) {
-    return count ? count > 1 : fai.readLines().collect { line -> line.tokenize('\t')[1] as long }.sum() >= 1_125_000L
+    return count ? count > 1 : fai.readLines().collect { line -> line.tokenize('\t')[1] as long }.sum() >= 8_000_000L
 }
 
 def inOrder(files) {
