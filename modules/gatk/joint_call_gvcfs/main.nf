@@ -28,7 +28,7 @@ process JOINT_CALL_GVCFS {
     // A batch of 50 bounds how many GVCFs are open at once, and each batch is one more fragment to read
     // from: with fewer a cohort of a thousand takes longer, with more an import needs more memory.
     // Thousands of contigs are put into a few arrays, many regions (an exome's) into one a contig: GVCFs
-    // hold nothing between them, so only the number of arrays is less. (Broad's WARP does the same.)
+    // hold nothing between them, so only the number of arrays is less.
     // QD above 35 is drawn anew around 30 by a random generator (GATK's QualByDepth), which starts
     // again with each part: the QD of such a site depends on the split, and nothing else does.
     """
