@@ -1,5 +1,5 @@
 // The analysis-ready BAM, with the qualities that the recalibration table says.
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process APPLY_BQSR {
     tag "${meta.sample}"
@@ -22,7 +22,7 @@ process APPLY_BQSR {
     // command line. GATK calls the index X.bai, people look for X.bam.bai.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    ${javaOptions(task.memory, 0.8, isSmall(bam))}
+    ${javaOptions(task.memory, 0.8, isTiny(bam))}
     gatk ApplyBQSR \\
         --reference reference.fa \\
         --input input.bam \\

@@ -1,6 +1,6 @@
 // A VCF with FILTER set by the scores of a model: what scores below the level that keeps the given
 // share of the truth is filtered. Records of the other type stay as they are.
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process APPLY_VQSR {
     tag "${meta.id} ${meta.mode}"
@@ -24,7 +24,7 @@ process APPLY_VQSR {
     }
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    ${javaOptions(task.memory, 0.8, isSmall(vcf))}
+    ${javaOptions(task.memory, 0.8, isTiny(vcf))}
     gatk ApplyVQSR \\
         --variant input.vcf.gz \\
         --mode ${meta.mode} \\

@@ -1,5 +1,5 @@
 // What the sequencer's qualities are off by, learnt from mismatches outside known variants.
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process BASE_RECALIBRATOR {
     tag "${meta.sample}"
@@ -26,7 +26,7 @@ process BASE_RECALIBRATOR {
         error("BASE_RECALIBRATOR of ${meta.sample}: there are no known sites, and without them every true variant would be learnt as an error; give --known_sites, or --bqsr off")
     }
     """
-    ${javaOptions(task.memory, 0.8, isSmall(bam))}
+    ${javaOptions(task.memory, 0.8, isTiny(bam))}
     sites=()
     for vcf in known*/*.vcf known*/*.vcf.gz; do
         [ ! -e "\$vcf" ] || sites+=(--known-sites "\$vcf")

@@ -1,6 +1,6 @@
 // The GVCFs of a small cohort as one GVCF of all its samples.
 include { printGvcfTable } from '../../functions/gvcf_table.nf'
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process COMBINE_GVCFS {
     tag "${meta.id}"
@@ -20,7 +20,7 @@ process COMBINE_GVCFS {
 
     script:
     """
-    ${javaOptions(task.memory, 0.8, isSmall(gvcfs))}
+    ${javaOptions(task.memory, 0.8, isTiny(gvcfs))}
     ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
     map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
     cut -f 2 sample_map.tsv | sed 's/^/--variant /' > inputs

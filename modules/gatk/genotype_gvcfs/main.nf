@@ -1,5 +1,5 @@
 // The genotypes of a cohort, from its GenomicsDB workspace or its combined GVCF.
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process GENOTYPE_GVCFS {
     tag "${meta.id}"
@@ -22,7 +22,7 @@ process GENOTYPE_GVCFS {
     script:
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    ${javaOptions(task.memory, 0.6, isSmall(evidence))}
+    ${javaOptions(task.memory, 0.6, isTiny(evidence))}
     variant=\$(open_evidence evidence ${tbi ? 'evidence.tbi' : ''})
     gatk GenotypeGVCFs \\
         --reference reference.fa \\

@@ -33,7 +33,7 @@ process HAPLOTYPE_CALLER {
     // then the parts hold the records of the undivided run.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    ${javaOptions(task.memory, 0.8, isTiny(bam))}
+    ${javaOptions(task.memory, 0.8, isTiny(bam), true)}
     gatk HaplotypeCaller \\
         --reference reference.fa \\
         --input input.bam ${call ? '--intervals call.bed' : ''} \\

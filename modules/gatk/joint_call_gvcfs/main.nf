@@ -1,7 +1,7 @@
 // The GVCFs of a cohort as one genotyped VCF, or a part of it. Import and genotyping are one task, so that the
 // GenomicsDB workspace never leaves it.
 include { printGvcfTable } from '../../functions/gvcf_table.nf'
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process JOINT_CALL_GVCFS {
     tag "${meta.parts > 1 ? "${meta.id} ${meta.part}/${meta.parts}" : meta.id}"
@@ -33,7 +33,7 @@ process JOINT_CALL_GVCFS {
     // again with each part: the QD of such a site depends on the split, and nothing else does.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    ${javaOptions(task.memory, 0.6, isSmall(gvcfs))}
+    ${javaOptions(task.memory, 0.6, isTiny(gvcfs))}
     ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
     map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
 

@@ -1,6 +1,6 @@
 // A model of what tells true variants from errors, of SNPs or of indels: the score of each call, and the
 // scores that keep given shares of the truth.
-include { javaOptions; isSmall } from '../../functions/java_options.nf'
+include { javaOptions; isTiny } from '../../functions/java_options.nf'
 
 process VARIANT_RECALIBRATOR {
     tag "${meta.id} ${meta.mode}"
@@ -52,7 +52,7 @@ process VARIANT_RECALIBRATOR {
         "--resource:'${resource.resource_name},${tags.join(',')}' 'known/${resource.resource_name}${ending[0]}'"
     }
     """
-    ${javaOptions(task.memory, 0.8, isSmall(vcf))}
+    ${javaOptions(task.memory, 0.8, isTiny(vcf))}
     if ! { gzip -dc input.vcf.gz || true; } 2> gzip.log | awk '!/^#/ { found = 1; exit } END { exit !found }'; then
         echo "VQSR of ${meta.id}: the VCF has no variants, and a model is learnt from many." >&2
         echo "Take --filter hard or --filter none." >&2
