@@ -110,6 +110,12 @@ def test_what_ends_for_memory_or_time_is_tried_again_with_more_of_both(
 
 
 @pytest.mark.pipeline
+def test_a_full_java_heap_is_tried_again_with_more(cluster: dict[str, list[Attempt]]) -> None:
+    assert cluster["heap_134"][0].number == 1
+    assert "heap_0" in cluster
+
+
+@pytest.mark.pipeline
 def test_a_label_keeps_its_cpus_where_a_profile_gives_it_time(cluster: dict[str, list[Attempt]]) -> None:
     assert cluster["align"][0] == Attempt(1, 4, 3072, 20)
 
