@@ -341,8 +341,10 @@ def measure(
     rows = []
     for name, took in walls.items():
         ratio = "-" if ours is None or name == "stargazer" else f"{ours / took:.2f}"
-        rows.append([name, f"{took:.1f}", f"{cpu(timings[name]):.1f}", ratio])
-    print(table(["", f"median wall of {options.repeats}, s", "CPU, s", "stargazer / this"], rows))
+        used = cpu(timings[name])
+        rows.append([name, f"{took:.1f}", f"{used:.1f}", f"{used / threads:.1f}", ratio])
+    columns = ["", f"median wall of {options.repeats}, s", "CPU, s", "CPU / CPUs, s", "stargazer / this"]
+    print(table(columns, rows))
     for name, subject in subjects.items():
         print(f"\n### {name}\n\n{subject.steps()}")
     print()
