@@ -52,9 +52,10 @@ def contigsOfFasta(file, boolean compressed) {
     return contigs.findAll { contig, _length -> contig }
 }
 
-// What the head of a BAM says: lines (of its header's text), contigs, and by_name: whether its header
-// and its first 10,000 reads say that it is in the order of their names as GATK compares them
-// (samtools counts the digits in names as numbers, and says queryname too). Null where it is damaged.
+// What the head of a BAM says: lines (of its header's text), contigs, groups (the read groups that its
+// first reads name, null where one names none), and by_name: whether its header and its first 10,000
+// reads say that it is in the order of their names as GATK compares them (samtools counts the digits in
+// names as numbers, and says queryname too). Null where it is damaged.
 def bamHead(file) {
     try {
         return file.withInputStream { stream ->
@@ -67,11 +68,13 @@ def bamHead(file) {
                 contigs[name] = littleInt(data) as long
             }
             def sorted = sortOrder(lines) == 'queryname'
-            def names = sorted ? (1..10000).collect { readName(data) }.findAll() : []
-            [lines: lines, contigs: contigs, by_name: sorted && names == names.toSorted()]
+            def reads = (1..(sorted ? 10000 : 1000)).collect { nextRead(data) }.findAll()
+            def names = reads.collect { read -> read.name }
+            def groups = reads.take(1000).collect { read -> read.group }.toSet()
+            [lines: lines, contigs: contigs, groups: groups, by_name: sorted && names == names.toSorted()]
         }
     }
-    catch (IOException | NegativeArraySizeException | IllegalArgumentException _damaged) {
+    catch (IOException | NegativeArraySizeException | IllegalArgumentException | IndexOutOfBoundsException _damaged) {
         return null
     }
 }
@@ -95,14 +98,40 @@ def textOf(data) {
     return new String(data.readNBytes(size), 'UTF-8').replace('\u0000', '')
 }
 
-// The name of the next read, or null at the end.
-def readName(data) {
+// The next read, its name and its read group or null, or null at the end. (SAM specification, section 4.2)
+def nextRead(data) {
     def size = data.readNBytes(4)
     if (size.size() < 4) {
         return null
     }
-    def record = data.readNBytes(Integer.reverseBytes(java.nio.ByteBuffer.wrap(size).getInt()))
-    return new String(record, 32, (record[8] & 0xff) - 1, 'ISO-8859-1')
+    def bytes = data.readNBytes(Integer.reverseBytes(java.nio.ByteBuffer.wrap(size).getInt()))
+    def record = java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN)
+    def name = 32 + (record.get(8) & 0xff)
+    def bases = record.getInt(16)
+    def tags = name + 4 * (record.getShort(12) & 0xffff) + (bases + 1).intdiv(2) + bases
+    def text = new String(bytes, 'ISO-8859-1')
+    return [name: text.substring(32, name - 1), group: groupFrom(record, text, tags)]
+}
+
+// The read group that the tags of a read name from a place on, or null.
+def groupFrom(record, String text, int at) {
+    if (at >= text.size()) {
+        return null
+    }
+    def type = text.substring(at + 2, at + 3)
+    def end = text.indexOf('\u0000', at)
+    if (text.substring(at, at + 3) == 'RGZ') {
+        return text.substring(at + 3, end)
+    }
+    def sizes = [A: 1, c: 1, C: 1, s: 2, S: 2, i: 4, I: 4, f: 4]
+    if (type in ['Z', 'H']) {
+        return groupFrom(record, text, end + 1)
+    }
+    def unit = sizes[type == 'B' ? text.substring(at + 3, at + 4) : type]
+    if (!unit) {
+        throw new IOException('not the type of a tag')
+    }
+    return groupFrom(record, text, at + 3 + (type == 'B' ? 5 + unit * record.getInt(at + 4) : unit))
 }
 
 // Fails where the contigs of a file are not those of a reference. A VCF of known sites may have others

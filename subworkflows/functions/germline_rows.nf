@@ -75,7 +75,7 @@ def germlineRow(Map row, String workflow) {
 def checkedHead(Map row, path) {
     def head = bamHead(path)
     if (!head) {
-        refuse(row, 'bam', "${row.bam}: its header is damaged")
+        refuse(row, 'bam', "${row.bam}: its header or its first read is damaged")
     }
     def groups = head.lines.findAll { line -> line.startsWith('@RG\t') }.collect { line -> samTags(line) }
     if (!groups) {
@@ -84,6 +84,14 @@ def checkedHead(Map row, path) {
     def other = groups.find { group -> group.SM != row.sample }
     if (other) {
         refuse(row, 'bam', "${row.bam}: its read group ${other.ID} is of sample ${other.SM ?: '(none)'}, not ${row.sample}: name that sample here, or set it with gatk AddOrReplaceReadGroups --RGSM ${row.sample}")
+    }
+    if (null in head.groups) {
+        refuse(row, 'bam', "${row.bam}: has reads that name no read group (RG tag), which GATK would leave out: add them with gatk AddOrReplaceReadGroups --RGSM ${row.sample}")
+    }
+    def known = groups.collect { group -> group.ID }
+    def unknown = head.groups.find { id -> !(id in known) }
+    if (unknown) {
+        refuse(row, 'bam', "${row.bam}: has reads of read group ${unknown}, which its header does not name: set them with gatk AddOrReplaceReadGroups --RGSM ${row.sample}")
     }
     if (row.bai && !head.contigs) {
         refuse(row, 'bai', "is given for a BAM without contigs, ${row.bam}: its reads are not aligned yet; leave the bai out and they are")

@@ -24,17 +24,33 @@ READ_CONTIGS = f"contigs:[{REGION}:400, chr2:200]"
 NCBI_NAMES = {"17": 400, "2": 200}
 
 
+# One of every type that a tag of a read may have, none of them a read group.
+TAGS = b"XAAxXcc\1Xss\1\1XII\1\1\1\1XffRGZ?XHH1F\0XBBs\2\0\0\0RGZ?XZZRGZ\0"
+
+
+def read(tags: bytes) -> bytes:
+    """A read of three bases, with a CIGAR of one operation."""
+    fixed = struct.pack("<iiBBHHHiiii", 0, 0, 2, 60, 4680, 1, 0, 3, -1, -1, 0)
+    record = fixed + b"r\0" + struct.pack("<I", 3 << 4) + b"\x12\x40" + b"III" + tags
+    return struct.pack("<i", len(record)) + record
+
+
 def bam(
-    contigs: dict[str, int], order: str = "coordinate", groups: tuple[str, ...] = ("ID:g\tSM:a",)
+    contigs: dict[str, int],
+    order: str = "coordinate",
+    groups: tuple[str, ...] = ("ID:g\tSM:a",),
+    reads: bytes = b"",
 ) -> bytes:
-    """A BAM of no reads."""
+    """A BAM of no reads, or of those that are given."""
     lines = [f"@HD\tVN:1.6\tSO:{order}", *(f"@SQ\tSN:{name}\tLN:{size}" for name, size in contigs.items())]
     text = "".join(f"{line}\n" for line in [*lines, *(f"@RG\t{group}" for group in groups)]).encode()
     names = b"".join(
         struct.pack("<i", len(name) + 1) + name.encode() + b"\0" + struct.pack("<i", size)
         for name, size in contigs.items()
     )
-    return bgzf(b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<i", len(contigs)) + names)
+    return bgzf(
+        b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<i", len(contigs)) + names + reads
+    )
 
 
 def vcf(contigs: dict[str, int], records: list[str], samples: str = "", head: str = "") -> str:
@@ -61,7 +77,12 @@ FILES: dict[str, str | bytes] = {
     "ncbi.fai": "".join(f"{name}\t{size}\t9\t60\t61\n" for name, size in NCBI_NAMES.items()),
     "text.fai": "no index\n",
     "ref.dict": "@HD\tVN:1.6\n" + "".join(f"@SQ\tSN:{n}\tLN:{size}\n" for n, size in CONTIGS.items()),
-    "a.bam": bam(CONTIGS),
+    "a.bam": bam(CONTIGS, reads=read(TAGS + b"RGZg\0") + read(b"RGZg\0")),
+    "untagged.bam": bam(CONTIGS, reads=read(b"RGZg\0") + read(TAGS)),
+    "foreign.bam": bam(CONTIGS, reads=read(b"RGZh\0")),
+    "short read.bam": bam(CONTIGS, reads=struct.pack("<ii", 4, 0)),
+    "short read.u.bam": bam({}, order="queryname", reads=struct.pack("<ii", 4, 0)),
+    "unknown tag.bam": bam(CONTIGS, reads=read(b"XXq1")),
     "a.bai": b"BAI\1",
     "unsorted.bam": bam(CONTIGS, order="unsorted"),
     "ncbi.bam": bam(NCBI_NAMES),
@@ -134,12 +155,20 @@ REFUSED: dict[str, Case] = {
         {"sheet": "a,{}/no group.bam,,,"},
         ["no group.bam", "AddOrReplaceReadGroups --RGSM a"],
     ),
+    "reads without a read group": (
+        {"sheet": "a,{}/untagged.bam,,,"},
+        ["untagged.bam", "reads that name no read group", "AddOrReplaceReadGroups --RGSM a"],
+    ),
+    "reads of an unknown read group": ({"sheet": "a,{}/foreign.bam,,,"}, ["foreign.bam", "read group h"]),
+    "a read that is none": ({"sheet": "a,{}/short read.bam,,,"}, ["short read.bam", "header or its first read is damaged"]),
+    "an unmapped one": ({"sheet": "a,{}/short read.u.bam,,,"}, ["short read.u.bam", "header or its first read is damaged"]),
+    "a tag that is none": ({"sheet": "a,{}/unknown tag.bam,,,"}, ["unknown tag.bam", "header or its first read is damaged"]),
     "BAM of two samples": ({"sheet": "a,{}/b.bam,,,"}, ["b.bam", "read group h is of sample b, not a"]),
     "unsorted BAM with an index": (
         {"sheet": "a,{}/unsorted.bam,{}/a.bai,,"},
         ["column bai", "unsorted.bam", "leave the bai out and it is sorted"],
     ),
-    "damaged BAM": ({"sheet": "a,{}/damaged.bam,,,"}, ["damaged.bam", "header is damaged"]),
+    "damaged BAM": ({"sheet": "a,{}/damaged.bam,,,"}, ["damaged.bam", "header or its first read is damaged"]),
     "mapped BAM with a lane": ({"sheet": "a,{}/a.bam,,L1,"}, ["column lane", "belongs to reads"]),
     "unmapped BAM with an index": ({"sheet": "a,{}/u.bam,{}/a.bai,,"}, ["column bai", "leave the bai out"]),
     "unmapped BAM with a library": ({"sheet": "a,{}/u.bam,,,lib"}, ["column library", "read groups"]),
