@@ -58,21 +58,17 @@ workflow GERMLINE_SHORT_VARIANT_DISCOVERY {
         }
     JOINT_CALL_GVCFS(
         cohort.combine(parts.map { part -> [part] }).map { meta, files, tbis, part ->
-            [partOf(meta, prefix, part, prefix.startsWith('intermediate/') ? '' : 'intermediate/'), files, tbis, part.region]
+            [partOf(meta, prefix, part, prefix.startsWith('intermediate/') ? '' : 'intermediate/'), files, tbis, part.region, part.call]
         },
         genome, settings.sample_ploidy, settings.stand_call_conf,
     )
-    genotyped = JOINT_CALL_GVCFS.out.vcf.branch { meta, _vcf, _tbi ->
-        parts: meta.parts > 1
-        whole: true
-    }
     GATHER_VCFS(
-        genotyped.parts
-            .map { meta, vcf, _tbi -> [groupKey(meta.id, meta.parts), meta, vcf] }
+        JOINT_CALL_GVCFS.out.part
+            .map { meta, vcf -> [groupKey(meta.id, meta.parts), meta, vcf] }
             .groupTuple()
             .map { _id, metas, files -> gathered(metas, files, [prefix: prefix, type: 'vcf']) },
     )
-    vcf = genotyped.whole
+    vcf = JOINT_CALL_GVCFS.out.vcf
         .map { meta, file, tbi -> [meta + [task: 'joint_call_gvcfs'], file, tbi] }
         .mix(GATHER_VCFS.out.vcf.map { meta, file, tbi -> [meta + [task: 'gather_vcfs'], file, tbi] })
 

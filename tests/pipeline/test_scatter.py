@@ -151,6 +151,33 @@ def test_parts_hold_the_calls_of_the_whole(cohort: Cohort) -> None:
     assert published == {path for path in made_by if ".vcf.gz" in path}  # and no part
 
 
+def test_a_deletion_over_an_edge_is_an_allele_on_its_other_side(tmp_path: Path, toolbox: Toolbox) -> None:
+    """A spanning deletion (*) there, which begins in the part before."""
+    seam = 12_000
+    bases = random.Random(7).choices("ACGT", k=2 * seam)
+    deleted = "".join(bases[: seam - 10] + bases[seam + 30 :])
+    bases[seam + 10] = "G" if bases[seam + 10] != "G" else "T"
+    changed = "".join(bases)
+    bases[seam + 10] = "A"
+    sample = Cohort(tmp_path, toolbox)
+    (tmp_path / "reference.fa").write_text(f">seam\n{''.join(bases)}\n")
+    reads = [
+        haplotype[at : at + 150]
+        for haplotype in (deleted, changed)
+        for at in range(seam - 3_000, seam + 3_000, 9)
+    ]
+    (tmp_path / "reads.fq").write_text(
+        "".join(f"@r{number}\n{read}\n+\n{'I' * len(read)}\n" for number, read in enumerate(reads))
+    )
+    sample.prepare({"a": "reads.fq"})
+    sample.call_plainly(["a"])
+    out, printed = sample.call_in_parts("out", "--scatter_count", "2")
+    assert "JOINT_CALL_GVCFS (cohort 2/2)" in printed
+    ours = _joint(out / "variants" / "cohort.vcf.gz")
+    assert [(record[1], "*" in record[4].split(",")) for record in ours] == [("11990", False), ("12011", True)]
+    assert ours == _joint(tmp_path / "cohort.vcf.gz")
+
+
 def test_regions_and_their_padding_bound_the_calls(cohort: Cohort) -> None:
     """Two regions that overlap once padded, and a contig: nothing starts outside, nothing inside is lost."""
     (cohort.folder / "my regions.bed").write_text("chrB\t0\t9000\nchrA\t2000\t3000\nchrA\t3060\t9000\n")
@@ -178,7 +205,7 @@ def test_ten_thousand_contigs_are_grouped(cohort: Cohort) -> None:
         fasta.writelines(f">{name}\n{'A' * bases}\n" for name, bases in contigs.items())
     cohort.shell(
         "samtools faidx many.fa; samtools dict -o many.dict many.fa; regions_to_call many.fa.fai > many.bed;"
-        "gatk SplitIntervals -R many.fa -L many.bed --scatter-count $(count_parts many.bed) -O split;"
+        "gatk SplitIntervals -R many.fa -L many.bed --scatter-count $(count_parts many.bed 2) -O split;"
         "widen_parts parts 10000 split/*-scattered.interval_list"
     )
     files = sorted((cohort.folder / "parts").glob("*.part.bed"))

@@ -11,15 +11,17 @@ process JOINT_CALL_GVCFS {
 
     input:
     // meta: id (of the cohort), samples (one name a GVCF), indexed (whether the GVCF has a .tbi);
-    // tbis holds those that are there, in the same order. regions: a BED of SPLIT_INTERVALS, or [] for
-    // the whole reference; meta has part and parts, where there are several.
-    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(regions, stageAs: 'part.bed')
+    // tbis holds those that are there, in the same order. part and call: BEDs of SPLIT_INTERVALS, what is the
+    // part's and what is genotyped for it; [] and [] for the whole reference. meta: part and parts.
+    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(part, stageAs: 'part.bed'), path(call, stageAs: 'call.bed')
     tuple val(ref), path(fasta, stageAs: 'reference.fa'), path(fai, stageAs: 'reference.fa.fai'), path(dict, stageAs: 'reference.dict')
     val sample_ploidy
     val stand_call_conf
 
     output:
-    tuple val(meta), path("${meta.prefix}.vcf.gz"), path("${meta.prefix}.vcf.gz.tbi"), emit: vcf
+    tuple val(meta), path("${meta.prefix}.vcf.gz"), path("${meta.prefix}.vcf.gz.tbi"), optional: true, emit: vcf
+    // Of several parts: gzipped and not indexed, for GATHER_VCFS alone.
+    tuple val(meta), path("${meta.prefix}.part.vcf.gz"), optional: true, emit: part
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
@@ -29,15 +31,25 @@ process JOINT_CALL_GVCFS {
     // from: with fewer a cohort of a thousand takes longer, with more an import needs more memory.
     // Thousands of contigs are put into a few arrays, many regions (an exome's) into one a contig: GVCFs
     // hold nothing between them, so only the number of arrays is less.
+    // A part is genotyped with 10 kb around it where its edge cuts a region, and keeps what starts in it: a
+    // spanning deletion (*) is an allele only where GATK has genotyped its beginning, too.
     // QD above 35 is drawn anew around 30 by a random generator (GATK's QualByDepth), which starts
-    // again with each part: the QD of such a site depends on the split, and nothing else does.
+    // again with each part: the QD of such a site depends on the split.
+    def several = meta.parts > 1
+    def output = several ? 'called.vcf.gz' : "${meta.prefix}.vcf.gz"
+    def where = '--intervals call.bed --variant-output-filtering STARTS_IN --merge-input-intervals "$many_regions"'
+    def keep = [
+        'gzip -dc called.vcf.gz',
+        'keep_part part.bed call.bed reference.fa',
+        "gzip -n -1 > '${meta.prefix}.part.vcf.gz'; rm called.vcf.gz",
+    ].join(' | ')
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.6, isTiny(gvcfs))}
     ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
     map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
 
-    import_regions reference.fa.fai ${regions ? 'part.bed' : ''} > import.bed
+    import_regions reference.fa.fai ${call ? 'call.bed' : ''} > import.bed
     contigs=\$(cut -f 1 import.bed | uniq | wc -l)
     many_regions=\$([ "\$contigs" -le 100 ] && [ "\$(wc -l < import.bed)" -gt 100 ] && echo true || echo false)
     gatk GenomicsDBImport \\
@@ -52,18 +64,20 @@ process JOINT_CALL_GVCFS {
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
         --variant gendb://genomicsdb \\
-        --output '${meta.prefix}.vcf.gz' ${regions ? '--intervals part.bed --variant-output-filtering STARTS_IN --merge-input-intervals "\$many_regions"' : ''} \\
+        --output '${output}' ${call ? where : ''} \\
         --sample-ploidy ${sample_ploidy} \\
         --standard-min-confidence-threshold-for-calling ${stand_call_conf} \\
         --genomicsdb-shared-posixfs-optimizations true \\
+        --create-output-variant-index ${!several} \\
         --add-output-vcf-command-line false \\
         --use-jdk-deflater true \\
         --use-jdk-inflater true
+    ${several ? keep : ''}
     """
 
     stub:
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
-    touch '${meta.prefix}.vcf.gz' '${meta.prefix}.vcf.gz.tbi'
+    touch ${meta.parts > 1 ? "'${meta.prefix}.part.vcf.gz'" : "'${meta.prefix}.vcf.gz' '${meta.prefix}.vcf.gz.tbi'"}
     """
 }
