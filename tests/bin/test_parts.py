@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -124,6 +125,15 @@ def test_the_number_of_parts_follows_the_bases(tmp_path: Path, bases: int, count
     assert _run(tmp_path, "count_parts", "r.bed", *filter(None, [count])).stdout == f"{parts}\n"
 
 
+def test_the_workflow_splits_from_where_there_are_two_parts(tmp_path: Path) -> None:
+    """The workflow leaves splitting out where count_parts would make one part."""
+    workflow = BIN.parent / "subworkflows/germline_short_variant_discovery/main.nf"
+    (least,) = re.findall(r">= ([\d_]+)L", workflow.read_text())
+    for bases, parts in ((int(least) - 1, "1\n"), (int(least), "2\n")):
+        (tmp_path / "r.bed").write_text(f"a\t0\t{bases}\n")
+        assert _run(tmp_path, "count_parts", "r.bed").stdout == parts
+
+
 def test_only_edges_that_cut_a_region_are_widened(tmp_path: Path) -> None:
     """A region in four parts, two of them shorter than the reach, and one that no edge cuts."""
     pieces = [
@@ -150,6 +160,15 @@ def test_only_edges_that_cut_a_region_are_widened(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_reaches_no_further_than_its_region(tmp_path: Path) -> None:
+    """Neither before the contig's start nor beyond the target that its edge cuts."""
+    for number, lines in ((1, "a\t11\t20\t+\t.\n"), (2, "a\t21\t30\t+\t.\na\t500\t600\t+\t.\n")):
+        (tmp_path / f"{number}.interval_list").write_text(f"@HD\tVN:1.6\n{lines}")
+    assert _run(tmp_path, "widen_parts", "parts", "50", "1.interval_list", "2.interval_list").returncode == 0
+    assert (tmp_path / "parts/1.call.bed").read_text() == "a\t10\t30\n"
+    assert (tmp_path / "parts/2.call.bed").read_text() == "a\t10\t30\na\t499\t600\n"
+
+
 def test_a_part_keeps_its_own(tmp_path: Path, fai: Path) -> None:
     """Records beyond a cut go; a block that crosses the first edge begins there, with the base there."""
     bases = "ACGTN" * 100
@@ -163,6 +182,9 @@ def test_a_part_keeps_its_own(tmp_path: Path, fai: Path) -> None:
     crossing = _block("10", 203, 204).replace("\tA\t", f"\t{bases[202]}\t")
     kept = HEADER + crossing + _snp("10", 205) + _block("10", 206, 400) + _snp("1E1", 9)
     assert done.stdout == kept
+    edges = [_snp("10", at) for at in (202, 203, 300, 301)]
+    done = _run(tmp_path, "keep_part", "part.bed", "call.bed", "ref.fa", given="".join(edges))
+    assert done.stdout == "".join(edges[1:3])
     (tmp_path / "call.bed").write_text("10\t202\t300\n")
     uncut = _run(tmp_path, "keep_part", "part.bed", "call.bed", "ref.fa", given=HEADER + called)
     assert uncut.stdout == HEADER + called
@@ -202,6 +224,20 @@ def test_blocks_are_mended_at_seams(tmp_path: Path, parts: list[str], joined: li
     assert len(texts) == len(parts)
     assert all(text.startswith(HEADER) for text in texts)
     assert "".join(text.removeprefix(HEADER) for text in texts) == "".join(joined)
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [("\t.\t.\tEND", "\t7\t.\tEND"), ("\t.\tEND", "\tq\tEND"), ("GT:PL", "GT:GQ"), ("0,0,0", "0,0,1")],
+    ids=["QUAL", "FILTER", "FORMAT", "sample"],
+)
+def test_blocks_that_differ_stay_two(tmp_path: Path, value: str, other: str) -> None:
+    for name, record in (("1", _block("a", 1, 300)), ("2", _block("a", 201, 900).replace(value, other))):
+        (tmp_path / name).write_bytes(gzip.compress((HEADER + record).encode()))
+    assert _run(tmp_path, "join_parts", "mended", "1", "2").returncode == 0
+    texts = [gzip.decompress(file.read_bytes()) for file in sorted((tmp_path / "mended").iterdir())]
+    expected = [_block("a", 1, 200), _block("a", 201, 900).replace(value, other)]
+    assert [text.decode().removeprefix(HEADER) for text in texts] == expected
 
 
 def test_a_damaged_part_is_refused(tmp_path: Path) -> None:
