@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,10 @@ _LEFT_BEHIND = 3600.0  # seconds: nobody takes so long from making a folder to l
 
 @dataclass(frozen=True)
 class Output:
-    """A file of the run then and now; a CID is empty where there was none."""
+    """A file of the run then and now; a CID is empty where there was none.
+
+    `name` is the file's, or its path below the results folder where that alone tells it from another.
+    """
 
     kind: str
     name: str
@@ -84,8 +88,8 @@ class Reproduction:
 
     @property
     def same(self) -> bool:
-        """Whether all of them are what they were."""
-        return all(output.status == "same" for output in self.decisive)
+        """Whether all of them are what they were; where there are none, nothing was shown to be."""
+        return bool(self.decisive) and all(output.status == "same" for output in self.decisive)
 
 
 def site_to_reproduce(
@@ -117,7 +121,7 @@ def reproduce(
     """Carry out a recorded run once more from nothing, and compare its outputs with those recorded.
 
     `limits` are the parameters that change no result, such as max_cpus. The files are removed at the end
-    unless `keep` names a new folder for them.
+    unless `keep` names a new folder for them. Raises StargazerError where there is nothing to compare.
     """
     plan = _with_limits(kept.plan, limits)
     check_inputs(site.store, plan, tell)
@@ -133,30 +137,82 @@ def reproduce(
         with _clean_folder(site, kept.run_id, keep) as folder, folder.locked() as lock:
             _run(site, _staged(site.store, plan), folder, lock, tell, kept=keep is not None)
             found.changes += _new_changes(kept.reported_versions, reported(folder.outdir), found.changes)
-            found.outputs = compare(kept.assets, folder.outdir)
+            then = paths_of(kept.assets, record.RunFolder(site.runs / kept.run_id).outdir)
+            found.outputs = compare(kept.assets, folder.outdir, then)
     except KeyboardInterrupt:
         raise StargazerError(
             f"Reproducing {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
             f"What there is, is in {keep}" if keep else "Nothing was kept.",
         ) from None
+    if not found.decisive:
+        raise StargazerError(
+            f"There is nothing to compare: {kept.run_id} made no file then or now that decides.",
+            "Reproduce the runs that made the files which it took over."
+            if found.reused
+            else "Its record may be damaged: stargazer runs show " + kept.run_id,
+        )
     return found
 
 
-def compare(recorded: Sequence[MadeAsset], outdir: Path) -> list[Output]:
-    """Hash what a manifest names, and hold it against what a record says that the run made."""
+def paths_of(recorded: Sequence[MadeAsset], outdir: Path) -> list[str]:
+    """Return where a recorded run had each file that it made, in the order of the record.
+
+    Its own manifest says it, whose lines are in that order; nothing where that is gone or is another's.
+    """
+    try:
+        entries = read_manifest(outdir)
+    except (StargazerError, OSError, UnicodeDecodeError):
+        return []
+    kinds = [made.keyvalues["asset"] for made in recorded if not made.reused]
+    return [str(entry["path"]) for entry in entries] if [e["asset"] for e in entries] == kinds else []
+
+
+def compare(recorded: Sequence[MadeAsset], outdir: Path, paths: Sequence[str] = ()) -> list[Output]:
+    """Hash what a manifest names, and hold it against what a record says that the run made.
+
+    Files are compared by kind and path below the results folder: two of them may have one name. `paths` are
+    those of what the run made, in the record's order; where nobody knows them, files of a name are compared.
+    """
     from stargazer_cli.store import cids_of
     from stargazer_cli.store.local import THREADS
 
     entries = read_manifest(outdir)
     cids = cids_of([outdir / entry["path"] for entry in entries], threads=THREADS)
-    now = {
-        (str(entry["asset"]), Path(entry["path"]).name): cid for entry, cid in zip(entries, cids, strict=True)
+    now = {(str(entry["asset"]), str(entry["path"])): cid for entry, cid in zip(entries, cids, strict=True)}
+    made = [each for each in recorded if not each.reused]
+    then = {
+        (each.keyvalues["asset"], path): each.cid
+        for each, path in zip(made, paths or _paths_by_name(made, now), strict=True)
     }
-    then = {(made.keyvalues["asset"], made.name): made.cid for made in recorded if not made.reused}
+    files = list(dict.fromkeys([*then, *now]))
+    times = Counter((kind, Path(path).name) for kind, path in files)
     return [
-        Output(kind, name, then.get((kind, name), ""), now.get((kind, name), ""))
-        for kind, name in dict.fromkeys([*then, *now])
+        Output(
+            kind,
+            path if times[kind, Path(path).name] > 1 else Path(path).name,
+            then.get((kind, path), ""),
+            now.get((kind, path), ""),
+        )
+        for kind, path in files
     ]
+
+
+def _paths_by_name(made: Sequence[MadeAsset], now: Mapping[tuple[str, str], str]) -> list[str]:
+    """Return for each file the path of one of its kind and name, each path once: of the same bytes first."""
+    free = dict(now)
+    found: dict[int, str] = {}
+    for by_bytes in (True, False):
+        for number, each in enumerate(made):
+            like = (
+                (kind, path)
+                for (kind, path), cid in free.items()
+                if (kind, Path(path).name) == (each.keyvalues["asset"], each.name)
+                and (cid == each.cid or not by_bytes)
+            )
+            if number not in found and (place := next(like, None)):
+                found[number] = place[1]
+                del free[place]
+    return [found.get(number, each.name) for number, each in enumerate(made)]
 
 
 def changes_since(kept: RunRecord, site: Site) -> list[str]:

@@ -7,14 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from stargazer_cli.assets import Asset, Reference
+from stargazer_cli.assets import KINDS, Asset, Reference
 from stargazer_cli.commands.main import cli
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import launch, record
 from stargazer_cli.runs.execute import Tell
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.record import MadeAsset, RunRecord
-from stargazer_cli.runs.reproduce import Output, changes_since, compare, reproduce, site_to_reproduce
+from stargazer_cli.runs.reproduce import (
+    Output,
+    Reproduction,
+    changes_since,
+    compare,
+    paths_of,
+    reproduce,
+    site_to_reproduce,
+)
 from stargazer_cli.runs.site import Site
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile, cid_of
@@ -40,6 +48,7 @@ def done(settings: Settings, store: LocalStore, reference: Asset, tmp_path: Path
         subject="b",
         parameters={"workflow": "prepare_reference", "fasta": OLD_PLACE, "max_cpus": 8, "aligner": "bwa"},
         samplesheet=[{"sample": "s", "bam": OLD_PLACE}],
+        known_sites=[{"resource_name": "k", "vcf": OLD_PLACE, "index": ""}],
         inputs={OLD_PLACE: reference.cid},
     )
     kept = record.new_record(folder, plan, profile="podman", commit="abc1234", versions={}, tools={})
@@ -131,6 +140,8 @@ def test_it_is_given_what_was_recorded_from_where_the_store_is_now(
     assert (given["fasta"], given["max_cpus"]) == (str(staged), 1)
     assert "max_memory" not in given
     assert (tmp_path / "kept" / "samplesheet.csv").read_text() == f"sample,bam\ns,{staged}\n"
+    known_sites = (tmp_path / "kept" / "known_sites.csv").read_text()
+    assert known_sites == f"resource_name,vcf,index\nk,{staged},\n"
     assert (tmp_path / "kept" / "results" / "reference" / "r.fa.fai").exists()
 
 
@@ -150,6 +161,52 @@ def test_each_way_in_which_outputs_may_not_be_the_same(tmp_path: Path) -> None:
         ("new.vcf", "not recorded"),
     ]
     assert [each.name for each in found if each.exempt] == ["c.tar"]
+
+
+def test_two_files_of_one_name_are_two(
+    site: Site, done: RunRecord, nextflow: Callable[[Made], list[Path]], tmp_path: Path
+) -> None:
+    """The final BAM differs, and the marked one beside it, which has its name, does not."""
+    then = {"alignments/a.bam": ("alignment", "1"), "alignments/marked/a.bam": ("alignment", "2")}
+    done.assets = [_recorded(kind, "a.bam", _cid(tmp_path, text)) for kind, text in then.values()]
+    nextflow(then | {"alignments/a.bam": ("alignment", "0")})
+    wanted = [("alignments/a.bam", "differs"), ("alignments/marked/a.bam", "same")]
+    # Where the run's own folder is gone, what is the same bytes goes together.
+    found = reproduce(site, done, print, limits={})
+    assert sorted((each.name, each.status) for each in found.outputs) == wanted
+    assert not found.same
+    _publish(site.runs / done.run_id / "results", then)
+    found = reproduce(site, done, print, limits={})
+    assert [(each.name, each.status) for each in found.outputs] == wanted
+    # The bytes of one under the path of the other are not the same.
+    nextflow({"alignments/a.bam": ("alignment", "2"), "alignments/marked/a.bam": ("alignment", "1")})
+    found = reproduce(site, done, print, limits={})
+    assert {each.status for each in found.outputs} == {"differs"}
+
+
+def test_paths_are_those_of_the_run_s_own_manifest(tmp_path: Path) -> None:
+    recorded = [_recorded("report", "r.html", "bafy"), _recorded("variants", "a.vcf", "bafy", reused=True)]
+    assert paths_of(recorded, tmp_path) == []
+    _publish(tmp_path, {"reports/r.html": ("report", "")})
+    assert paths_of(recorded, tmp_path) == ["reports/r.html"]
+    assert paths_of([_recorded("variants", "a.vcf", "bafy")], tmp_path) == []
+    (tmp_path / "assets.jsonl").write_bytes(b"\xff\n")
+    assert paths_of(recorded, tmp_path) == []
+
+
+def test_where_nothing_decides_nothing_is_the_same(
+    site: Site, done: RunRecord, nextflow: Callable[[Made], list[Path]]
+) -> None:
+    report = {"reports/r.html": ("report", "at noon")}
+    done.assets = [each for each in done.assets if each.keyvalues["asset"] == "report"]
+    nextflow(report)
+    with pytest.raises(StargazerError, match="nothing to compare"):
+        reproduce(site, done, print, limits={})
+    assert not Reproduction(done.run_id).same
+
+
+def test_of_all_kinds_reports_and_workspaces_alone_do_not_decide() -> None:
+    assert {kind for kind in KINDS if Output(kind, "a", "x", "y").exempt} == {"report", "genomics_db"}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +229,8 @@ def test_the_exit_code_says_whether_all_is_the_same(
 ) -> None:
     from stargazer_cli.runs import reproduce as module
 
-    found = module.Reproduction(done.run_id, [output], changes=["gatk was 1, it is 2"])
+    decisive = Output("variants", "b", "x", "x")
+    found = module.Reproduction(done.run_id, [decisive, output], changes=["gatk was 1, it is 2"])
     monkeypatch.setattr(module, "reproduce", lambda *_, **__: found)
     with pytest.raises(SystemExit) as ended:
         cli(["runs", "reproduce", done.run_id])
