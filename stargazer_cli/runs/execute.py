@@ -7,7 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,9 +167,20 @@ def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: i
             f"The run {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
             f"Go on from there with: stargazer run --resume {kept.run_id}",
         ) from None
-    except (StargazerError, OSError) as error:
-        _close(folder, kept, "failed", str(error))
+    except StargazerError as error:
+        _close_failed(folder, kept, error)
         raise
+    except OSError as error:
+        _close_failed(folder, kept, error)
+        place = (
+            f": {error.filename}"
+            if error.filename
+            else f", on the disk of {folder.path} or on that of the store"
+        )
+        raise StargazerError(
+            f"The run {kept.run_id} could not go on. {error.strerror or error}{place}",
+            f"Mend that, then go on with: stargazer run --resume {kept.run_id}",
+        ) from error
     kept.assets = [_made(asset, reused=False) for asset in made]
     kept.assets += [_made(asset, reused=True) for asset in _earlier(site.store, kept.plan)]
     _close(folder, kept, "done", "")
@@ -216,6 +227,12 @@ def _close(folder: RunFolder, kept: RunRecord, status: record.Status, error: str
     kept.error = error
     kept.ended_at = record.utc_now()
     folder.save(kept)
+
+
+def _close_failed(folder: RunFolder, kept: RunRecord, error: Exception) -> None:
+    """Close a run that failed; where the disk is full its record stays as it is."""
+    with suppress(OSError):
+        _close(folder, kept, "failed", str(error))
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:

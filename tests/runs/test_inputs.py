@@ -1,5 +1,6 @@
-"""What a run is given is hashed before it begins."""
+"""What a run is given is hashed before it begins, and what ends it is told."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from stargazer_cli.assets import Asset, Reference
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.runs import record
+from stargazer_cli.runs import launch, record
 from stargazer_cli.runs.execute import execute, resume
 from stargazer_cli.runs.plan import Plan, Step
 from stargazer_cli.runs.site import Site, find_site
@@ -58,3 +59,25 @@ def test_a_run_does_not_go_on_with_one(site: Site, plan: Plan) -> None:
     with pytest.raises(StargazerError, match="is damaged"):
         resume(site, folder.run_id, print)
     assert folder.load() == kept
+
+
+def test_a_full_disk_ends_a_run_with_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even the run's record can be written."""
+    plan = Plan(
+        workflow="prepare_reference",
+        subject="b",
+        parameters={},
+        inputs={},
+        steps=[Step(stage="samtools_faidx", subject="b", reused=False)],
+    )
+
+    def full(*_arguments: object, **_options: object) -> int:
+        monkeypatch.setattr(record.RunFolder, "save", full)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(launch, "run", full)
+    with pytest.raises(StargazerError) as caught:
+        execute(site, plan, print)
+    run_id = next(site.runs.iterdir()).name
+    assert f"The run {run_id} could not go on. No space left on device" in caught.value.message
+    assert f"stargazer run --resume {run_id}" in str(caught.value.hint)
