@@ -8,8 +8,13 @@ def isGzip(file) {
     return firstBytes(file, 2).encodeHex().toString() == '1f8b'
 }
 
-def isBgzip(file) {
-    def hex = firstBytes(file, 14).encodeHex().toString()
+// Whether a block of bgzip begins at a place, in bytes.
+def isBgzip(file, long place = 0) {
+    def start = file.withInputStream { stream ->
+        stream.skipNBytes(place)
+        stream.readNBytes(14)
+    }
+    def hex = start.encodeHex().toString()
     return hex.startsWith('1f8b0804') && hex.endsWith('4243')
 }
 

@@ -1,6 +1,7 @@
 // The germline samplesheet: what its rows may hold, checked before the first task.
-include { bamHead; samTags; sortOrder } from './contigs.nf'
+include { bamHead; contigsOfVcfHeader; samTags; sortOrder } from './contigs.nf'
 include { firstBytes; firstBytesInside; isBgzip; isGzip; isWholeBgzip; problemOf; vcfHeader } from './files.nf'
+include { baiProblem; tbiProblem } from './indexes.nf'
 include { checkNames; refuse } from './rows.nf'
 
 def germlineColumns() {
@@ -45,6 +46,7 @@ def germlineRow(Map row, String workflow) {
         }
     }
     def head = row.bam ? checkedHead(row, files.bam) : null
+    checkIndex(row, files, head)
     def entry = row.fastq_1 ? 'reads' : row.gvcf ? 'gvcf' : !head.contigs ? 'unmapped' : row.bai ? 'ready' : 'bam'
     ['lane', 'library', 'platform'].each { column ->
         if (row[column] && !(entry == 'reads' || entry == 'unmapped' && column == 'lane')) {
@@ -68,6 +70,21 @@ def germlineRow(Map row, String workflow) {
         inputs: given.collect { column -> row[column] },
         files: given.collect { column -> files[column] },
     ]
+}
+
+// An index, where there is one, is that of the row's BAM or GVCF. (head: of the BAM)
+def checkIndex(Map row, Map files, head) {
+    def (column, first) = row.bai ? ['bai', 'bam'] : ['tbi', 'gvcf']
+    if (!row[column]) {
+        return
+    }
+    def problem = row.bai
+        ? baiProblem(files.bai, files.bam, head.contigs.size())
+        : tbiProblem(files.tbi, files.gvcf, contigsOfVcfHeader(vcfHeader(files.gvcf)).keySet())
+    if (problem) {
+        def anew = row.bai ? "samtools index ${row.bam}" : "gatk IndexFeatureFile --input ${row.gvcf}"
+        refuse(row, column, "${row[column]}: is not the index of ${row[first]}: it ${problem}; make it anew with ${anew}")
+    }
 }
 
 // What the head of a BAM says (see bamHead), where it can enter: its reads belong to the row's sample, and it is

@@ -68,6 +68,20 @@ def gvcf(contigs: dict[str, int], sample: str = "a") -> bytes:
     return bgzf(vcf(contigs, [], f"FORMAT {sample}", alt).encode())
 
 
+def bai(references: int, last: int = 0) -> bytes:
+    """An index whose last reads end in the block at `last`, before what it counts of them."""
+    chunks = struct.pack("<QQQQ", 0, 0, 0, last << 16)
+    counts = struct.pack("<IiQQQQ", 37450, 2, 1 << 60, 1 << 60, 7, 7)
+    first = struct.pack("<iIi", 2, 4681, 2) + chunks + counts + struct.pack("<iQ", 1, 0)
+    return b"BAI\1" + struct.pack("<i", references) + first + bytes(8) * (references - 1)
+
+
+def tbi(names: str, last: int = 0) -> bytes:
+    text = "".join(f"{name}\0" for name in names.split()).encode()
+    fixed = struct.pack("<8i", len(names.split()), 2, 1, 2, 0, ord("#"), 0, len(text))
+    return bgzf(b"TBI\1" + fixed + text + bai(len(names.split()), last)[8:])
+
+
 SNP, INDEL = f"{REGION} 5 . A C . . .", f"{REGION} 9 . AT A . . ."
 
 FILES: dict[str, str | bytes] = {
@@ -83,7 +97,13 @@ FILES: dict[str, str | bytes] = {
     "short read.bam": bam(CONTIGS, reads=struct.pack("<ii", 4, 0)),
     "short read.u.bam": bam({}, order="queryname", reads=struct.pack("<ii", 4, 0)),
     "unknown tag.bam": bam(CONTIGS, reads=read(b"XXq1")),
-    "a.bai": b"BAI\1",
+    "a.bai": bai(2),
+    "end.bai": bai(2, len(bam(CONTIGS, reads=read(TAGS + b"RGZg\0") + read(b"RGZg\0")))),
+    "old.bai": bai(2, 1),
+    "beyond.bai": bai(2, 1 << 20),
+    "three.bai": bai(3),
+    "short.bai": bai(2)[:60],
+    "huge.bai": b"BAI\1" + struct.pack("<iiIi", 2, 1, 0, 1 << 26),
     "unsorted.bam": bam(CONTIGS, order="unsorted"),
     "ncbi.bam": bam(NCBI_NAMES),
     "other.bam": bam(OTHER_BUILD),
@@ -96,6 +116,11 @@ FILES: dict[str, str | bytes] = {
     "u2.bam": bam({}, order="unsorted"),
     "no group.u.bam": bam({}, groups=()),
     "a.g.vcf.gz": gvcf(CONTIGS),
+    "a.g.vcf.gz.tbi": tbi(f"{REGION} chr2"),
+    "chr2.tbi": tbi("chr2"),
+    "ncbi.tbi": tbi("2"),
+    "old.tbi": tbi("chr2", 1),
+    "short.tbi": bgzf(b"TBI\1\2"),
     "other.g.vcf.gz": gvcf(OTHER_BUILD, "b"),
     "both.vcf": vcf(CONTIGS, [SNP, INDEL]),
     "more/both.vcf": vcf(CONTIGS, [SNP, INDEL]),
@@ -160,13 +185,46 @@ REFUSED: dict[str, Case] = {
         ["untagged.bam", "reads that name no read group", "AddOrReplaceReadGroups --RGSM a"],
     ),
     "reads of an unknown read group": ({"sheet": "a,{}/foreign.bam,,,"}, ["foreign.bam", "read group h"]),
-    "a read that is none": ({"sheet": "a,{}/short read.bam,,,"}, ["short read.bam", "header or its first read is damaged"]),
-    "an unmapped one": ({"sheet": "a,{}/short read.u.bam,,,"}, ["short read.u.bam", "header or its first read is damaged"]),
-    "a tag that is none": ({"sheet": "a,{}/unknown tag.bam,,,"}, ["unknown tag.bam", "header or its first read is damaged"]),
+    "a read that is none": (
+        {"sheet": "a,{}/short read.bam,,,"},
+        ["short read.bam", "header or its first read is damaged"],
+    ),
+    "an unmapped one": (
+        {"sheet": "a,{}/short read.u.bam,,,"},
+        ["short read.u.bam", "header or its first read is damaged"],
+    ),
+    "a tag that is none": (
+        {"sheet": "a,{}/unknown tag.bam,,,"},
+        ["unknown tag.bam", "header or its first read is damaged"],
+    ),
     "BAM of two samples": ({"sheet": "a,{}/b.bam,,,"}, ["b.bam", "read group h is of sample b, not a"]),
     "unsorted BAM with an index": (
         {"sheet": "a,{}/unsorted.bam,{}/a.bai,,"},
         ["column bai", "unsorted.bam", "leave the bai out and it is sorted"],
+    ),
+    "index of other contigs": (
+        {"sheet": "a,{}/a.bam,{}/three.bai,,"},
+        [
+            "column bai",
+            "three.bai: is not the index of a.bam: it has 3 contigs and the BAM 2",
+            "samtools index",
+        ],
+    ),
+    "index of another BAM": ({"sheet": "a,{}/a.bam,{}/old.bai,,"}, ["column bai", "has no reads"]),
+    "index of a longer BAM": ({"sheet": "a,{}/a.bam,{}/beyond.bai,,"}, ["column bai", "has no reads"]),
+    "short index": ({"sheet": "a,{}/a.bam,{}/short.bai,,"}, ["short.bai", "a.bam: it is damaged"]),
+    "index that counts beyond itself": ({"sheet": "a,{}/a.bam,{}/huge.bai,,"}, ["it is damaged"]),
+    "index of a GVCF of other names": (
+        {"sheet": "sample,gvcf,tbi\na,{}/a.g.vcf.gz,{}/ncbi.tbi"},
+        ["column tbi", "ncbi.tbi: is not the index of a.g.vcf.gz", "contig 2", "IndexFeatureFile"],
+    ),
+    "index of another GVCF": (
+        {"sheet": "sample,gvcf,tbi\na,{}/a.g.vcf.gz,{}/old.tbi"},
+        ["column tbi", "old.tbi", "has no records"],
+    ),
+    "short index of a GVCF": (
+        {"sheet": "sample,gvcf,tbi\na,{}/a.g.vcf.gz,{}/short.tbi"},
+        ["short.tbi", "it is damaged"],
     ),
     "damaged BAM": ({"sheet": "a,{}/damaged.bam,,,"}, ["damaged.bam", "header or its first read is damaged"]),
     "mapped BAM with a lane": ({"sheet": "a,{}/a.bam,,L1,"}, ["column lane", "belongs to reads"]),
@@ -285,6 +343,15 @@ ACCEPTED: dict[str, Case] = {
             "vqsr_mode:BOTH",
             READ_CONTIGS,
         ],
+    ),
+    "index up to the end": ({"sheet": "a,{}/a.bam,{}/end.bai,,"}, ["entry:ready"]),
+    "index of a GVCF": (
+        {"sheet": "sample,gvcf,tbi\na,{}/a.g.vcf.gz,{}/a.g.vcf.gz.tbi"},
+        ["entry:gvcf"],
+    ),
+    "index of a GVCF of one contig": (
+        {"sheet": "sample,gvcf,tbi\na,{}/a.g.vcf.gz,{}/chr2.tbi"},
+        ["entry:gvcf"],
     ),
     "contigs from the FASTA": ({"intervals": "good.interval_list"}, [READ_CONTIGS]),
     "BAM in any order": ({"sheet": "a,{}/unsorted.bam,,,"}, ["entry:bam"]),
