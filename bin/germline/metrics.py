@@ -18,11 +18,27 @@ DEPTHS = (10, 20, 30)
 
 @dataclass(frozen=True)
 class Contig:
-    """One contig as samtools coverage saw it."""
+    """One contig, or what the run's regions have of it, as samtools coverage saw it."""
 
     length: int
     reads: int
     depth: float
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region as samtools coverage saw it; its first base is base 1 of the contig where `start` is 1."""
+
+    contig: str
+    start: int
+    end: int
+    covered: float  # percent
+    depth: float
+
+    @property
+    def bases(self) -> int:
+        """How long it is."""
+        return self.end - self.start + 1
 
 
 def kind_of(name: str) -> tuple[str, str]:
@@ -34,12 +50,27 @@ def kind_of(name: str) -> tuple[str, str]:
 
 
 def read_coverage(file: Path) -> dict[str, Contig]:
-    """Return each contig of samtools coverage."""
-    return {
-        row[0]: Contig(int(row[2]), int(row[3]), float(row[6]))
-        for row in _rows(file)
-        if not row[0].startswith("#")
-    }
+    """Return each contig of samtools coverage; the regions of a contig count as one."""
+    contigs: dict[str, tuple[int, int, float]] = {}
+    for row in _rows(file):
+        if not row[0].startswith("#"):
+            length, reads, depths = contigs.get(row[0], (0, 0, 0.0))
+            own = int(row[2]) - int(row[1]) + 1
+            contigs[row[0]] = length + own, reads + int(row[3]), depths + own * float(row[6])
+    return {name: Contig(length, reads, depths / length) for name, (length, reads, depths) in contigs.items()}
+
+
+def is_of_regions(file: Path) -> bool:
+    """Whether the module samtools_coverage was given regions: then there are no qualities in its file."""
+    header = next(_rows(file), [])
+    return "meandepth" in header and "meanbaseq" not in header
+
+
+def read_regions(file: Path) -> Iterator[Region]:
+    """Read the regions of a file that is of regions one by one: an exome has hundreds of thousands."""
+    for row in _rows(file):
+        if not row[0].startswith("#"):
+            yield Region(row[0], int(row[1]), int(row[2]), float(row[5]), float(row[6]))
 
 
 @dataclass(frozen=True)

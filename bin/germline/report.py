@@ -60,19 +60,27 @@ def write_report(sources: Sources, folder: Path) -> Findings:
     cohort: dict[str, float] = {}
     for file in sources.files["variants"].values():
         calls, cohort = metrics.read_calls(file), metrics.read_cohort(file)
+    regions = {name: file for name, file in sources.files["coverage"].items() if metrics.is_of_regions(file)}
     findings = check_samples(
         list(sources.run["samples"]), sources.genotypes, sources.lengths, coverage, dict(sources.people)
     )
     for kind, files in sources.files.items():
         for name, file in files.items():
-            _place(folder, kind, name, file, coverage)
-    written = sections.written(sources.run, stats, calls, cohort, findings)
+            # MultiQC knows the coverage of contigs alone.
+            if kind != "coverage" or name not in regions:
+                _place(folder, kind, name, file, coverage)
+    counts = sections.Counts(stats, calls, cohort, regions)
+    written = sections.written(sources.run, counts, findings)
     for section in written:
         (folder / f"{section['id']}_mqc.json").write_text(json.dumps(section), encoding="utf-8")
     reads = max(
         (sum(contig.reads for contig in contigs.values()) for contigs in coverage.values()), default=0
     )
     settings = configuration(sources.run, folder, written, reads)
+    settings["report_comment"] = sections.hints_on_top(findings)
+    if max((len(contigs) for contigs in coverage.values()), default=0) < 2:
+        # A line from one contig to the next has nothing to show.
+        settings["remove_sections"].append("samtools-coverage-section")
     (folder / "report.css").write_text(_STYLE, encoding="utf-8")
     # JSON is YAML too.
     (folder / "multiqc_config.yaml").write_text(json.dumps(settings, indent=1), encoding="utf-8")

@@ -1,10 +1,13 @@
 """Our own sections of the report, as MultiQC's custom content; all text is escaped here."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from germline import relatedness
+from germline import metrics, relatedness
 from germline.checks import Findings
 from germline.metrics import DEPTHS, Stats
 
@@ -13,8 +16,11 @@ _PARENT = {
     "parent_name": "This run",
     "parent_description": "What the samples look like, and how the run was made.",
 }
+_CHECKS = "stargazer_checks"
 # More pairs than this are cut to those that are related or said to be.
 _MOST_PAIRS = 200
+# More regions than this, those of all samples together, are cut to those with the lowest depth.
+_MOST_REGIONS = 200
 # Depths beyond this are no longer told apart.
 _DEEPEST = 500
 
@@ -34,22 +40,30 @@ _CONFIDENCE = (
 )
 
 
-def written(
-    run: Mapping[str, Any],
-    stats: Mapping[str, Stats],
-    calls: Mapping[str, Mapping[str, float]],
-    cohort: Mapping[str, float],
-    findings: Findings,
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Counts:
+    """What was counted: in each sample's reads and calls, and in the cohort's calls.
+
+    `regions` are the files with the coverage of each region, where the run has regions.
+    """
+
+    stats: Mapping[str, Stats]
+    calls: Mapping[str, Mapping[str, float]]
+    cohort: Mapping[str, float]
+    regions: Mapping[str, Path]
+
+
+def written(run: Mapping[str, Any], counts: Counts, findings: Findings) -> list[dict[str, Any]]:
     """Return the sections in their order, the columns of the first table before them."""
     sections = [
-        _samples(stats, calls),
+        _samples(counts.stats, counts.calls),
         _hints(findings),
         _sexes(findings),
         _pairs(findings),
-        _cohort(cohort),
-        _depths(stats),
-        _inserts(stats),
+        _cohort(counts.cohort),
+        _depths(counts.stats),
+        _regions(counts.regions),
+        _inserts(counts.stats),
         _made(run),
     ]
     return [section for section in sections if section]
@@ -117,6 +131,35 @@ def _cumulative(found: Stats) -> dict[int, float]:
     return points
 
 
+def _regions(files: Mapping[str, Path]) -> dict[str, Any]:
+    """Return a table of the regions that each sample covers least, worst first."""
+    if not files:
+        return {}
+    most = max(1, _MOST_REGIONS // len(files))
+    data = {}
+    cut = False
+    for name, file in sorted(files.items()):
+        worst = heapq.nsmallest(most + 1, metrics.read_regions(file), key=lambda region: region.depth)
+        cut = cut or len(worst) > most
+        for region in worst[:most]:
+            data[f"{name} {region.contig}:{region.start:,}-{region.end:,}"] = {
+                "depth": region.depth,
+                "covered": region.covered,
+                "bases": region.bases,
+            }
+    headers = {
+        "depth": _column("Depth", "Mean depth without duplicates", suffix="x", scale="Greens"),
+        "covered": _column("Covered", "Bases covered once or more", suffix="%", max=100),
+        "bases": _column("Bases", "How long the region is", format="{:,.0f}"),
+    }
+    which = f"The {most:,} regions of each sample with the lowest depth" if cut else "Each region"
+    text = (
+        f"{which}; duplicates do not count, and regions that overlap or touch are one. "
+        "SAMPLE.samtools_coverage.txt has all of them."
+    )
+    return _table("stargazer_regions", "Regions", headers, data, text, sort_rows=False)
+
+
 def _inserts(stats: Mapping[str, Stats]) -> dict[str, Any]:
     data = {name: _longest_left_out(found.inserts) for name, found in stats.items() if found.inserts}
     axes = {"xlab": "Insert size", "ylab": "Pairs", "xsuffix": " bp", "ymin": 0}
@@ -139,10 +182,21 @@ def _column(title: str, description: str, **more: Any) -> dict[str, Any]:
     return {"title": title, "description": description, "min": 0, "scale": "Blues"} | more
 
 
+def hints_on_top(findings: Findings) -> str:
+    """Return what stands above all tables where something looks wrong, else an empty string."""
+    if not findings.hints:
+        return ""
+    return f'{_alert(findings.hints)}<a href="#{_CHECKS}">Are the samples who they should be?</a>'
+
+
+def _alert(hints: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(hint)}</li>" for hint in hints)
+    return f'<div class="alert alert-warning"><ul>{items}</ul></div>'
+
+
 def _hints(findings: Findings) -> dict[str, Any]:
     if findings.hints:
-        items = "".join(f"<li>{escape(hint)}</li>" for hint in findings.hints)
-        body = f'<div class="alert alert-warning"><ul>{items}</ul></div>'
+        body = _alert(findings.hints)
     else:
         looked = [
             *(["pairs of samples"] if findings.pairs else []),
@@ -151,7 +205,7 @@ def _hints(findings: Findings) -> dict[str, Any]:
         body = f"<p>Nothing unexpected in what was looked at: {' and '.join(looked)}.</p>" if looked else ""
     lacks = [*_lacks(findings)]
     body += "".join(f"<p>{escape(lack)}</p>" for lack in lacks)
-    return _html("stargazer_checks", "Are the samples who they should be?", body, _CONFIDENCE)
+    return _html(_CHECKS, "Are the samples who they should be?", body, _CONFIDENCE)
 
 
 def _lacks(findings: Findings) -> Iterator[str]:
@@ -260,9 +314,14 @@ def _html(name: str, title: str, body: str, description: str) -> dict[str, Any]:
 
 
 def _table(
-    name: str, title: str, headers: Mapping[str, Any], data: Mapping[str, Any], description: str
+    name: str,
+    title: str,
+    headers: Mapping[str, Any],
+    data: Mapping[str, Any],
+    description: str,
+    **more: Any,
 ) -> dict[str, Any]:
-    config = {"id": f"{name}_table", "title": title, "namespace": "", "no_violin": True}
+    config = {"id": f"{name}_table", "title": title, "namespace": "", "no_violin": True} | more
     table = {"plot_type": "table", "pconfig": config, "headers": headers, "data": data}
     return _section(name, title, description) | table
 

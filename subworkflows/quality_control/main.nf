@@ -19,12 +19,12 @@ workflow QUALITY_CONTROL {
     main:
     fai = genome.map { _ref, _fasta, index, _dict -> index }
     SAMTOOLS_STATS(alignments, inputs.intervals, fai)
-    SAMTOOLS_COVERAGE(alignments)
+    SAMTOOLS_COVERAGE(alignments, inputs.intervals, fai)
     BCFTOOLS_STATS(variants)
     versions = SAMTOOLS_STATS.out.versions.mix(SAMTOOLS_COVERAGE.out.versions, BCFTOOLS_STATS.out.versions)
     assets = channel.empty().mix(
         SAMTOOLS_STATS.out.stats.map { meta, file -> describedAlignment(meta, file, 'samtools_stats', settings.intervals) },
-        SAMTOOLS_COVERAGE.out.coverage.map { meta, file -> describedAlignment(meta, file, 'samtools_coverage', null) },
+        SAMTOOLS_COVERAGE.out.coverage.map { meta, file -> describedAlignment(meta, file, 'samtools_coverage', settings.intervals) },
         BCFTOOLS_STATS.out.stats.combine(variants.map { _meta, vcf, _tbi -> vcf.name }).map { meta, file, vcf ->
             def link = "variants/${vcf}".toString()
             [

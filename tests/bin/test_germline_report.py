@@ -18,6 +18,7 @@ RUN = {
     "cohort_id": "c", "samples": ["a.b-c_1", "x.bam"], "build": "B<38>", "reference": "my.fa", "regions": "",
     "bqsr": "off", "filter": "hard", "versions": [["gatk", "4.6"]],
 }  # fmt: skip
+NOTHING = sections.Counts({}, {}, {}, {})
 STATS = """# This file was produced by samtools stats (1.16.1+htslib-1.16)
 SN\traw total sequences:\t10
 IS\t0\t0\t0\t0\t0
@@ -120,7 +121,8 @@ def test_nothing_of_ours_is_markup_by_accident() -> None:
     pair = Pair((odd, "b"), 2000, 0, 1000, 0.5)
     findings = Findings({odd: Sex(0.5, None, None, "female")}, {odd: ""}, [pair], set(), odd, [odd])
     run = RUN | {"cohort_id": odd, "samples": [odd], "regions": odd, "versions": [[odd, odd]]}
-    for written in sections.written(run, {}, {}, {odd: 1.0}, findings):
+    assert "<script" not in sections.hints_on_top(findings)
+    for written in sections.written(run, sections.Counts({}, {}, {odd: 1.0}, {}), findings):
         if written["plot_type"] == "html":
             assert "<script" not in written["data"]
 
@@ -128,9 +130,7 @@ def test_nothing_of_ours_is_markup_by_accident() -> None:
 def test_a_large_cohort_shows_its_relatives_only() -> None:
     pairs = [Pair((f"s{n}", "t"), 2000, 0, 100, 0.25 if n % 100 == 0 else 0.0) for n in range(500)]
     findings = Findings({}, {}, pairs, {("s7", "t")}, "")
-    (table,) = [
-        made for made in sections.written(RUN, {}, {}, {}, findings) if made["id"] == "stargazer_pairs"
-    ]
+    (table,) = [made for made in sections.written(RUN, NOTHING, findings) if made["id"] == "stargazer_pairs"]
     assert list(table["data"]) == [*(f"s{n} and t" for n in range(0, 500, 100)), "s7 and t"]
     assert "Of 500 pairs, the 6 that look related" in table["description"]
 
@@ -140,6 +140,47 @@ def test_thousands_of_contigs_are_cut_to_the_longest_in_their_order(folder) -> N
     (folder / "metrics" / "a.b-c_1.samtools_coverage.txt").write_text(COVERAGE + "".join(rows))
     shown = (lay_out(folder) / "samtools_coverage" / "a.b-c_1").read_text()
     assert shown == COVERAGE + "".join(rows[-50:])
+
+
+def of_regions(folder: Path, sample: str, *rows: tuple[str, int, int, float]) -> None:
+    """Write the coverage of regions: contig, start, end, depth."""
+    lines = ["#rname\tstartpos\tendpos\tnumreads\tcovbases\tcoverage\tmeandepth"]
+    lines += [f"{contig}\t{start}\t{end}\t7\t1\t50\t{depth}" for contig, start, end, depth in rows]
+    (folder / "metrics" / f"{sample}.samtools_coverage.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_regions_have_their_own_table_and_multiqc_does_not_take_them_for_contigs(folder) -> None:
+    of_regions(folder, "a.b-c_1", ("1", 101, 200, 30), ("1", 301, 600, 10), ("2", 1, 50, 20))
+    made = lay_out(folder)
+    assert not (made / "samtools_coverage").exists()
+    table = section(made, "stargazer_regions")
+    assert table["data"] == {
+        "a.b-c_1 1:301-600": {"depth": 10, "covered": 50, "bases": 300},
+        "a.b-c_1 2:1-50": {"depth": 20, "covered": 50, "bases": 50},
+        "a.b-c_1 1:101-200": {"depth": 30, "covered": 50, "bases": 100},
+    }
+    assert next(iter(table["data"])) == "a.b-c_1 1:301-600"
+    assert table["description"].startswith("Each region;")
+    # Sexes are judged by contigs, of which only the regions count.
+    file = folder / "metrics" / "a.b-c_1.samtools_coverage.txt"
+    assert metrics.read_coverage(file) == {"1": metrics.Contig(400, 14, 15), "2": metrics.Contig(50, 7, 20)}
+
+
+def test_of_many_regions_those_with_the_lowest_depth_are_shown(folder) -> None:
+    for sample in RUN["samples"]:
+        of_regions(folder, sample, *(("1", 1 + 10 * n, 10 + 10 * n, 1000 - n) for n in range(300)))
+    table = section(lay_out(folder), "stargazer_regions")
+    depths = [row["depth"] for row in table["data"].values()]
+    assert depths == [701 + n for n in range(100)] * 2
+    assert table["description"].startswith("The 100 regions of each sample with the lowest depth;")
+
+
+@pytest.mark.parametrize(("contigs", "removed"), [(1, True), (2, False)])
+def test_one_contig_makes_no_line_from_contig_to_contig(folder, contigs, removed) -> None:
+    rows = "".join(f"{n}\t1\t1000\t5\t600\t60\t20\t30\t60\n" for n in range(contigs))
+    (folder / "metrics" / "a.b-c_1.samtools_coverage.txt").write_text(COVERAGE + rows)
+    settings = json.loads((lay_out(folder) / "multiqc_config.yaml").read_text())
+    assert ("samtools-coverage-section" in settings["remove_sections"]) is removed
 
 
 def test_nothing_asks_the_network_and_nothing_says_where_it_was_made(folder) -> None:
@@ -170,7 +211,11 @@ def test_one_persons_reads_under_two_names_are_told(folder) -> None:
     table = "#contig\tposition\ta.b-c_1\tx.bam\n" + "".join(sites)
     (folder / "g.tsv.gz").write_bytes(gzip.compress(table.encode()))
     told = "a.b-c_1 and x.bam look identical (kinship 0.50)"
-    assert told in section(lay_out(folder), "stargazer_checks")["data"]
+    made = lay_out(folder)
+    assert told in section(made, "stargazer_checks")["data"]
+    # Above all tables, too, and nothing is there where all is well.
+    assert told in json.loads((made / "multiqc_config.yaml").read_text())["report_comment"]
+    assert sections.hints_on_top(Findings({}, {}, [], set(), "")) == ""
 
 
 def test_join_stats_takes_depths_and_sizes_of_the_other_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ process SAMTOOLS_STATS {
     // Depths are those of the regions, where some are given, and without duplicates; reads, mapping and
     // insert sizes are those of all reads: told to look at regions, samtools would count no read that
     // is not mapped. (It wants regions from 1 on, not as a BED.) The header's command line holds a
-    // path: it goes.
+    // path: it goes. By itself samtools tells no depths apart above 1,000, which amplicons and mitochondria pass.
     def targets = regions ? '--target-regions targets.tsv' : ''
     """
     if [ -n '${targets}' ]; then
@@ -26,7 +26,7 @@ process SAMTOOLS_STATS {
             awk -v OFS='\\t' '{ print \$1, \$2 + 1, \$3 }' > targets.tsv
     fi
     samtools stats --threads ${task.cpus - 1} sample.bam | sed '/^# The command line was/d' > all.txt
-    samtools stats --threads ${task.cpus - 1} --remove-dups ${targets} sample.bam > depths.txt
+    samtools stats --threads ${task.cpus - 1} --remove-dups --coverage 1,1000000,1 ${targets} sample.bam > depths.txt
     join_stats all.txt depths.txt > '${meta.sample}.samtools_stats.txt'
     """
 
