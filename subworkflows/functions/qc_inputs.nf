@@ -2,13 +2,14 @@
 include { problemOf } from './files.nf'
 
 // The PED file, or []. https://gatk.broadinstitute.org/hc/en-us/articles/360035531972
-def readPedigree(Map settings) {
+// `samples` are the run's; where they are not known ([]), the file's are not compared with them.
+def readPedigree(Map settings, List samples) {
     if (!settings.pedigree) {
         return []
     }
     def path = file(settings.pedigree, glob: false)
-    def seen = [:]
-    path.readLines().eachWithIndex { line, index ->
+    def people = [:]
+    pedigreeLines(path, settings.pedigree).eachWithIndex { line, index ->
         if (!line.trim() || line.startsWith('#')) {
             return
         }
@@ -20,12 +21,36 @@ def readPedigree(Map settings) {
         if (!(cells[4] in ['0', '1', '2', '-9', 'other', 'unknown'])) {
             error("${where}: the sex of ${cells[1]} is '${cells[4].take(40)}'; it is 1 (male), 2 (female) or 0 (unknown)")
         }
-        if (seen.containsKey(cells[1])) {
-            error("${where}: sample ${cells[1]} is in line ${seen[cells[1]]} already")
+        if (people.containsKey(cells[1])) {
+            error("${where}: sample ${cells[1]} is in line ${people[cells[1]].line} already")
         }
-        seen[cells[1]] = index + 1
+        people[cells[1]] = [line: index + 1, father: cells[2], mother: cells[3], sex: cells[4]]
+    }
+    people.each { name, person -> checkParents("--pedigree ${settings.pedigree}", name, person, people) }
+    if (samples && !samples.any { sample -> people.containsKey(sample) }) {
+        error("--pedigree ${settings.pedigree}: names none of the run's samples in its second column: the run has ${samples.take(3).join(', ')}, the file ${people ? people.keySet().take(3).join(', ') : 'nobody'}")
     }
     return path
+}
+
+// The lines of a PED file as text: a name in other bytes would be no sample's name.
+def pedigreeLines(path, String given) {
+    try {
+        return path.readLines('UTF-8').withIndex().collect { line, index -> index ? line : line.replaceFirst('^\uFEFF', '') }
+    }
+    catch (java.nio.charset.CharacterCodingException _other) {
+        error("--pedigree ${given}: is not UTF-8 text: save it as UTF-8")
+    }
+}
+
+// A father who is female, or a mother who is male: the two columns are exchanged, or a sex is wrong.
+def checkParents(String source, String name, Map person, Map people) {
+    [['father', 'female', '2'], ['mother', 'male', '1']].each { role, word, sex ->
+        def parent = people[person[role]]
+        if (parent && parent.sex == sex) {
+            error("${source}, line ${person.line}: ${person[role]} is the ${role} of ${name}, and is ${word} (sex ${sex}) in line ${parent.line}")
+        }
+    }
 }
 
 // The metrics of earlier runs that --qc_metrics names, as a list of [ path as given, file ].

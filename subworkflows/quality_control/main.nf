@@ -35,7 +35,7 @@ workflow QUALITY_CONTROL {
     )
 
     if (settings.workflow == 'germline_short_variant_discovery' && !settings.skip_report) {
-        pedigree = readPedigree(settings)
+        pedigree = readPedigree(settings, settings.samples ?: [])
         earlier = readQcMetrics(settings)
         BCFTOOLS_QUERY(variants.join(BCFTOOLS_STATS.out.stats))
         files = metrics

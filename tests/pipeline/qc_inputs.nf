@@ -14,7 +14,7 @@ workflow {
     main:
     cases = new groovy.json.JsonSlurper().parse(file(params.cases).toFile())
     said = cases.collectEntries { name, given ->
-        [name, messageOf { given.pedigree ? readPedigree(given).name : readQcMetrics(given).collect { path, file -> "${path}=${file.name}" } }]
+        [name, messageOf { given.pedigree ? readPedigree(given, given.samples ?: []).name : readQcMetrics(given).collect { path, file -> "${path}=${file.name}" } }]
     }
     file(params.said).text = groovy.json.JsonOutput.toJson(said)
 }

@@ -180,9 +180,15 @@ def test_a_pedigree_and_earlier_metrics_are_checked_before_the_first_task(
         "short": "F a 0 0\n",
         "sex": "F a 0 0 3 0\n",
         "twice": "F a 0 0 1 0\nG a 0 0 2 0\n",
+        "father": "F a b c 1 0\nF b 0 0 2 0\n",
+        "mother": "# F\nF c 0 0 1 0\nF a b c 1 0\n",
+        "parents": "F a b c 1 0\nF b 0 0 1 0\nF c 0 0 2 0\n",
+        "strangers": "F x 0 0 1 0\n",
+        "latin": "F\xe9 a 0 0 1 0\n",
+        "marked": "\ufeff# F\xe9\nF a 0 0 1 0\n",
     }
     for name, text in pedigrees.items():
-        (tmp_path / f"{name}.ped").write_text(text)
+        (tmp_path / f"{name}.ped").write_text(text, encoding="latin-1" if name == "latin" else "utf-8")
     metrics = {
         "list": ["one/a.samtools_stats.txt", "one/b.recalibration.table"],
         "glob": "one/*",
@@ -193,7 +199,7 @@ def test_a_pedigree_and_earlier_metrics_are_checked_before_the_first_task(
         "other kind": "notes.txt",
         "empty": "none.samtools_stats.txt",
     }
-    cases = {name: {"pedigree": f"{name}.ped"} for name in pedigrees}
+    cases = {name: {"pedigree": f"{name}.ped", "samples": ["n", "a"]} for name in pedigrees}
     cases |= {name: {"qc_metrics": given} for name, given in metrics.items()}  # type: ignore[misc]
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     script = Path(__file__).parent / "qc_inputs.nf"
@@ -204,7 +210,8 @@ def test_a_pedigree_and_earlier_metrics_are_checked_before_the_first_task(
     assert done.returncode == 0, done.stdout
     said = json.loads((tmp_path / "said.json").read_text())
     both = "one/a.samtools_stats.txt=a.samtools_stats.txt, one/b.recalibration.table=b.recalibration.table"
-    assert said["good"] == "accepted: good.ped"
+    for name in ("good", "parents", "marked"):
+        assert said[name] == f"accepted: {name}.ped"
     assert said["list"] == said["commas"] == f"accepted: [{both}]"
     assert said["glob"].replace(f"{tmp_path}/", "") == f"accepted: [{both}]"
     assert said["nothing"] == "accepted: []"
@@ -212,6 +219,11 @@ def test_a_pedigree_and_earlier_metrics_are_checked_before_the_first_task(
         "short": "--pedigree short.ped, line 1: has 4 columns; a PED file has family, sample,",
         "sex": "--pedigree sex.ped, line 1: the sex of a is '3'; it is 1 (male), 2 (female) or 0",
         "twice": "--pedigree twice.ped, line 2: sample a is in line 1 already",
+        "father": "--pedigree father.ped, line 1: b is the father of a, and is female (sex 2) in line 2",
+        "mother": "--pedigree mother.ped, line 3: c is the mother of a, and is male (sex 1) in line 2",
+        "strangers": "--pedigree strangers.ped: names none of the run's samples in its second column: "
+        "the run has n, a, the file x",
+        "latin": "--pedigree latin.ped: is not UTF-8 text: save it as UTF-8",
         "missing": "--qc_metrics three/*: there is no such file",
         "same name": "--qc_metrics: one/a.samtools_stats.txt and two/a.samtools_stats.txt have the same name",
         "other kind": "--qc_metrics notes.txt: is none of SAMPLE.samtools_stats.txt,",
