@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ import yaml
 
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.scripts import scripts_called
+from stargazer_cli.wiring import wiring
 
 _SCRIPT = re.compile(r"^\s*script:\s*$(?P<body>.*?)(?=^\s*(?:stub|shell|exec|when):\s*$|\Z)", re.M | re.S)
 _CONTAINER = re.compile(r"^\s*container\s+['\"](?P<image>[^'\"]+)['\"]", re.M)
@@ -147,6 +148,21 @@ def tasks() -> Mapping[str, Task]:
             documentation={tool["name"]: tool.get("documentation", "") for tool in meta["tools"]},
         )
     return found
+
+
+@cache
+def _wiring() -> Mapping[Path, Mapping[str, str]]:
+    return wiring(pipeline_dir())
+
+
+def wiring_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the digests of the subworkflows that run these tasks, by name.
+
+    A result depends on all of them that stand between it and its sources, which are those of its tasks: one
+    that only hands a file on decides nothing about it.
+    """
+    folders = [tasks()[name].folder for name in names]
+    return {name: digest for folder in folders for name, digest in _wiring().get(folder, {}).items()}
 
 
 @cache

@@ -19,7 +19,12 @@ _BESIDE_REFERENCE = ("samtools_faidx", "create_sequence_dictionary")
 _FROM_UNMAPPED = ("sort_sam", "samtools_fastq", "merge_bam_alignment")
 _CALLING = ("split_intervals", "haplotype_caller", "gather_vcfs")
 _JOINT_CALLING = ("split_intervals", "joint_call_gvcfs", "gather_vcfs")
-_FILTERS = {"hard": ("hard_filter",), "vqsr": ("variant_recalibrator", "apply_vqsr"), "none": ()}
+_KNOWN_SITES = "index_feature_file"
+_FILTERS = {
+    "hard": ("hard_filter",),
+    "vqsr": (_KNOWN_SITES, "variant_recalibrator", "apply_vqsr"),
+    "none": (),
+}
 _STATISTICS = ("samtools_stats", "samtools_coverage")
 _REPORTING = ("bcftools_stats", "bcftools_query", "multiqc")
 
@@ -69,7 +74,7 @@ class Recipes:
 
     def known_sites_index(self, site: Resource) -> Product:
         """Return the index of known sites that come without one."""
-        task = "index_feature_file"
+        task = _KNOWN_SITES
         source = Source(role="known_sites", cid=site.asset.cid)
         return Product(task, site.name, ("known_sites_index",), (task,), (source,))
 
@@ -126,8 +131,8 @@ class Recipes:
 
     def _bam_tasks(self, sample: Sample) -> tuple[str, ...]:
         if sample.from_reads:
-            recalibrating = (*_BESIDE_REFERENCE, "base_recalibrator", "apply_bqsr") if self.bqsr else ()
-            return (*self._marking_tasks(sample), *recalibrating)
+            recalibrating = (*_BESIDE_REFERENCE, _KNOWN_SITES, "base_recalibrator", "apply_bqsr")
+            return (*self._marking_tasks(sample), *(recalibrating if self.bqsr else ()))
         needs_sorting = sample.alignment is not None and sample.alignment_index is None
         return ("sort_sam",) if needs_sorting else ()
 

@@ -1,8 +1,8 @@
 """The recipe of an output: what decides whether it must be computed again.
 
 Two outputs with the same recipe were made by the same scripts of the same tool versions with the same
-parameters from the same source files. Nothing else makes an output reusable; equal labels (`build`,
-`sample_id`) do not.
+parameters, joined by the same subworkflows, from the same source files. Nothing else makes an output
+reusable; equal labels (`build`, `sample_id`) do not.
 """
 
 import hashlib
@@ -61,6 +61,7 @@ class RecipeSpec(BaseModel):
             "stage": self.stage,
             "subject": self.subject,
             "tasks": document_tasks,
+            "wiring": catalog.wiring_of(self.tasks),
             "sources": [source.model_dump() for source in self.sources],
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))

@@ -347,6 +347,56 @@ def test_one_sample_is_preprocessed_without_calling_it(store: LocalStore, put: P
     assert "mark_duplicates" not in stages(plan(store, request("s1"), VERSIONS), "s1")
 
 
+@pytest.mark.parametrize(
+    ("subworkflow", "anew", "kept"),
+    [
+        ("filter_variants", {("hard_filter", "cohort")}, {("haplotype_caller", "s1"), ("apply_bqsr", "s1")}),
+        (
+            "germline_short_variant_discovery",
+            {("hard_filter", "cohort"), ("haplotype_caller", "s1")},
+            {("apply_bqsr", "s1")},
+        ),
+        ("preprocess_sample", {("haplotype_caller", "s1"), ("apply_bqsr", "s1")}, {("bwa_index", "b")}),
+        ("index_known_sites", {("apply_bqsr", "s1")}, {("bwa_index", "b")}),
+        ("prepare_reference", {("apply_bqsr", "s1"), ("bwa_index", "b")}, {("index_feature_file", "dbsnp")}),
+        ("quality_control", {("multiqc", "cohort")}, {("haplotype_caller", "s1"), ("apply_bqsr", "s1")}),
+        ("scrna_clustering_pipeline", set(), {("hard_filter", "cohort"), ("apply_bqsr", "s1")}),
+    ],
+)
+def test_what_another_wiring_stands_before_is_made_anew(
+    store: LocalStore,
+    put: Put,
+    sites: str,
+    monkeypatch: pytest.MonkeyPatch,
+    subworkflow: str,
+    anew: set[tuple[str, str]],
+    kept: set[tuple[str, str]],
+) -> None:
+    carry_out(store, put, plan(store, request(), VERSIONS))
+    wiring_of = catalog.wiring_of
+    monkeypatch.setattr(
+        catalog,
+        "wiring_of",
+        lambda names: {
+            name: "0" if name == subworkflow else digest for name, digest in wiring_of(names).items()
+        },
+    )
+    planned = plan(store, request(), VERSIONS)
+    assert anew <= computed(planned)
+    assert not kept & computed(planned)
+    assert planned.complete is not bool(anew)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("lane", "L9"), ("library", "other"), ("sequencing_platform", "ONT")]
+)
+def test_another_read_group_is_another_bam(store: LocalStore, put: Put, field: str, value: str) -> None:
+    carry_out(store, put, plan(store, request("s1"), VERSIONS))
+    (reads,) = store.find(asset="r1", sample_id="s1")
+    store.update(reads.cid, {field: value})
+    assert stages(plan(store, request("s1"), VERSIONS), "s1") == OF_A_SAMPLE
+
+
 # Unmapped BAMs
 
 UNMAPPED = "@HD\tVN:1.6\n@RG\tID:{0}\tSM:u\n"
