@@ -29,8 +29,11 @@ process HAPLOTYPE_CALLER {
         'keep_part part.bed call.bed reference.fa',
         "gzip -n -1 > '${meta.prefix}.part.vcf.gz'; rm called.g.vcf.gz",
     ].join(' | ')
-    // A part is called with 10 kb around it where its edge cuts a region, and keeps what starts in it:
-    // then the parts hold the records of the undivided run.
+    // A part is called with 10 kb around it where its edge cuts a region, and keeps what starts in it: then
+    // the parts hold the records of the undivided run, with two exceptions. Where more than 50 reads start at
+    // one base, as in amplicons, GATK keeps 50 of them, drawn by a random generator that starts again with each
+    // part: counts and likelihoods there depend on the split. And a block of reference that is longer than those
+    // 10 kb may be cut in two at an edge.
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.8, isTiny(bam), true)}

@@ -34,7 +34,9 @@ process JOINT_CALL_GVCFS {
     // A part is genotyped with 10 kb around it where its edge cuts a region, and keeps what starts in it: a
     // spanning deletion (*) is an allele only where GATK has genotyped its beginning, too.
     // QD above 35 is drawn anew around 30 by a random generator (GATK's QualByDepth), which starts
-    // again with each part: the QD of such a site depends on the split.
+    // again with each part: the QD of such a site depends on the split. And where many regions are walked as
+    // one, GATK sees deletions between them, too: whether one that reaches into a region from there is an
+    // allele (*), depends on how many regions a part has.
     def several = meta.parts > 1
     def output = several ? 'called.vcf.gz' : "${meta.prefix}.vcf.gz"
     def where = '--intervals call.bed --variant-output-filtering STARTS_IN --merge-input-intervals "$many_regions"'

@@ -17,9 +17,11 @@ process MERGE_BAM_ALIGNMENT {
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
-    // As GATK's guide to unmapped BAMs has it, and Broad's pipeline: the aligner's word on proper
-    // pairs, any number of gaps in an alignment, every read kept. Adapters are not clipped, for the
-    // FASTQ entry does not clip them either. The only @PG line is the aligner's, without its command line.
+    // As GATK's guide to unmapped BAMs has it: the aligner's word on proper pairs, any number of gaps in
+    // an alignment, every read kept. Broad's pipeline also unmaps reads that seem to be of other species, and
+    // keeps the aligner's tag X0 in place of XS and XA: here reads end as they do from FASTQ. Adapters are
+    // not clipped, for the FASTQ entry does not clip them either. The only @PG line is the aligner's, without
+    // its command line.
     """
     ${javaOptions(task.memory, 0.8, isSmall(unmapped))}
     gatk MergeBamAlignment \\
