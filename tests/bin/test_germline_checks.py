@@ -146,6 +146,11 @@ def on_x(heterozygous: int, alternate: int, start: int = 50_000_000) -> Genotype
         (on_x(20, 10), None, ""),
         (on_x(0, 0), contigs(0.5, 0.2), "male"),
         (on_x(0, 0), contigs(1.0, 0.01), "female"),
+        # Y is a male's from a tenth of the autosomes' depth on, X a female's from three quarters on.
+        (on_x(0, 0), contigs(0.5, 0.11), "male"),
+        (on_x(0, 0), contigs(0.5, 0.09), "unclear"),
+        (on_x(0, 0), contigs(0.76, 0.09), "female"),
+        (on_x(0, 0), contigs(0.74, 0.11), "male"),
         (on_x(0, 0), contigs(1.0, 0.25), "unclear"),
         (on_x(0, 0), contigs(0.5, 0.0), "unclear"),
         (on_x(2, 300), contigs(0.5, 0.2), "male"),
