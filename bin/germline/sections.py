@@ -292,17 +292,41 @@ def _made(run: Mapping[str, Any]) -> dict[str, Any]:
     rows = {
         "Cohort": run["cohort_id"],
         "Samples": f"{len(samples):,}" + (f": {', '.join(samples)}" if len(samples) <= 20 else ""),
-        "Reference": run.get("build") or run["reference"],
-        "Regions": run.get("regions") or "the whole reference",
-        "Base qualities": _BQSR[run["bqsr"]],
-        "Filter": _FILTERS[run["filter"]],
+        "Pedigree": run["pedigree"] or "none was given",
+        "Reference": ", ".join(filter(None, (run["build"], run["reference"]))),
+        "Regions": _within(run["regions"], run["padding"]),
+        "Ploidy": run["ploidy"],
+        "Known sites": "; ".join(map(_site, run["known_sites"])) or "none were given",
+        "Base qualities": _decided(_BQSR, run, "bqsr"),
+        "Filter": _decided(_FILTERS, run, "filter"),
+        "Pipeline": f"Stargazer {run['version']}",
     }
     body = f"{_rows(rows.items())}<h4>Software</h4>{_rows(run['versions'])}"
     counted = "Variant counts in this report are of records that passed the filters."
     return _html("stargazer_run", "How it was made", body, counted)
 
 
-def _rows(rows: Iterable[tuple[str, str]]) -> str:
+def _within(regions: str, padding: int) -> str:
+    if not regions:
+        return "the whole reference"
+    beside = f"with {padding:,} bases more on each side" if padding else "with no bases beside them"
+    return f"{regions}: variants were called in them {beside}; depths and coverage are of the regions alone"
+
+
+def _site(site: Mapping[str, Any]) -> str:
+    kinds = {"SNP": "SNPs", "INDEL": "indels"}
+    return (
+        f"{site['name']} ({' and '.join(kinds[kind] for kind in site['types']) or 'neither SNPs nor indels'})"
+    )
+
+
+def _decided(words: Mapping[str, str], run: Mapping[str, Any], name: str) -> str:
+    """Return what was decided and why; a reason holds also what speaks against it."""
+    reason = run["reasons"].get(name)
+    return words[run[name]] + (f". Why: {reason}" if reason else "")
+
+
+def _rows(rows: Iterable[tuple[str, Any]]) -> str:
     """Return a table of two columns."""
     cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows)
     return f'<table class="table table-condensed" style="width:auto"><tbody>{cells}</tbody></table>'

@@ -13,8 +13,9 @@ workflow QUALITY_CONTROL {
     variants      // channel: [ meta(id: the cohort, samples), vcf, tbi ], filtered
     genome        // value:   [ ref, fasta, fai, dict ]
     tool_versions // channel: [ process, tool, version ], of the tasks before
-    inputs        // map: intervals, pedigree
-    settings      // map: workflow, cohort_id, intervals, pedigree, qc_metrics, skip_report, bqsr, filter
+    inputs        // map: intervals, sites: list of [ meta(resource_name, types), vcf, index ]
+    settings      // map: workflow, cohort_id, intervals, pedigree, qc_metrics, skip_report, interval_padding, sample_ploidy, bqsr, filter,
+                  //   reasons (map: why bqsr and filter are what they are), samples (list: the run's samples)
 
     main:
     fai = genome.map { _ref, _fasta, index, _dict -> index }
@@ -37,6 +38,7 @@ workflow QUALITY_CONTROL {
     if (settings.workflow == 'germline_short_variant_discovery' && !settings.skip_report) {
         pedigree = readPedigree(settings, settings.samples ?: [])
         earlier = readQcMetrics(settings)
+        chosen = choicesOf(settings, inputs) + [pedigree: pedigree ? pedigree.name : '', version: workflow.manifest.version]
         BCFTOOLS_QUERY(variants.join(BCFTOOLS_STATS.out.stats))
         files = metrics
             .flatMap { _meta, list -> list }
@@ -58,10 +60,7 @@ workflow QUALITY_CONTROL {
             .combine(genome.map { ref, _fasta, _fai, _dict -> ref })
             .map { meta, vcf, _tbi, genotypes, list, tools, ref ->
                 def given = namesOnce(list, earlier)
-                def run = [
-                    cohort_id: meta.id, samples: meta.samples, build: ref.build, reference: ref.name,
-                    regions: inputs.intervals ? inputs.intervals.name : '', bqsr: settings.bqsr, filter: settings.filter, versions: tools,
-                ]
+                def run = chosen + [cohort_id: meta.id, samples: meta.samples, build: ref.build ?: '', reference: ref.name, versions: tools]
                 def sources = ["variants/${vcf.name}".toString()] + list.collect { file -> "metrics/${file.name}".toString() } + given.collect { path, _file -> path }
                 [[id: meta.id, run: run, sources: sources + (pedigree ? [settings.pedigree] : [])], list + given.collect { _path, file -> file }, genotypes]
             }
@@ -78,6 +77,19 @@ workflow QUALITY_CONTROL {
     emit:
     assets   // channel: one map a file, what the manifest says of it
     versions // channel: [ process, tool, version ]
+}
+
+// How the run was made, as the report tells it: what was given, and what was decided and why.
+def choicesOf(Map settings, Map inputs) {
+    return [
+        regions: inputs.intervals ? inputs.intervals.name : '',
+        padding: settings.interval_padding,
+        ploidy: settings.sample_ploidy,
+        known_sites: inputs.sites.collect { meta, _vcf, _index -> [name: meta.resource_name, types: meta.types] },
+        bqsr: settings.bqsr,
+        filter: settings.filter,
+        reasons: settings.reasons ?: [:],
+    ]
 }
 
 // What the manifest says of the statistics of one sample's BAM.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from germline.sexes import Sex
 BIN = Path(__file__).parents[2] / "bin"
 RUN = {
     "cohort_id": "c", "samples": ["a.b-c_1", "x.bam"], "build": "B<38>", "reference": "my.fa", "regions": "",
-    "bqsr": "off", "filter": "hard", "versions": [["gatk", "4.6"]],
+    "padding": 100, "ploidy": 2, "known_sites": [], "pedigree": "", "bqsr": "off", "filter": "hard",
+    "reasons": {}, "version": "0.1.0", "versions": [["gatk", "4.6"]],
 }  # fmt: skip
 NOTHING = sections.Counts({}, {}, {}, {})
 STATS = """# This file was produced by samtools stats (1.16.1+htslib-1.16)
@@ -120,7 +122,9 @@ def test_nothing_of_ours_is_markup_by_accident() -> None:
     odd = "<script>alert('&')</script>"
     pair = Pair((odd, "b"), 2000, 0, 1000, 0.5)
     findings = Findings({odd: Sex(0.5, None, None, "female")}, {odd: ""}, [pair], set(), odd, [odd])
-    run = RUN | {"cohort_id": odd, "samples": [odd], "regions": odd, "versions": [[odd, odd]]}
+    run = RUN | dict.fromkeys(("cohort_id", "build", "reference", "regions", "pedigree", "version"), odd)
+    run |= {"samples": [odd], "known_sites": [{"name": odd, "types": []}], "versions": [[odd, odd]]}
+    run |= {"reasons": {"bqsr": odd, "filter": odd}}
     assert "<script" not in sections.hints_on_top(findings)
     for written in sections.written(run, sections.Counts({}, {}, {odd: 1.0}, {}), findings):
         if written["plot_type"] == "html":
@@ -140,6 +144,42 @@ def test_thousands_of_contigs_are_cut_to_the_longest_in_their_order(folder) -> N
     (folder / "metrics" / "a.b-c_1.samtools_coverage.txt").write_text(COVERAGE + "".join(rows))
     shown = (lay_out(folder) / "samtools_coverage" / "a.b-c_1").read_text()
     assert shown == COVERAGE + "".join(rows[-50:])
+
+
+def told(**more: Any) -> dict[str, str]:
+    """The rows of "How it was made" by their first cells."""
+    (made,) = [
+        made
+        for made in sections.written(RUN | more, NOTHING, Findings({}, {}, [], set(), ""))
+        if made["id"] == "stargazer_run"
+    ]
+    return dict(re.findall("<th>(.*?)</th><td>(.*?)</td>", made["data"]))
+
+
+def test_how_it_was_made_tells_what_was_given_and_what_was_decided_and_why() -> None:
+    sites = [{"name": "mills", "types": ["INDEL"]}, {"name": "dbsnp", "types": ["SNP", "INDEL"]}]
+    reasons = {"bqsr": "--bqsr on, although there are no known SNPs", "filter": "3 samples on 5 bases"}
+    rows = told(
+        regions="t.bed", padding=50, ploidy=4, known_sites=sites, pedigree="f.ped", bqsr="on", reasons=reasons
+    )
+    assert rows.items() >= {
+        "Pedigree": "f.ped",
+        "Ploidy": "4",
+        "Known sites": "mills (indels); dbsnp (SNPs and indels)",
+        "Pipeline": "Stargazer 0.1.0",
+        "gatk": "4.6",
+    }.items()  # fmt: skip
+    assert rows["Base qualities"].endswith("recalibrated. Why: --bqsr on, although there are no known SNPs")
+    assert rows["Filter"].endswith("for indels. Why: 3 samples on 5 bases")
+    assert rows["Regions"].startswith("t.bed: variants were called in them with 50 bases more on each side;")
+
+
+def test_how_it_was_made_tells_what_was_not_given() -> None:
+    rows = told()
+    assert rows["Regions"] == "the whole reference"
+    assert (rows["Pedigree"], rows["Known sites"]) == ("none was given", "none were given")
+    assert rows["Base qualities"].endswith("used as they are")
+    assert "with no bases beside them" in told(regions="t.bed", padding=0)["Regions"]
 
 
 def of_regions(folder: Path, sample: str, *rows: tuple[str, int, int, float]) -> None:

@@ -138,6 +138,10 @@ def test_the_page_tells_how_it_was_made_and_loads_nothing(run: Path) -> None:
         "Germline variants of trio",
         f"3: {CHILD}, {FATHER}, {MOTHER}",
         "hard filters",
+        "Pedigree f.ped",
+        "Ploidy 2",
+        "Known sites none were given",
+        "Pipeline Stargazer 0.",
         "the sequencer's quality scores were used as they are",
         "not enough data: 28 biallelic SNPs in 2 stretches of 1 Mb",
     ):

@@ -6,8 +6,9 @@ process MULTIQC {
     conda "${moduleDir}/environment.yml"
 
     input:
-    // meta: id (of the cohort) and run (a map: cohort_id, samples, build, reference, regions, bqsr, filter,
-    // versions as a list of [ tool, version ])
+    // meta: id (of the cohort) and run (a map: cohort_id, samples, pedigree (file name or ''), build (or ''), reference,
+    // regions (file name or ''), padding, ploidy, known_sites as a list of [ name, types ], bqsr, filter, reasons
+    // (map: why bqsr and filter are so), version (of the pipeline), versions as a list of [ tool, version ])
     tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(genotypes, stageAs: 'genotypes.tsv.gz')
     path fai, stageAs: 'reference.fa.fai'
     path pedigree, stageAs: 'pedigree/*' // or []
