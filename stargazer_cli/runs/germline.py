@@ -5,19 +5,21 @@ analysis-ready BAM, else the reads. The same holds for the reference's indexes. 
 cohort is missing, the joint call is made again from the GVCFs: it is cheap beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli.assets import Asset
 from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs.decisions import Bqsr, Filter, decide_bqsr, decide_filter
-from stargazer_cli.runs.germline_recipes import ALIGNERS, Aligner, Product, Recipes
+from stargazer_cli.runs.decisions import Bqsr, Decision, Filter, Target, decide_bqsr, decide_filter
+from stargazer_cli.runs.germline_recipes import ALIGNERS, BAM, Aligner, Product, Recipes
 from stargazer_cli.runs.known_sites import index_of, resolve_known_sites, row_of
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.planner import BaseRequest, Planner
 from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
 from stargazer_cli.runs.reference import bases_of, is_gzip
+from stargazer_cli.runs.regions import bases_of_regions, contigs_of, text_of
 from stargazer_cli.runs.resolve import Sample, resolve_reference, resolve_samples
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class _Germline(Planner):
         # What was counted in samples that do not pass the pipeline again, for the report.
         self.counted: list[Asset] = []
         self.aligning = False
+        # Those whose statistics are not here.
+        self.uncounted: list[str] = []
 
     def plan(self) -> Plan:
         self.reference = resolve_reference(self.store, self.request.build, self.request.reference)
@@ -94,17 +98,16 @@ class _Germline(Planner):
         request = self.request
         samples = resolve_samples(self.store, request.samples, self._reference_cids(), request.build)
         sites = resolve_known_sites(self.store, request.build, request.known_sites)
-        bqsr = decide_bqsr(request.bqsr, sites, from_reads=any(sample.from_reads for sample in samples))
+        self.target = self._target()
+        left_out = request.known_sites == ()
+        from_reads = any(sample.from_reads for sample in samples)
+        bqsr = decide_bqsr(request.bqsr, sites, from_reads=from_reads, target=self.target, left_out=left_out)
         decisions = {"bqsr": bqsr}
         if request.workflow == "germline_short_variant_discovery":
             check_name("cohort id", request.cohort_id)
             self.draft.parameters["cohort_id"] = request.cohort_id
             decisions["filter"] = decide_filter(
-                request.filter,
-                sites,
-                samples=len(samples),
-                intervals=request.intervals is not None,
-                bases=lambda: bases_of(self.store, self.reference, self._reference_cids()),
+                request.filter, sites, samples=len(samples), target=self.target, left_out=left_out
             )
         for name, decision in decisions.items():
             self.draft.parameters[name] = decision.value
@@ -120,7 +123,66 @@ class _Germline(Planner):
             pedigree=self._beside("pedigree", request.pedigree),
             cohort_id=request.cohort_id,
             samples=samples,
+            intermediates=bool(request.options.get("save_intermediates")),
+            told=self._told(decisions),
         )
+        self._note_intermediates()
+
+    def _told(self, decisions: Mapping[str, Decision]) -> dict[str, str]:
+        """Return what the report tells that neither its tasks nor the bytes of its sources do."""
+        files = {
+            "reference": self.reference,
+            "intervals": self.request.intervals,
+            "pedigree": self.request.pedigree,
+        }
+        return {
+            "build": self.request.build,
+            **{role: asset.name for role, asset in files.items() if asset is not None},
+            **{name: f"{decision.value}: {decision.reason}" for name, decision in decisions.items()},
+        }
+
+    def _note_intermediates(self) -> None:
+        """Say whose BAM is made a second time, as a file on the way to it is to be kept and is not here."""
+        again = [
+            sample.name
+            for sample in self.recipes.samples
+            if self._lacks_intermediates(sample)
+            and (product := self.recipes.bam(sample)) is not None
+            and self.find(product)
+        ]
+        if again:
+            self.draft.notes.append(
+                f"intermediates: {', '.join(again)} made again from the reads (--save-intermediates)"
+            )
+
+    def _lacks_intermediates(self, sample: Sample) -> bool:
+        """Whether a sample must pass the pipeline from its reads for the files on the way to its BAM."""
+        return any(not self.find(product) for product in self.recipes.on_the_way(sample))
+
+    def _target(self) -> Target:
+        """Check what the user has beside the data, and return what is called."""
+        if self.request.pedigree is not None:
+            text_of(*self._file_beside("pedigree", self.request.pedigree))
+        regions = None
+        if self.request.intervals is not None:
+            path, source = self._file_beside("intervals", self.request.intervals)
+            regions = bases_of_regions(
+                path,
+                self.request.intervals.name,
+                source,
+                f"the reference {self.reference.name}",
+                lambda: contigs_of(self.store, self.reference, self._reference_cids()),
+            )
+        return Target(regions, lambda: bases_of(self.store, self.reference, self._reference_cids()))
+
+    def _file_beside(self, option: str, asset: "Asset") -> tuple[Path, str]:
+        """Return where a file's bytes are, and what messages call it: its path, or its name in the store."""
+        if asset.path is None:
+            raise UsageError(
+                f"--{option} {asset.cid}: {asset.name} is recorded, but its bytes are not here.",
+                "Add the file again with `stargazer assets add`: its record takes it back.",
+            )
+        return asset.path, f"--{option} {f'{asset.name} ({asset.cid})' if asset.id else asset.path}"
 
     def _beside(self, role: str, asset: "Asset | None") -> list[Source]:
         return [] if asset is None else [Source(role=role, cid=asset.cid)]
@@ -155,11 +217,12 @@ class _Germline(Planner):
                     f"Sample {sample.name!r} has a GVCF only: there is nothing to preprocess.",
                     "Add its reads, or run `stargazer run germline`.",
                 )
-            if self._bam(sample):
+            bam = self._bam(sample)
+            if bam and all(self.find(product) for product in self.recipes.statistics(sample)):
                 self._statistics(sample)
-            else:
-                rows += self._entry_rows(sample)
-                self._statistics(sample, passes=True)
+                continue
+            rows += [self._bam_row(sample, bam)] if bam else self._entry_rows(sample)
+            self._statistics(sample, passes=True)
         self._finish(rows)
 
     def _call(self) -> None:
@@ -167,6 +230,7 @@ class _Germline(Planner):
         called = self.find(vcf)
         page = [] if self.request.skip_report else self.find(report)
         done = bool(called) and (self.request.skip_report or bool(page))
+        done = done and not any(map(self._lacks_intermediates, self.recipes.samples))
         rows: list[dict[str, str]] = []
         for sample in self.recipes.samples:
             rows += self._gvcf_rows(sample, wanted=not done)
@@ -177,6 +241,11 @@ class _Germline(Planner):
                 self.plan_for(product, found if done else [])
         if not self.request.skip_report:
             self.plan_for(report, page if done else [])
+        if self.uncounted and not (done or self.request.skip_report):
+            self.draft.notes.append(
+                f"report: without the depths of {', '.join(self.uncounted)}, whose BAMs are not read again; "
+                "`stargazer run preprocess` counts them"
+            )
         self._finish(rows)
 
     def _finish(self, rows: list[dict[str, str]]) -> None:
@@ -216,7 +285,7 @@ class _Germline(Planner):
         if sample.gvcf is not None:
             return self._entry_rows(sample) if wanted else []
         product = self.recipes.gvcf(sample)
-        found = self.find(product)
+        found = [] if self._lacks_intermediates(sample) else self.find(product)
         if found:
             self.plan_for(product, found)
         if found or not wanted:
@@ -230,15 +299,18 @@ class _Germline(Planner):
         self._statistics(sample, passes=True)
         self.plan_for(product, [])
         if bam:
-            return [{"sample": sample.name, "bam": self.input(bam[0]), "bai": self.input(bam[1])}]
+            return [self._bam_row(sample, bam)]
         return self._entry_rows(sample)
+
+    def _bam_row(self, sample: Sample, bam: Sequence["Asset"]) -> dict[str, str]:
+        return {"sample": sample.name, "bam": self.input(bam[0]), "bai": self.input(bam[1])}
 
     def _bam(self, sample: Sample, *, optional: bool = False) -> list["Asset"]:
         """Return the analysis-ready BAM, its index (and its metrics) where an equal recipe made them."""
         product = self.recipes.bam(sample)
         if product is None:
             return []
-        found = self.find(product)
+        found = [] if self._lacks_intermediates(sample) else self.find(product)
         if found or not optional:
             self.plan_for(product, found)
         self.counted += [asset for asset in found if asset.kind == "duplicate_metrics"]
@@ -246,7 +318,7 @@ class _Germline(Planner):
             tables = self.find(beside)
             if found and tables:
                 self.plan_for(beside, tables)
-                self.counted += tables
+                self.counted += [asset for asset in tables if asset.kind not in BAM]
             elif not (found or optional):
                 self.plan_for(beside, [])
         return found
@@ -258,6 +330,8 @@ class _Germline(Planner):
             self.counted += found
             if found or passes:
                 self.plan_for(product, found)
+            elif sample.name not in self.uncounted:
+                self.uncounted.append(sample.name)
 
     def _entry_rows(self, sample: Sample) -> list[dict[str, str]]:
         if sample.gvcf is not None:
@@ -301,7 +375,8 @@ class _Germline(Planner):
     def _spec_of(self, product: Product) -> RecipeSpec:
         # Where there are no regions, their padding changes nothing.
         own = {} if self.recipes.intervals else {"interval_padding": None}
-        return self.spec(product.stage, product.subject, product.tasks, product.sources, **own)
+        spec = self.spec(product.stage, product.subject, product.tasks, product.sources, **own)
+        return spec.model_copy(update={"told": product.told})
 
     def _reuse_or_compute(self, product: Product, *, allowed: bool = True) -> list["Asset"]:
         found = self.find(product) if allowed else []

@@ -9,7 +9,7 @@ workflow FILTER_VARIANTS {
     called   // channel: [ meta(id: the cohort, samples, gvcfs: their names in the manifest, task, prefix), vcf, tbi ]
     genome   // value:   [ ref, fasta, fai, dict ]
     sites    // value:   list of [ meta(resource_name, known, training, truth, prior, vqsr_mode, path), vcf, index ]
-    settings // map: filter ('vqsr', 'hard' or 'none'), intervals, max_gaussians_snp, max_gaussians_indel, truth_sensitivity_snp, truth_sensitivity_indel
+    settings // map: filter ('vqsr', 'hard' or 'none'), targeted (whether but targets are called), max_gaussians_snp, max_gaussians_indel, truth_sensitivity_snp, truth_sensitivity_indel
 
     main:
     vcf = called
@@ -28,7 +28,7 @@ workflow FILTER_VARIANTS {
                 def used = list.findAll { site -> site[0].vqsr_mode in [mode, 'BOTH'] }
                 [meta + [mode: mode, resources: used.collect { site -> site[0] }], file, tbi, used.collect { site -> site[1] }, used.collect { site -> site[2] }]
             },
-            !settings.intervals,
+            !settings.targeted,
             settings.max_gaussians_snp,
             settings.max_gaussians_indel,
             settings.truth_sensitivity_snp,

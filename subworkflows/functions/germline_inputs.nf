@@ -1,6 +1,6 @@
 // What the germline parameters name beside the samplesheet, read and checked before the first task.
 include { bamHead; checkContigs; contigsOfVcfHeader } from './contigs.nf'
-include { decideBqsr; decideFilter } from './decisions.nf'
+include { decideBqsr; decideFilter; targetOf } from './decisions.nf'
 include { readIntervals } from './intervals.nf'
 include { readKnownSites } from './known_sites.nf'
 include { readReference } from './reference.nf'
@@ -8,7 +8,7 @@ include { requiredFile; vcfHeader } from './files.nf'
 
 // Returns a map: reference (see PREPARE_REFERENCE), sites (see INDEX_KNOWN_SITES), intervals ([] or
 // the file), pedigree ([] or the file), decisions (map: bqsr 'on' or 'off', filter 'vqsr', 'hard'
-// or 'none').
+// or 'none', targeted: whether but the targets of an exome or a panel are called).
 def readGermline(Map settings, List rows) {
     def reference = readReference(settings)
     if (settings.workflow == 'prepare_reference') {
@@ -16,19 +16,21 @@ def readGermline(Map settings, List rows) {
     }
     rows.each { meta, files -> checkSameReference(meta, files[0], settings.fasta, reference.contigs) }
     def sites = readKnownSites(settings, reference)
-    def choices = [bqsr: decideBqsr(settings, sites, rows)]
+    def regions = readIntervals(settings, reference)
+    def target = targetOf(regions.bases, reference)
+    def choices = [bqsr: decideBqsr(settings, sites, rows, target)]
     if (settings.workflow == 'germline_short_variant_discovery') {
-        choices.filter = decideFilter(settings, sites, rows, reference)
+        choices.filter = decideFilter(settings, sites, rows, target)
     }
     return [
         reference: reference,
         sites: sites,
-        intervals: readIntervals(settings, reference),
+        intervals: regions.file,
         pedigree: settings.pedigree ? requiredFile('pedigree', settings.pedigree) : [],
         decisions: choices.collectEntries { name, choice ->
             log.info("${name}: ${choice.value} (${choice.reason})")
             [name, choice.value]
-        },
+        } + [targeted: target.targeted],
     ]
 }
 

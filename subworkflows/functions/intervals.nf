@@ -2,17 +2,17 @@
 include { checkContigs; contigsOfSamHeader } from './contigs.nf'
 include { isGzip; requiredFile } from './files.nf'
 
-// Returns the file, or [] where none is given.
+// Returns a map: file, and bases (how many the regions cover, each once); file [] and bases null where none is given.
 def readIntervals(Map settings, Map reference) {
     if (!settings.intervals) {
-        return []
+        return [file: [], bases: null]
     }
     def path = requiredFile('intervals', settings.intervals)
     def source = "--intervals ${settings.intervals}".toString()
     if (isGzip(path)) {
         error("${source}: is compressed, and regions are read as plain text: decompress it with gunzip")
     }
-    def lines = path.readLines()
+    def lines = textLines(path, source)
     def picard = lines[0].startsWith('@')
     checkKind(source, path.name, lines, picard)
     if (picard) {
@@ -26,8 +26,28 @@ def readIntervals(Map settings, Map reference) {
     if (!regions) {
         error("${source}: has no regions, so there is nothing to call")
     }
-    regions.each { line, index -> checkRegion("${source}, line ${index + 1}", line, picard, settings.fasta, reference.contigs) }
-    return path
+    def read = regions.collect { line, index -> regionOf("${source}, line ${index + 1}", line, picard, settings.fasta, reference.contigs) }
+    return [file: path, bases: covered(read)]
+}
+
+// The lines of a text file. Without this a byte that is no UTF-8 ends in "Input length = 1".
+def textLines(path, String source) {
+    try {
+        return path.readLines('UTF-8')
+    }
+    catch (java.nio.charset.CharacterCodingException problem) {
+        error("${source}: is not UTF-8 text (${problem.message}): convert it, such as with iconv -f ISO-8859-1 -t UTF-8")
+    }
+}
+
+// The bases of regions, those of several counted once.
+def covered(List regions) {
+    return regions.groupBy { region -> region[0] }.values().collect { same ->
+        same.toSorted { a, b -> a[1] <=> b[1] }.inject([0L, 0L]) { state, region ->
+            def start = Math.max(region[1], state[1])
+            [state[0] + Math.max(0L, region[2] - start), Math.max(region[2], state[1])]
+        }[0]
+    }.sum()
 }
 
 // GATK tells the two kinds by their names.
@@ -46,8 +66,8 @@ def isRegion(String line) {
 }
 
 // A BED counts from 0 and its end is the base after the last; an interval list counts from 1, and its
-// end is the last base.
-def checkRegion(String where, String line, boolean picard, String fasta, Map contigs) {
+// end is the last base. Returns contig, start and end of a line, counted as in a BED.
+def regionOf(String where, String line, boolean picard, String fasta, Map contigs) {
     def cells = line.split(picard ? /\t/ : /[ \t]+/).toList()
     if (cells.size() < 3 || !cells[1].isLong() || !cells[2].isLong()) {
         error("${where}: '${line.take(80)}' is no region: contig, start and end are needed, with tabs between them")
@@ -65,4 +85,5 @@ def checkRegion(String where, String line, boolean picard, String fasta, Map con
     if (start < (picard ? 1 : 0) || end > length) {
         error("${where}: the region ${name} ${start} ${end} is not on the contig, which has ${length} bases in --fasta ${fasta}")
     }
+    return [name, picard ? start - 1 : start, end]
 }

@@ -12,6 +12,7 @@ from stargazer_cli.assets import new_asset
 from stargazer_cli.commands.main import cli
 from stargazer_cli.commands.run import carry_out
 from stargazer_cli.commands.run.germline import germline
+from stargazer_cli.runs import decisions
 from stargazer_cli.runs.site import Site
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
@@ -47,6 +48,12 @@ def types(settings: Settings, store: LocalStore, monkeypatch: pytest.MonkeyPatch
         return int(ended.value.code or 0), said.out, said.err
 
     return types
+
+
+@pytest.fixture(autouse=True)
+def toys_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference of 4 bases is enough to recalibrate from."""
+    monkeypatch.setattr(decisions, "ENOUGH_TO_RECALIBRATE", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +162,58 @@ def test_wrong_use_is_told_in_a_line_and_begins_no_run(
     assert (code, out) == (2, "")
     assert problem in err
     assert not (settings.local / "runs").exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("option", "name", "content", "problem"),
+    [
+        (
+            "--intervals",
+            "beyond.bed",
+            b"c\t0\t5\n",
+            "line 1: the region c 0 5 is not on the contig",
+        ),
+        ("--intervals", "other.bed", b"chrX\t0\t4\n", "line 1: contig chrX is not in the reference r.fa"),
+        ("--intervals", "latin.bed", b"c\t0\t4\tg\xe8ne\n", "line 1: is not UTF-8 text"),
+        ("--pedigree", "latin.ped", b"f s 0 0 1 0\nF\xe9 t 0 0 1 0\n", "line 2: is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_the_run_would_refuse_is_named_and_leaves_nothing_behind(
+    types: Type,
+    settings: Settings,
+    store: LocalStore,
+    tmp_path: Path,
+    option: str,
+    name: str,
+    content: bytes,
+    problem: str,
+    more: tuple[str, ...],
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    def stored() -> list[Path]:
+        return sorted(path for path in (settings.local / "objects").rglob("*") if path.is_file())
+
+    before = stored()
+    assert before
+    code, out, err = types(*RUN, option, file, *more)
+    assert (code, out) == (2, "")
+    assert f"{option} {file}, {problem}" in err
+    assert stored() == before
+    assert store.find(name=[name]) == []
+    assert not (settings.local / "runs").exists()
+
+
+def test_regions_of_the_store_are_checked_and_named_as_they_are_there(
+    types: Type, store: LocalStore, tmp_path: Path
+) -> None:
+    (tmp_path / "x.bed").write_text("c\t0\t5\n")
+    (added,) = store.add([NewFile(tmp_path / "x.bed", new_asset("intervals", name="x.bed", build="b"))])
+    code, _, err = types(*RUN, "--intervals", added.asset.cid)
+    assert code == 2
+    assert f"--intervals x.bed ({added.asset.cid}), line 1: the region c 0 5 is not on the contig" in err
 
 
 def test_regions_of_another_build_are_refused(types: Type, store: LocalStore, tmp_path: Path) -> None:

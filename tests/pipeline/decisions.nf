@@ -1,5 +1,5 @@
 // For tests: what `auto` is decided to be, all cases of a file in one run.
-include { decideBqsr; decideFilter } from '../../subworkflows/functions/decisions.nf'
+include { decideBqsr; decideFilter; targetOf } from '../../subworkflows/functions/decisions.nf'
 
 def answerOf(Closure decide) {
     try {
@@ -17,13 +17,17 @@ def rootOf(refusal) {
 
 workflow {
     def answers = new groovy.json.JsonSlurper().parse(file(params.cases)).collect { given ->
-        def settings = [bqsr: given.bqsr, filter: given.filter, intervals: given.intervals ? 'targets.bed' : null]
+        def settings = [bqsr: given.bqsr, filter: given.filter]
         def sites = given.sites.collect { meta -> [meta, file(meta.resource_name), []] }
         def rows = (0..<given.samples).collect { number ->
             [[sample: "s${number}".toString(), entry: given.entries[number % given.entries.size()]], []]
         }
-        def reference = [contigs: [first: given.reference_bases - 1L, second: 1L]]
-        [bqsr: answerOf { decideBqsr(settings, sites, rows) }, filter: answerOf { decideFilter(settings, sites, rows, reference) }]
+        def target = targetOf(given.region_bases, [contigs: [first: given.reference_bases - 1L, second: 1L]])
+        [
+            bqsr: answerOf { decideBqsr(settings, sites, rows, target) },
+            filter: answerOf { decideFilter(settings, sites, rows, target) },
+            targeted: [value: target.targeted],
+        ]
     }
     file(params.answers).text = groovy.json.JsonOutput.toJson(answers)
 }

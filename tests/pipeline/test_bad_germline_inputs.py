@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import regions
+from helpers.regions import CONTIGS, DIFFER, REGION
 from helpers.shell import bgzf
 
 from stargazer_cli import catalog
@@ -15,10 +17,7 @@ from stargazer_cli.tools import Toolbox
 
 pytestmark = pytest.mark.pipeline
 
-# As in the TP53 set: a contig that is named like a region.
-REGION = "chr17:7658421-7697490"
 VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-CONTIGS = {REGION: 400, "chr2": 200}
 OTHER_BUILD = {REGION: 399, "chr2": 200}
 READ_CONTIGS = f"contigs:[{REGION}:400, chr2:200]"
 NCBI_NAMES = {"17": 400, "2": 200}
@@ -138,27 +137,11 @@ FILES: dict[str, str | bytes] = {
     "none.vcf": vcf(CONTIGS, []),
     "symbolic.vcf": vcf(CONTIGS, [f"{REGION} 5 . A <DEL>,* . . .", f"{REGION} 5 . AC GT . . ."]),
     "text.vcf": "no VCF\n",
-    "good.bed": f"#a comment\ntrack name=x\n{REGION}\t0\t400\tname\n\nchr2 10 11\n",
-    "good.interval_list": "@HD\tVN:1.6\n" + f"@SQ\tSN:{REGION}\tLN:400\n{REGION}\t1\t400\t+\tname\n",
-    "ncbi.interval_list": "@SQ\tSN:17\tLN:400\n17\t1\t400\t+\tname\n",
-    "headless.interval_list": f"@HD\tVN:1.6\n{REGION}\t1\t400\t+\tname\n",
-    "empty.interval_list": f"@SQ\tSN:{REGION}\tLN:400\n",
-    "zero.interval_list": f"@SQ\tSN:{REGION}\tLN:400\n{REGION}\t0\t4\t+\tname\n",
-    "regions.txt": f"{REGION}\t0\t4\n",
-    "comments.bed": "#a comment\ntrack name=x\n",
-    "unknown.bed": f"{REGION}\t0\t4\nchr17\t0\t4\n",
-    "backwards.bed": f"{REGION}\t9\t4\n",
-    "point.bed": f"{REGION}\t4\t4\n",
-    "long.bed": "chr2\t0\t201\n",
-    "words.bed": f"{REGION}\tone\ttwo\n",
-    "names.bed": f"{REGION}\n",
-    "zipped.bed": gzip.compress(f"{REGION}\t0\t4\n".encode()),
-    "calls.bed": vcf(CONTIGS, []),
+    **{name: content for name, (content, _) in (regions.REFUSED | regions.ACCEPTED).items()},
 }
 
 BAMS = "sample,bam,bai,lane,library\n"
 SITES = "resource_name,vcf,index,known,training,truth,prior,vqsr_mode\n"
-DIFFER = "they belong to different references or builds"
 
 # name -> parameters (`sheet` and `sites`: rows of the samplesheet and of known sites), what must be said
 Case = tuple[dict[str, Any], list[str]]
@@ -303,26 +286,7 @@ REFUSED: dict[str, Case] = {
     ),
     "sites without a VCF column": ({"sites": "resource_name\nx"}, ["line 1", "column vcf is missing"]),
     "a VCF for the table of sites": ({"known_sites": "both.vcf"}, ["both.vcf", "is a VCF; it takes a CSV"]),
-    "regions of an unknown contig": (
-        {"intervals": "unknown.bed"},
-        ["unknown.bed, line 2", "contig chr17", DIFFER],
-    ),
-    "region backwards": ({"intervals": "backwards.bed"}, ["backwards.bed, line 1", "is empty"]),
-    "region of no bases": ({"intervals": "point.bed"}, ["point.bed, line 1", "is empty"]),
-    "region outside": ({"intervals": "long.bed"}, ["long.bed, line 1", "200 bases"]),
-    "region of words": ({"intervals": "words.bed"}, ["words.bed, line 1", "is no region"]),
-    "region of a name alone": ({"intervals": "names.bed"}, ["names.bed, line 1", "is no region"]),
-    "no regions": ({"intervals": "comments.bed"}, ["comments.bed", "has no regions"]),
-    "no regions in a list": ({"intervals": "empty.interval_list"}, ["empty.interval_list", "has no regions"]),
-    "list that counts from 0": ({"intervals": "zero.interval_list"}, ["line 2", "is not on the contig"]),
-    "list without contigs": (
-        {"intervals": "headless.interval_list"},
-        ["headless.interval_list", "@SQ", "BedToIntervalList"],
-    ),
-    "list of other names": ({"intervals": "ncbi.interval_list"}, ["ncbi.interval_list", "contig 17", DIFFER]),
-    "regions named otherwise": ({"intervals": "regions.txt"}, ["regions.txt", "must end in .bed"]),
-    "compressed regions": ({"intervals": "zipped.bed"}, ["zipped.bed", "gunzip"]),
-    "calls for regions": ({"intervals": "calls.bed"}, ["calls.bed", "is a VCF"]),
+    **{name: ({"intervals": name}, says) for name, (_, says) in regions.REFUSED.items()},
 }
 
 ACCEPTED: dict[str, Case] = {
@@ -354,6 +318,11 @@ ACCEPTED: dict[str, Case] = {
         ["entry:gvcf"],
     ),
     "contigs from the FASTA": ({"intervals": "good.interval_list"}, [READ_CONTIGS]),
+    # That their bases are counted is seen in what 2 x bases < 600 decides.
+    **{
+        name: ({"intervals": name}, [f"targeted:{str(2 * bases < sum(CONTIGS.values())).lower()}"])
+        for name, (_, bases) in regions.ACCEPTED.items()
+    },
     "BAM in any order": ({"sheet": "a,{}/unsorted.bam,,,"}, ["entry:bam"]),
     "unmapped lanes": (
         {"sheet": "a,{}/u.bam,,L1,\na,{}/u2.bam,,L2,"},

@@ -10,6 +10,7 @@ import pytest
 from stargazer_cli import catalog
 from stargazer_cli.assets import Asset, new_asset
 from stargazer_cli.errors import UsageError
+from stargazer_cli.runs import decisions
 from stargazer_cli.runs.execute import files_of
 from stargazer_cli.runs.germline import Request, plan
 from stargazer_cli.runs.known_sites import resolve_known_sites, variant_types
@@ -33,6 +34,8 @@ MADE: dict[str, tuple[str, ...]] = {
     "create_sequence_dictionary": ("sequence_dict",),
     "bwa_index": ("aligner_index",) * 5,
     "index_feature_file": ("known_sites_index",),
+    "bwa_mem": BAM,
+    "merge_bam_alignment": BAM,
     "mark_duplicates": (*BAM, "duplicate_metrics"),
     "apply_bqsr": BAM,
     "base_recalibrator": ("bqsr_report", "qc_metrics"),
@@ -86,6 +89,20 @@ def reads(put: Put) -> None:
         put("r1", f"{sample}.fq", sample_id=sample)
 
 
+@pytest.fixture(autouse=True)
+def toys_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference of 6 bases is enough to recalibrate from."""
+    monkeypatch.setattr(decisions, "ENOUGH_TO_RECALIBRATE", 1)
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Asset:
+    """Regions that are not in the store."""
+    file = tmp_path / "targets.bed"
+    file.write_text("c\t0\t4\n")
+    return new_asset("intervals", cid="bafkreibed", name=file.name, path=file, build="b")
+
+
 def request(*samples: str, **fields: Any) -> Request:
     fields = {
         "workflow": WORKFLOW,
@@ -109,7 +126,10 @@ def carry_out(store: LocalStore, put: Put, planned: Plan, without: Sequence[str]
         recipe = spec.digest(VERSIONS)
         assert recipe
         kinds = MADE[step.stage]
-        if step.stage == "mark_duplicates" and step.subject in recalibrated:
+        if step.stage in ("bwa_mem", "merge_bam_alignment"):
+            kinds *= sum(row["sample"] == step.subject for row in planned.samplesheet)
+        marked = step.stage == "mark_duplicates" and step.subject in recalibrated
+        if marked and not planned.parameters.get("save_intermediates"):
             kinds = kinds[2:]
         for number, kind in enumerate(kinds):
             fields = {"sample_id": subject} if subject and kind not in ("report", "known_sites_index") else {}
@@ -305,33 +325,34 @@ def test_where_the_report_alone_is_missing_the_joint_call_is_made_again(store: L
 
 def test_a_pedigree_is_for_the_report_alone(store: LocalStore, put: Put, tmp_path: Path) -> None:
     carry_out(store, put, plan(store, request(), VERSIONS))
-    ped = Asset(cid="bafkreiped", name="family.ped", format="ped")
+    file = tmp_path / "family.ped"
+    file.write_text("f s1 0 0 1 0\n")
+    ped = Asset(cid="bafkreiped", name=file.name, path=file, format="ped")
     planned = plan(store, request(pedigree=ped), VERSIONS)
     assert computed(planned) == {(stage, "cohort") for stage in OF_THE_COHORT}
     assert planned.inputs[planned.parameters["pedigree"]] == "bafkreiped"
     assert plan(store, request(pedigree=ped, skip_report=True), VERSIONS).complete
 
 
-def test_regions_decide_over_calls_and_not_over_alignments(store: LocalStore, put: Put) -> None:
+def test_regions_decide_over_calls_and_not_over_alignments(store: LocalStore, put: Put, bed: Asset) -> None:
     carry_out(store, put, plan(store, request(), VERSIONS))
-    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
     planned = plan(store, request(intervals=bed), VERSIONS)
     assert "haplotype_caller" in stages(planned, "s1")
     assert "mark_duplicates" not in stages(planned, "s1")
     assert planned.inputs[planned.parameters["intervals"]] == "bafkreibed"
-    assert "2 samples within --intervals" in planned.notes[1]
+    assert "2 samples on 4 bases of --intervals" in planned.notes[1]
 
 
-def test_regions_decide_over_what_is_learnt_in_them(store: LocalStore, put: Put, sites: str) -> None:
+def test_regions_decide_over_what_is_learnt_in_them(
+    store: LocalStore, put: Put, sites: str, bed: Asset
+) -> None:
     carry_out(store, put, plan(store, request(), VERSIONS))
-    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
     assert "apply_bqsr" in stages(plan(store, request(intervals=bed), VERSIONS), "s1")
 
 
-def test_the_padding_of_no_regions_is_nothing(store: LocalStore, put: Put) -> None:
+def test_the_padding_of_no_regions_is_nothing(store: LocalStore, put: Put, bed: Asset) -> None:
     carry_out(store, put, plan(store, request(), VERSIONS))
     assert plan(store, request(parameters={"interval_padding": 7}), VERSIONS).complete
-    bed = new_asset("intervals", cid="bafkreibed", name="targets.bed", build="b")
     carry_out(store, put, plan(store, request(intervals=bed), VERSIONS))
     assert plan(store, request(intervals=bed), VERSIONS).complete
     assert not plan(store, request(intervals=bed, parameters={"interval_padding": 7}), VERSIONS).complete
@@ -373,6 +394,15 @@ def test_what_another_wiring_stands_before_is_made_anew(
     kept: set[tuple[str, str]],
 ) -> None:
     carry_out(store, put, plan(store, request(), VERSIONS))
+    another(subworkflow, monkeypatch)
+    planned = plan(store, request(), VERSIONS)
+    assert anew <= computed(planned)
+    assert not kept & computed(planned)
+    assert planned.complete is not bool(anew)
+
+
+def another(subworkflow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the wiring of a subworkflow another."""
     wiring_of = catalog.wiring_of
     monkeypatch.setattr(
         catalog,
@@ -381,10 +411,126 @@ def test_what_another_wiring_stands_before_is_made_anew(
             name: "0" if name == subworkflow else digest for name, digest in wiring_of(names).items()
         },
     )
-    planned = plan(store, request(), VERSIONS)
-    assert anew <= computed(planned)
-    assert not kept & computed(planned)
-    assert planned.complete is not bool(anew)
+
+
+def test_what_is_counted_otherwise_is_counted_in_the_bam_that_is_there(
+    store: LocalStore, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calling again would be dear: a report does without, and preprocessing counts again."""
+    asked, alone = request("s1"), request("s1", workflow="preprocess_sample")
+    carry_out(store, put, plan(store, asked, VERSIONS))
+    assert plan(store, alone, VERSIONS).complete
+    another("quality_control", monkeypatch)
+    planned = plan(store, asked, VERSIONS)
+    assert not stages(planned, "s1")
+    assert "without the depths of s1" in planned.notes[-1]
+    assert not any("depths" in note for note in plan(store, request("s2"), VERSIONS).notes)
+    planned = plan(store, alone, VERSIONS)
+    assert stages(planned, "s1") == {"samtools_stats", "samtools_coverage"}
+    (row,) = planned.samplesheet
+    assert row["bam"]
+    assert row["bai"]
+    carry_out(store, put, planned)
+    planned = plan(store, asked, VERSIONS)
+    assert named(planned, "qc_metrics") == ["duplicate_metrics", "qc_metrics", "qc_metrics"]
+    assert not any("depths" in note for note in planned.notes)
+
+
+def targets(folder: Path, name: str = "targets.bed", end: int = 4) -> Asset:
+    """Regions under a name; their CID is that of the last base."""
+    (folder / name).write_text(f"c\t0\t{end}\n")
+    return new_asset("intervals", cid=f"bafkreibed{end}", name=name, path=folder / name, build="b")
+
+
+def test_statistics_are_those_of_the_regions(store: LocalStore, put: Put, tmp_path: Path) -> None:
+    def asked(end: int) -> Request:
+        return request("s1", workflow="preprocess_sample", intervals=targets(tmp_path, end=end))
+
+    carry_out(store, put, plan(store, asked(4), VERSIONS))
+    assert plan(store, asked(4), VERSIONS).complete
+    assert stages(plan(store, asked(3), VERSIONS), "s1") == {"samtools_stats", "samtools_coverage"}
+
+
+@pytest.mark.parametrize("told", ["the name of the regions", "the name of known sites", "a reason"])
+def test_a_report_is_made_again_where_it_would_tell_something_else(
+    store: LocalStore, put: Put, tmp_path: Path, sites: str, told: str
+) -> None:
+    bed = targets(tmp_path)
+    carry_out(store, put, plan(store, request(intervals=bed), VERSIONS))
+    assert plan(store, request(intervals=bed), VERSIONS).complete
+    fields: dict[str, Any] = {}
+    if told == "the name of the regions":
+        bed = targets(tmp_path, "renamed.bed")
+    elif told == "the name of known sites":
+        store.update(sites, {"resource_name": "renamed"})
+    else:
+        fields["bqsr"] = "on"
+    planned = plan(store, request(intervals=bed, **fields), VERSIONS)
+    assert ("multiqc", "cohort") in computed(planned)
+    assert not stages(planned, "s1")
+    assert plan(store, request(intervals=bed, skip_report=True, **fields), VERSIONS).complete
+
+
+def test_a_report_tells_the_files_and_the_decisions(store: LocalStore, put: Put, tmp_path: Path) -> None:
+    planned = plan(store, request(intervals=targets(tmp_path)), VERSIONS)
+    spec = planned.recipe_of("multiqc", "cohort")
+    assert spec is not None
+    assert {name: text.partition(":")[0] for name, text in spec.told.items()} == {
+        "build": "b",
+        "reference": "r.fa",
+        "intervals": "targets.bed",
+        "bqsr": "off",
+        "filter": "hard",
+    }
+    assert not any(each.told for each in planned.recipes if each.stage != "multiqc")
+    renamed = spec.model_copy(update={"told": spec.told | {"reference": "other.fa"}})
+    assert renamed.digest(VERSIONS) != spec.digest(VERSIONS)
+
+
+# Files on the way to a BAM
+
+KEPT = {"save_intermediates": True}
+
+
+@pytest.mark.parametrize("workflow", [WORKFLOW, "preprocess_sample"])
+@pytest.mark.parametrize("bqsr", ["on", "off"])
+def test_what_is_wanted_of_the_way_and_is_not_here_is_made(
+    store: LocalStore, put: Put, sites: str, bqsr: str, workflow: str
+) -> None:
+    carry_out(store, put, plan(store, request(bqsr=bqsr, workflow=workflow), VERSIONS))
+    asked = request(bqsr=bqsr, workflow=workflow, options=KEPT)
+    planned = plan(store, asked, VERSIONS)
+    made = {"bwa_mem", "mark_duplicates"} | (RECALIBRATING if bqsr == "on" else set())
+    assert stages(planned, "s1") >= made
+    assert all(row["fastq_1"] for row in planned.samplesheet)
+    assert planned.parameters["aligner_index"]
+    assert "intermediates: s1, s2 made again from the reads (--save-intermediates)" in planned.notes
+    carry_out(store, put, planned)
+    again = plan(store, asked, VERSIONS)
+    assert again.complete
+    assert not any("intermediates" in note for note in again.notes)
+    kept = [step for step in again.steps if step.stage in ("bwa_mem", "mark_duplicates")]
+    assert {(step.stage, len(step.cids)) for step in kept} == {("bwa_mem", 2), ("mark_duplicates", 3)}
+    assert plan(store, request(bqsr=bqsr, workflow=workflow), VERSIONS).complete
+
+
+def test_only_the_samples_whose_intermediates_are_not_here_are_made_again(
+    store: LocalStore, put: Put
+) -> None:
+    carry_out(store, put, plan(store, request("s1", options=KEPT), VERSIONS))
+    carry_out(store, put, plan(store, request("s2"), VERSIONS))
+    planned = plan(store, request("s1", "s2", options=KEPT), VERSIONS)
+    assert not stages(planned, "s1")
+    assert stages(planned, "s2") == OF_A_SAMPLE | {"bwa_mem"}
+    assert [bool(row["gvcf"]) for row in planned.samplesheet] == [True, False]
+    # The BAMs on the way are no metrics.
+    assert named(planned, "qc_metrics") == ["duplicate_metrics", "qc_metrics", "qc_metrics"]
+
+
+def test_the_marked_bams_are_no_metrics(store: LocalStore, put: Put, sites: str) -> None:
+    carry_out(store, put, plan(store, request("s1", options=KEPT), VERSIONS))
+    planned = plan(store, request("s1", "s2", options=KEPT), VERSIONS)
+    assert named(planned, "qc_metrics") == ["bqsr_report", "duplicate_metrics", *("qc_metrics",) * 3]
 
 
 @pytest.mark.parametrize(
@@ -415,6 +561,10 @@ def test_unmapped_bams_are_lanes_of_their_sample(store: LocalStore, put: Put, si
     assert {"merge_bam_alignment", "samtools_fastq"} <= set(spec.tasks)
     carry_out(store, put, planned)
     assert plan(store, request("u"), VERSIONS).complete
+    kept = plan(store, request("u", options=KEPT), VERSIONS)
+    assert stages(kept, "u") >= {"merge_bam_alignment", "mark_duplicates"}
+    carry_out(store, put, kept)
+    assert plan(store, request("u", options=KEPT), VERSIONS).complete
 
 
 def test_one_unmapped_bam_needs_no_lane_and_a_mapped_one_must_be_ready(store: LocalStore, put: Put) -> None:
