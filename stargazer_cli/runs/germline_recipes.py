@@ -3,7 +3,7 @@
 Stages are tasks, as the lines of the manifest name them. A task counts for everything that comes after it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,9 @@ from stargazer_cli.runs.resolve import Sample
 
 Aligner = Literal["bwa-mem2", "bwa"]
 ALIGNERS: tuple[Aligner, ...] = ("bwa-mem2", "bwa")
+
+# The kinds of a BAM's files.
+BAM = ("alignment", "alignment_index")
 
 _ALIGNER_TASKS = {"bwa": ("bwa_index", "bwa_mem"), "bwa-mem2": ("bwa_mem2_index", "bwa_mem2_mem")}
 _BESIDE_REFERENCE = ("samtools_faidx", "create_sequence_dictionary")
@@ -31,18 +34,26 @@ _REPORTING = ("bcftools_stats", "bcftools_query", "multiqc")
 
 @dataclass(frozen=True)
 class Product:
-    """What a stage makes of a sample, a cohort or a file: the kinds of its assets, and by what."""
+    """What a stage makes of a sample, a cohort or a file: the kinds of its assets, and by what.
+
+    told  what it tells in words that neither its tasks nor the bytes of its sources do
+    """
 
     stage: str
     subject: str
     kinds: tuple[str, ...]
     tasks: tuple[str, ...]
     sources: tuple[Source, ...]
+    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Recipes:
-    """The products of one run; its fields are what they have in common."""
+    """The products of one run; its fields are what they have in common.
+
+    intermediates  whether the BAMs on the way to the analysis-ready one are wanted, too
+    told           what the report tells of the run: names of files, decisions and their reasons
+    """
 
     reference: Source
     aligner: Aligner
@@ -54,6 +65,8 @@ class Recipes:
     pedigree: Sequence[Source] = ()
     cohort_id: str = ""
     samples: Sequence[Sample] = field(default=())
+    intermediates: bool = False
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reference_tasks(self) -> tuple[str, ...]:
@@ -82,7 +95,7 @@ class Recipes:
 
     def bam(self, sample: Sample) -> Product | None:
         """Return the analysis-ready BAM; None where the sample has one, or needs none."""
-        kinds: tuple[str, ...] = ("alignment", "alignment_index")
+        kinds: tuple[str, ...] = BAM
         if sample.from_reads:
             stage = "apply_bqsr" if self.bqsr else "mark_duplicates"
             kinds = kinds if self.bqsr else (*kinds, "duplicate_metrics")
@@ -93,13 +106,12 @@ class Recipes:
         return Product(stage, sample.name, kinds, self._bam_tasks(sample), self._bam_sources(sample))
 
     def beside_bam(self, sample: Sample) -> list[Product]:
-        """Return what recalibration leaves beside the BAM: what was counted before and after."""
-        if not (self.bqsr and sample.from_reads):
+        """Return what is left beside the BAM: BAMs on the way, and what recalibration counted in them."""
+        if not sample.from_reads:
             return []
-        sources = (self.reference, *sources_of(sample))
-        counted = Product(
-            "mark_duplicates", sample.name, ("duplicate_metrics",), self._marking_tasks(sample), sources
-        )
+        lanes = [self._lane_bams(sample)] if self.intermediates else []
+        if not self.bqsr:
+            return lanes
         tables = Product(
             "base_recalibrator",
             sample.name,
@@ -107,7 +119,25 @@ class Recipes:
             self._bam_tasks(sample),
             self._bam_sources(sample),
         )
-        return [counted, tables]
+        return [*lanes, self._marked(sample), tables]
+
+    def on_the_way(self, sample: Sample) -> list[Product]:
+        """Return the BAMs on the way to the analysis-ready one, where they are wanted."""
+        if not (self.intermediates and sample.from_reads):
+            return []
+        return [self._lane_bams(sample), *([self._marked(sample)] if self.bqsr else [])]
+
+    def _lane_bams(self, sample: Sample) -> Product:
+        stage = "merge_bam_alignment" if sample.unmapped else _ALIGNER_TASKS[self.aligner][1]
+        kinds = BAM * len(sample.unmapped or sample.lanes)
+        sources = (self.reference, *sources_of(sample))
+        return Product(stage, sample.name, kinds, self._lane_tasks(sample), sources)
+
+    def _marked(self, sample: Sample) -> Product:
+        """Return what is marked before it is recalibrated."""
+        kinds = (*(BAM if self.intermediates else ()), "duplicate_metrics")
+        sources = (self.reference, *sources_of(sample))
+        return Product("mark_duplicates", sample.name, kinds, self._marking_tasks(sample), sources)
 
     def statistics(self, sample: Sample) -> list[Product]:
         """Return what is counted in the analysis-ready BAM."""
@@ -125,9 +155,12 @@ class Recipes:
         kinds = ("variants", "variants_index")
         return Product("haplotype_caller", sample.name, kinds, self._gvcf_tasks(sample), sources)
 
-    def _marking_tasks(self, sample: Sample) -> tuple[str, ...]:
+    def _lane_tasks(self, sample: Sample) -> tuple[str, ...]:
         merging = (*_FROM_UNMAPPED, *_BESIDE_REFERENCE) if sample.unmapped else ()
-        return (*self.reference_tasks, *_ALIGNER_TASKS[self.aligner], *merging, "mark_duplicates")
+        return (*self.reference_tasks, *_ALIGNER_TASKS[self.aligner], *merging)
+
+    def _marking_tasks(self, sample: Sample) -> tuple[str, ...]:
+        return (*self._lane_tasks(sample), "mark_duplicates")
 
     def _bam_tasks(self, sample: Sample) -> tuple[str, ...]:
         if sample.from_reads:
@@ -178,7 +211,9 @@ class Recipes:
         """The page about the cohort, over all that was counted."""
         tasks = (*self._vcf_tasks, *_STATISTICS, *_REPORTING)
         sources = (*self._vcf_sources, *self.pedigree)
-        return Product("multiqc", self.cohort_id, ("report",), tasks, sources)
+        read = self.sites if self.bqsr or self.filter == "vqsr" else ()
+        sites = {f"known_sites {site.name}": " ".join(sorted(site.types)) for site in read}
+        return Product("multiqc", self.cohort_id, ("report",), tasks, sources, {**self.told, **sites})
 
     @property
     def _vcf_tasks(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class RecipeSpec(BaseModel):
     """Everything that a recipe covers, kept with the run so that it can be checked later.
 
     `tasks` are all tasks from the sources to the output, in any order; `subject` is the sample, the
-    cohort, or empty for the reference.
+    cohort, or empty for the reference; `told` is what a report tells that is nowhere else in the recipe.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +45,7 @@ class RecipeSpec(BaseModel):
     tasks: tuple[str, ...]
     sources: tuple[Source, ...]
     parameters: dict[str, Any] = {}
+    told: dict[str, str] = {}
 
     def digest(self, versions: Versions) -> str:
         """Return the sha256 of the recipe, or an empty string where a tool's version is not known.
@@ -63,6 +64,7 @@ class RecipeSpec(BaseModel):
             "tasks": document_tasks,
             "wiring": catalog.wiring_of(self.tasks),
             "sources": [source.model_dump() for source in self.sources],
+            "told": self.told,
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

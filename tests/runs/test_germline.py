@@ -129,9 +129,10 @@ def carry_out(store: LocalStore, put: Put, planned: Plan, without: Sequence[str]
         if step.stage in ("bwa_mem", "merge_bam_alignment"):
             kinds *= sum(row["sample"] == step.subject for row in planned.samplesheet)
         marked = step.stage == "mark_duplicates" and step.subject in recalibrated
-        if marked and not planned.parameters.get("save_intermediates"):
-            kinds = kinds[2:]
+        left_out = BAM if marked and not planned.parameters.get("save_intermediates") else ()
         for number, kind in enumerate(kinds):
+            if kind in left_out:
+                continue
             fields = {"sample_id": subject} if subject and kind not in ("report", "known_sites_index") else {}
             put(kind, f"{kind}-{recipe[:12]}-{number}", recipe=recipe, run_ids=["run"], **fields)
 
