@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stargazer_cli import catalog
 from stargazer_cli.assets import Asset
 from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.decisions import Bqsr, Decision, Filter, Target, decide_bqsr, decide_filter
 from stargazer_cli.runs.germline_recipes import ALIGNERS, BAM, Aligner, Product, Recipes
 from stargazer_cli.runs.known_sites import index_of, resolve_known_sites, row_of
-from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.plan import Plan, Step
 from stargazer_cli.runs.planner import BaseRequest, Planner
 from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
 from stargazer_cli.runs.reference import bases_of, is_gzip
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["ALIGNERS", "Aligner", "Request", "plan"]
 
 _COLUMNS = ("sample", "lane", "library", "platform", "fastq_1", "fastq_2", "bam", "bai", "gvcf", "tbi")
+_ALIGN: dict[Aligner, str] = {"bwa": "bwa_mem", "bwa-mem2": "bwa_mem2_mem"}
+_OF_VQSR = ("max_gaussians_", "truth_sensitivity_")
+# Two parts of the 4 Mb that bin/count_parts makes them of at least.
+_WORTH_SPLITTING = 8_000_000
 
 
 class Request(BaseRequest):
@@ -71,6 +76,8 @@ class _Germline(Planner):
         # What was counted in samples that do not pass the pipeline again, for the report.
         self.counted: list[Asset] = []
         self.aligning = False
+        # Tasks that have no recipe of their own, and whom they are for.
+        self.on_the_way: list[tuple[str, str]] = []
         # Those whose statistics are not here.
         self.uncounted: list[str] = []
 
@@ -112,6 +119,7 @@ class _Germline(Planner):
         for name, decision in decisions.items():
             self.draft.parameters[name] = decision.value
             self.draft.notes.append(f"{name}: {decision.value} ({decision.reason})")
+        self.draft.notes += self._idle(decisions)
         self.recipes = Recipes(
             source,
             request.aligner,
@@ -123,6 +131,7 @@ class _Germline(Planner):
             pedigree=self._beside("pedigree", request.pedigree),
             cohort_id=request.cohort_id,
             samples=samples,
+            targeted=self.target.targeted,
             intermediates=bool(request.options.get("save_intermediates")),
             told=self._told(decisions),
         )
@@ -158,6 +167,20 @@ class _Germline(Planner):
     def _lacks_intermediates(self, sample: Sample) -> bool:
         """Whether a sample must pass the pipeline from its reads for the files on the way to its BAM."""
         return any(not self.find(product) for product in self.recipes.on_the_way(sample))
+
+    def _idle(self, decisions: dict[str, Decision]) -> list[str]:
+        """Say which options were given and do nothing in this run."""
+        known = catalog.parameters_of(self.request.workflow)
+        given = [name for name, item in known.items() if self.parameters[name] != item.default]
+        idle = []
+        if self.request.intervals is None:
+            idle += [(name, "without --intervals") for name in given if name == "interval_padding"]
+        if "filter" in decisions and decisions["filter"].value != "vqsr":
+            why = f"as the filter is {decisions['filter'].value}"
+            idle += [(name, why) for name in given if name.startswith(_OF_VQSR)]
+        if self.request.pedigree is not None and self.request.skip_report:
+            idle.append(("pedigree", "without a report"))
+        return [f"--{name.replace('_', '-')} does nothing {why}" for name, why in idle]
 
     def _target(self) -> Target:
         """Check what the user has beside the data, and return what is called."""
@@ -264,6 +287,30 @@ class _Germline(Planner):
             self.draft.parameters["qc_metrics"] = sorted(self.input(asset) for asset in self.counted)
         self.draft.parameters["skip_report"] = self.request.skip_report
         self.draft.samplesheet = [{column: row.get(column, "") for column in _COLUMNS} for row in rows]
+        self._name_other_tasks()
+
+    def _name_other_tasks(self) -> None:
+        """Add what is computed on the way to what has a recipe of its own: people are shown all that runs."""
+        tasks = list(self.on_the_way)
+        if self.request.workflow == "germline_short_variant_discovery":
+            beside = () if self.request.skip_report else ("bcftools_query",)
+            names = ("joint_call_gvcfs", *beside, *self._splitting())
+            tasks += [(name, self.request.cohort_id) for name in names]
+        known = {(step.stage, step.subject) for step in self.draft.steps}
+        self.draft.steps += [
+            Step(stage=stage, subject=subject, reused=False)
+            for stage, subject in dict.fromkeys(tasks)
+            if (stage, subject) not in known
+        ]
+
+    def _splitting(self) -> tuple[str, ...]:
+        """Return the tasks that split the work and gather its parts, as bin/count_parts decides it."""
+        asked = self.parameters.get("scatter_count")
+        several = (
+            min(asked, self.target.bases // 1_000) > 1 if asked else self.target.bases >= _WORTH_SPLITTING
+        )
+        split = several or self.request.intervals is not None
+        return (*(("split_intervals",) if split else ()), *(("gather_vcfs",) if several else ()))
 
     def _take_known_sites(self) -> None:
         """Give the pipeline the known sites where it reads them, each with its index where there is one."""
@@ -345,6 +392,10 @@ class _Germline(Planner):
                 row["bai"] = self.input(sample.alignment_index)
             return [row]
         self.aligning = True
+        # Whether an unmapped BAM is sorted by name first is seen in its reads alone, by the pipeline.
+        converted = ("samtools_fastq", "merge_bam_alignment") if sample.unmapped else ()
+        tasks = (_ALIGN[self.request.aligner], *converted)
+        self.on_the_way += [(task, sample.name) for task in tasks]
         if sample.unmapped:
             return [
                 {"sample": sample.name, "lane": lane, "bam": self.input(bam)}

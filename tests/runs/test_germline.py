@@ -122,7 +122,8 @@ def carry_out(store: LocalStore, put: Put, planned: Plan, without: Sequence[str]
             continue
         subject = "" if planned.recipe_of(step.stage, "") else step.subject
         spec = planned.recipe_of(step.stage, subject)
-        assert spec is not None
+        if spec is None:
+            continue  # done on the way to another's result
         recipe = spec.digest(VERSIONS)
         assert recipe
         kinds = MADE[step.stage]
@@ -138,7 +139,15 @@ def carry_out(store: LocalStore, put: Put, planned: Plan, without: Sequence[str]
 
 
 def computed(planned: Plan) -> set[tuple[str, str]]:
-    return {(step.stage, step.subject) for step in planned.steps if not step.reused}
+    """What is made that has a recipe of its own."""
+    own = {spec.stage for spec in planned.recipes}
+    return {(step.stage, step.subject) for step in planned.steps if not step.reused and step.stage in own}
+
+
+def on_the_way(planned: Plan) -> list[tuple[str, str]]:
+    """What runs besides."""
+    own = {spec.stage for spec in planned.recipes}
+    return [(step.stage, step.subject) for step in planned.steps if step.stage not in own]
 
 
 def stages(planned: Plan, subject: str) -> set[str]:
@@ -167,6 +176,52 @@ def test_without_known_sites_nothing_is_recalibrated_and_hard_filters_follow(sto
     assert stages(planned, "s1") == OF_A_SAMPLE
     assert stages(planned, "cohort") == OF_THE_COHORT
     assert planned.known_sites == []
+
+
+def test_all_that_runs_is_planned_also_what_has_no_recipe_of_its_own(
+    store: LocalStore, put: Put, bed: Asset
+) -> None:
+    of_the_cohort = [("joint_call_gvcfs", "cohort"), ("bcftools_query", "cohort")]
+    planned = plan(store, request(), VERSIONS)
+    assert on_the_way(planned) == [("bwa_mem", "s1"), ("bwa_mem", "s2"), *of_the_cohort]
+    split = on_the_way(plan(store, request(intervals=bed), VERSIONS))
+    assert split == [("bwa_mem", "s1"), ("bwa_mem", "s2"), ("split_intervals", "cohort"), *of_the_cohort]
+    carry_out(store, put, planned)
+    assert on_the_way(plan(store, request(), VERSIONS)) == []
+    assert on_the_way(plan(store, request("s1", "s2", "s3"), VERSIONS)) == [("bwa_mem", "s3"), *of_the_cohort]
+    assert on_the_way(plan(store, request(filter="none", skip_report=True), VERSIONS)) == []
+    put("alignment", "x.bam", bam(UNMAPPED.format("x")), sample_id="u")
+    other = plan(store, request("u", aligner="bwa-mem2", workflow="preprocess_sample"), VERSIONS)
+    assert set(on_the_way(other)) == {
+        ("samtools_fastq", "u"), ("bwa_mem2_mem", "u"), ("merge_bam_alignment", "u"),
+    }  # fmt: skip
+
+
+def test_a_reference_that_is_worth_it_is_planned_to_be_split(store: LocalStore, put: Put) -> None:
+    """From the 8 Mb on of which count_parts makes two parts."""
+    parts = {"split_intervals", "gather_vcfs"}
+    for build, bases, split in (("large", 8_000_000, parts), ("less", 7_999_999, set())):
+        put("reference", f"{build}.fa", f">c\n{'A' * bases}\n", build=build)
+        tasks = {stage for stage, _ in on_the_way(plan(store, request(build=build), VERSIONS))}
+        assert tasks & parts == split
+        asked = request(build=build, parameters={"scatter_count": 2})
+        assert {stage for stage, _ in on_the_way(plan(store, asked, VERSIONS))} >= parts
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"parameters": {"interval_padding": 7}}, "--interval-padding does nothing without --intervals"),
+        ({"parameters": {"max_gaussians_snp": 2}}, "--max-gaussians-snp does nothing as the filter is hard"),
+        (
+            {"parameters": {"truth_sensitivity_indel": 98.0}, "filter": "none"},
+            "--truth-sensitivity-indel does nothing as the filter is none",
+        ),
+    ],
+)
+def test_an_option_that_does_nothing_is_said(store: LocalStore, fields: dict[str, Any], note: str) -> None:
+    assert plan(store, request(**fields), VERSIONS).notes[2:] == [note]
+    assert len(plan(store, request(), VERSIONS).notes) == 2
 
 
 def test_with_known_snps_and_indels_reads_are_recalibrated(store: LocalStore, sites: str) -> None:
@@ -226,7 +281,9 @@ def test_the_files_tell_the_pipeline_what_was_decided(store: LocalStore, sites: 
         assert said in files["params.json"]
 
 
-def test_a_model_is_trained_on_resources_of_both_modes(store: LocalStore, put: Put) -> None:
+def test_a_model_is_trained_on_resources_of_both_modes(
+    store: LocalStore, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, mode, change in (("hapmap", "SNP", "A>T"), ("mills", "INDEL", "AC>A")):
         put(
             "known_sites",
@@ -243,6 +300,12 @@ def test_a_model_is_trained_on_resources_of_both_modes(store: LocalStore, put: P
     assert [row["resource_name"] for row in planned.known_sites] == ["hapmap", "mills"]
     carry_out(store, put, planned)
     assert plan(store, request(filter="vqsr"), VERSIONS).complete
+    # Whether depths take part is decided by how much is called.
+    monkeypatch.setattr(decisions.Target, "targeted", True)
+    again = plan(store, request(filter="vqsr"), VERSIONS)
+    assert computed(again) >= {(stage, "cohort") for stage in stages(planned, "cohort")}
+    assert not stages(again, "s1")
+    monkeypatch.undo()
     # How far a resource is trusted changes the model, and nothing that comes before it.
     (hapmap,) = store.find(resource_name="hapmap")
     store.update(hapmap.cid, {"prior": 10.0})
