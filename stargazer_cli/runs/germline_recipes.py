@@ -36,7 +36,7 @@ _REPORTING = ("bcftools_stats", "bcftools_query", "multiqc")
 class Product:
     """What a stage makes of a sample, a cohort or a file: the kinds of its assets, and by what.
 
-    told  what it tells in words that neither its tasks nor the bytes of its sources do
+    told  what is decided for it, or told in it, that neither its tasks nor the bytes of its sources tell
     """
 
     stage: str
@@ -51,6 +51,7 @@ class Product:
 class Recipes:
     """The products of one run; its fields are what they have in common.
 
+    targeted       whether only targets are called, so that VQSR leaves depths out
     intermediates  whether the BAMs on the way to the analysis-ready one are wanted, too
     told           what the report tells of the run: names of files, decisions and their reasons
     """
@@ -65,6 +66,7 @@ class Recipes:
     pedigree: Sequence[Source] = ()
     cohort_id: str = ""
     samples: Sequence[Sample] = field(default=())
+    targeted: bool = False
     intermediates: bool = False
     told: Mapping[str, str] = field(default_factory=dict)
 
@@ -191,7 +193,7 @@ class Recipes:
         """The joint call, filtered."""
         stage = (_FILTERS[self.filter] or ("joint_call_gvcfs",))[-1]
         kinds = ("variants", "variants_index")
-        return Product(stage, self.cohort_id, kinds, self._vcf_tasks, self._vcf_sources)
+        return Product(stage, self.cohort_id, kinds, self._vcf_tasks, self._vcf_sources, self._decided)
 
     @property
     def beside_vcf(self) -> list[Product]:
@@ -202,7 +204,7 @@ class Recipes:
             # One of SNPs and one of indels.
             beside.insert(0, (model, ("vqsr_model", "vqsr_model", "vqsr_tranches", "vqsr_tranches")))
         return [
-            Product(task, self.cohort_id, kinds, (*self._vcf_tasks, task), self._vcf_sources)
+            Product(task, self.cohort_id, kinds, (*self._vcf_tasks, task), self._vcf_sources, self._decided)
             for task, kinds in beside
         ]
 
@@ -213,7 +215,12 @@ class Recipes:
         sources = (*self._vcf_sources, *self.pedigree)
         read = self.sites if self.bqsr or self.filter == "vqsr" else ()
         sites = {f"known_sites {site.name}": " ".join(sorted(site.types)) for site in read}
-        return Product("multiqc", self.cohort_id, ("report",), tasks, sources, {**self.told, **sites})
+        told = {**self.told, **sites, **self._decided}
+        return Product("multiqc", self.cohort_id, ("report",), tasks, sources, told)
+
+    @property
+    def _decided(self) -> dict[str, str]:
+        return {"targeted": str(self.targeted)} if self.filter == "vqsr" else {}
 
     @property
     def _vcf_tasks(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class RecipeSpec(BaseModel):
     """Everything that a recipe covers, kept with the run so that it can be checked later.
 
     `tasks` are all tasks from the sources to the output, in any order; `subject` is the sample, the
-    cohort, or empty for the reference; `told` is what a report tells that is nowhere else in the recipe.
+    cohort, or empty for the reference; `told` is what is decided or told that nothing else here covers.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -301,11 +301,11 @@ def test_a_model_is_trained_on_resources_of_both_modes(
     carry_out(store, put, planned)
     assert plan(store, request(filter="vqsr"), VERSIONS).complete
     # Whether depths take part is decided by how much is called.
-    monkeypatch.setattr(decisions.Target, "targeted", True)
-    again = plan(store, request(filter="vqsr"), VERSIONS)
-    assert computed(again) >= {(stage, "cohort") for stage in stages(planned, "cohort")}
+    with monkeypatch.context() as patched:
+        patched.setattr(decisions.Target, "targeted", True)
+        again = plan(store, request(filter="vqsr"), VERSIONS)
+    assert stages(again, "cohort") >= stages(planned, "cohort")
     assert not stages(again, "s1")
-    monkeypatch.undo()
     # How far a resource is trusted changes the model, and nothing that comes before it.
     (hapmap,) = store.find(resource_name="hapmap")
     store.update(hapmap.cid, {"prior": 10.0})
