@@ -34,6 +34,7 @@ def readPedigree(Map settings, List samples) {
 }
 
 // The lines of a PED file as text: a name in other bytes would be no sample's name.
+// (Not textLines of intervals.nf: that script has includes, and another one includes it already.)
 def pedigreeLines(path, String given) {
     try {
         return path.readLines('UTF-8').withIndex().collect { line, index -> index ? line : line.replaceFirst('^\uFEFF', '') }
