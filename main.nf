@@ -1,7 +1,7 @@
 #!/usr/bin/env nextflow
 
 // Reads and checks the parameters, runs the workflow that they name, and writes the manifest.
-include { helpText; readParameters } from './subworkflows/functions/parameters.nf'
+include { helpText; missingTool; readParameters } from './subworkflows/functions/parameters.nf'
 include { readCellFiles } from './subworkflows/functions/files.nf'
 include { readGermline } from './subworkflows/functions/germline_inputs.nf'
 include { readSamplesheet } from './subworkflows/functions/samplesheet.nf'
@@ -115,6 +115,9 @@ workflow {
             if (run.success) {
                 file(settings.outdir, glob: false).mkdirs()
                 documents.each { name, text -> file("${settings.outdir}/${name}", glob: false).text = text }
+            }
+            else if (missingTool(run.errorReport)) {
+                System.err.println(missingTool(run.errorReport))
             }
         }
     }

@@ -70,6 +70,14 @@ def checkedValue(String name, value, Map rule) {
     return checked
 }
 
+// What to do where a task failed because its tool is not there, by Nextflow's report of it; '' for other failures.
+def missingTool(report) {
+    def found = (report ?: '') =~ /(\S+): command not found/
+    def tool = found.find() ? found.group(1) : ''
+    def other = tool == 'bwa-mem2' ? ', or --aligner bwa where bwa is' : ''
+    return tool ? "Hint: ${tool} is not on PATH. Install it, or take a profile with images, such as -profile docker${other}.".toString() : ''
+}
+
 def helpText(schema, String version) {
     def groups = groupsOf(schema).collect { group ->
         def width = group.properties.keySet().collect { name -> name.size() }.max() + 2

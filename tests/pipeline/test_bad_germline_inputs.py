@@ -389,3 +389,33 @@ def test_bad_input_is_refused_in_one_line_that_names_it(said: dict[str, str], ca
 def test_good_input_is_read_for_what_it_is(said: dict[str, str], case: str) -> None:
     assert said[case].startswith("accepted")
     assert [part for part in ACCEPTED[case][1] if part not in said[case]] == [], said[case]
+
+
+def test_a_missing_aligner_is_told_with_the_ways_out(tmp_path: Path, toolbox: Toolbox) -> None:
+    """Default parameters on a machine that has but bwa."""
+    (tmp_path / "ref.fa").write_text(str(FILES["ref.fa"]))
+    hidden = "process { withName: BWA_MEM2_INDEX { beforeScript = 'PATH=/usr/bin:/bin' } }\n"
+    (tmp_path / "hidden.config").write_text(hidden)
+    asked = ("-ansi-log", "false", "--workflow", "prepare_reference", "--fasta", "ref.fa")
+    done = subprocess.run(
+        [
+            *toolbox.nextflow,
+            "run",
+            catalog.pipeline_dir(),
+            "-c",
+            "hidden.config",
+            "-ansi-log",
+            "false",
+            *asked,
+        ],
+        cwd=tmp_path,
+        env=toolbox.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode != 0
+    (hint,) = (line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Hint"))
+    assert "bwa-mem2 is not on PATH" in hint
+    assert "--aligner bwa" in hint

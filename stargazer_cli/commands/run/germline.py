@@ -52,7 +52,8 @@ _bqsr = click.option(
     type=click.Choice(get_args(Bqsr)),
     default="auto",
     show_default=True,
-    help="Base quality recalibration; auto: where the build has known SNPs and known indels.",
+    help="Base quality recalibration; auto: where the build has known SNPs and known indels, and what is "
+    "called is no small panel.",
 )
 _known_sites = click.option(
     "--known-sites",
@@ -103,8 +104,8 @@ def preprocess(app: App, /, **options: Any) -> None:
     type=click.Choice(get_args(Filter)),
     default="auto",
     show_default=True,
-    help="Variant filters; auto: vqsr for a whole genome or 30 samples with --intervals, where known sites "
-    "can train it, else hard.",
+    help="Variant filters; auto: vqsr for a whole genome or 30 exomes, by the bases that are called, where "
+    "known sites can train it, else hard.",
 )
 @_known_sites
 @_intervals
