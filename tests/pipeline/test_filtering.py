@@ -321,8 +321,13 @@ def test_what_no_model_can_be_learnt_from_is_refused_with_the_ways_out(
     ended = scripts(
         "filtering.nf", "-c", "patient.config", "-w", tmp_path / "work",
         calls=",".join(map(str, calls)), sites=scripts.folder / "sites.json", filter="vqsr",
-        outdir=tmp_path / "refused",
+        outdir=tmp_path / "refused", targeted="true",
     )  # fmt: skip
+    # The depth is no annotation where but targets are called; test_vqsr_is_that_of_gatk_run_plainly has it.
+    commands = [file.read_text() for file in tmp_path.glob("work/*/*/.command.sh")]
+    assert [("--use-annotation QD" in text, "--use-annotation DP" in text) for text in commands] == [
+        (True, False)
+    ] * 4
     said = sorted(
         "\n".join(file.read_text().splitlines()[-2:]) for file in tmp_path.glob("work/*/*/.command.err")
     )
