@@ -17,12 +17,14 @@ pytestmark = pytest.mark.pipeline
 
 # Names with all that a name may have, and endings that MultiQC would cut off.
 CHILD, FATHER, MOTHER = "a.b-c_1", "father.bam", "mother_R1"
+# From 0 on, as a BED counts; chrB has two.
+REGIONS = (("chrA", 100, 12_600), ("chrB", 0, 4000), ("chrB", 4100, 8800))
 CALLS = "%FILTER\t%REF,%ALT[\t%SAMPLE=%GT]\n"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, bundled: Path, toolbox: Toolbox) -> Path:
-    """The folder of a run without the CLI, with a PED file."""
+    """The folder of a run without the CLI, with regions and a PED file."""
     folder = tmp_path_factory.mktemp("report") / "a folder"
     folder.mkdir()
     reads = ((CHILD, "child_L001"), (CHILD, "child_L002"), (FATHER, "father"), (MOTHER, "mother"))
@@ -31,6 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, bundled: Path, toolbox: Toolbo
         for lane, (name, stem) in enumerate(reads)
     ]
     (folder / "s.csv").write_text("\n".join(["sample,lane,fastq_1,fastq_2", *rows]) + "\n")
+    (folder / "t.bed").write_text("".join(f"{name}\t{start}\t{end}\n" for name, start, end in REGIONS))
     (folder / "f.ped").write_text(
         f"F {CHILD} {FATHER} {MOTHER} 1 0\nF {FATHER} 0 0 1 0\nF {MOTHER} 0 0 2 0\n"
     )
@@ -38,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, bundled: Path, toolbox: Toolbo
         [
             *toolbox.nextflow, "run", catalog.pipeline_dir(), "-ansi-log", "false", "--input", "s.csv",
             "--fasta", bundled / "reference.fa", "--build", "TRIO", "--cohort_id", "trio", "--aligner", "bwa",
-            "--pedigree", "f.ped",
+            "--pedigree", "f.ped", "--intervals", "t.bed",
         ],
         cwd=folder, env=toolbox.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -94,7 +97,8 @@ def test_the_numbers_are_those_of_samtools_and_bcftools(run: Path, toolbox: Tool
         mapped = 100 * counts["primary mapped"] / counts["primary"]
         assert row["reads_mapped_percent"] == pytest.approx(mapped)
         depths = [
-            int(line.split("\t")[2]) for line in tool(toolbox, "samtools", "depth", "-a", bam).splitlines()
+            int(line.split("\t")[2])
+            for line in tool(toolbox, "samtools", "depth", "-a", "-b", run / "t.bed", bam).splitlines()
         ]
         assert row["mean_depth"] == pytest.approx(sum(depths) / len(depths))
         for least in (10, 20, 30):
@@ -104,6 +108,20 @@ def test_the_numbers_are_those_of_samtools_and_bcftools(run: Path, toolbox: Tool
         assert (row["snps"], row["het_hom"]) == (het + hom, pytest.approx(het / hom))
     # Planted by the simulation: every fourth pair of the mother is a duplicate.
     assert float(table[MOTHER]["PERCENT_DUPLICATION"]) == pytest.approx(25, abs=0.1)
+
+
+def test_coverage_is_of_the_regions(run: Path, toolbox: Toolbox) -> None:
+    """Against samtools coverage, which takes one region at a time."""
+    for sample in (CHILD, FATHER, MOTHER):
+        bam = run / "results" / "alignments" / f"{sample}.bam"
+        alone = [
+            tool(toolbox, "samtools", "coverage", "--no-header", "--region", f"{name}:{start + 1}-{end}", bam)
+            for name, start, end in REGIONS
+        ]
+        _header, *rows = (
+            (run / "results" / "metrics" / f"{sample}.samtools_coverage.txt").read_text().splitlines()
+        )
+        assert [row.split("\t") for row in rows] == [row.split("\t")[:7] for row in alone]
 
 
 class Page(HTMLParser):
@@ -139,6 +157,8 @@ def test_the_page_tells_how_it_was_made_and_loads_nothing(run: Path) -> None:
         f"3: {CHILD}, {FATHER}, {MOTHER}",
         "hard filters",
         "Pedigree f.ped",
+        "Regions t.bed: variants were called in them with 100 bases more on each side",
+        f"{CHILD} chrB:1-4,000",
         "Ploidy 2",
         "Known sites none were given",
         "Pipeline Stargazer 0.",
@@ -154,6 +174,8 @@ def test_the_manifest_names_the_metrics_and_the_report(run: Path) -> None:
     stats = lines[f"metrics/{CHILD}.samtools_stats.txt"]
     assert (stats["asset"], stats["tool"], stats["task"]) == ("qc_metrics", "samtools", "samtools_stats")
     assert stats["alignment_cid"] == f"alignments/{CHILD}.bam"
+    coverage = lines[f"metrics/{CHILD}.samtools_coverage.txt"]
+    assert stats["derived_from"] == coverage["derived_from"] == [f"alignments/{CHILD}.bam", "t.bed"]
     calls = lines["metrics/trio.bcftools_stats.txt"]
     assert (calls["variants_cid"], calls["sample_id"]) == ("variants/trio.vcf.gz", "trio")
     report = lines["reports/trio.germline.html"]
