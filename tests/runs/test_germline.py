@@ -303,8 +303,8 @@ def test_a_model_is_trained_on_resources_of_both_modes(
     # Whether depths take part is decided by how much is called.
     with monkeypatch.context() as patched:
         patched.setattr(decisions.Target, "targeted", True)
-        again = plan(store, request(filter="vqsr"), VERSIONS)
-    assert stages(again, "cohort") >= stages(planned, "cohort")
+        again = plan(store, request(filter="vqsr", skip_report=True), VERSIONS)
+    assert stages(again, "cohort") >= stages(planned, "cohort") - {"multiqc", "bcftools_query"}
     assert not stages(again, "s1")
     # How far a resource is trusted changes the model, and nothing that comes before it.
     (hapmap,) = store.find(resource_name="hapmap")
@@ -520,15 +520,16 @@ def test_a_report_is_made_again_where_it_would_tell_something_else(
     store: LocalStore, put: Put, tmp_path: Path, sites: str, told: str
 ) -> None:
     bed = targets(tmp_path)
-    carry_out(store, put, plan(store, request(intervals=bed), VERSIONS))
-    assert plan(store, request(intervals=bed), VERSIONS).complete
-    fields: dict[str, Any] = {}
+    # What `auto` decides names the known sites in its reason; this does not.
+    fields: dict[str, Any] = {"bqsr": "on"}
+    carry_out(store, put, plan(store, request(intervals=bed, **fields), VERSIONS))
+    assert plan(store, request(intervals=bed, **fields), VERSIONS).complete
     if told == "the name of the regions":
         bed = targets(tmp_path, "renamed.bed")
     elif told == "the name of known sites":
         store.update(sites, {"resource_name": "renamed"})
     else:
-        fields["bqsr"] = "on"
+        fields["bqsr"] = "auto"
     planned = plan(store, request(intervals=bed, **fields), VERSIONS)
     assert ("multiqc", "cohort") in computed(planned)
     assert not stages(planned, "s1")
