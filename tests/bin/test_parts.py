@@ -17,6 +17,8 @@ SCRIPTS = (
     "join_parts",
     "map_gvcfs",
     "import_regions",
+    "import_gvcfs",
+    "many_regions",
     "open_evidence",
 )
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\n"
@@ -262,6 +264,18 @@ def test_a_part_is_imported_with_what_reaches_into_it(tmp_path: Path, fai: Path)
 
 
 @pytest.mark.parametrize(
+    ("contigs", "each", "many"),
+    [(1, 100, "false"), (1, 101, "true"), (100, 2, "true"), (101, 1, "false"), (101, 2, "false")],
+)
+def test_many_regions_of_few_contigs_are_read_as_one(
+    tmp_path: Path, contigs: int, each: int, many: str
+) -> None:
+    lines = [f"{10**at}\t{9 * n}\t{9 * n + 5}\n" for at in range(contigs) for n in range(each)]
+    (tmp_path / "call.bed").write_text("".join(lines))
+    assert _run(tmp_path, "many_regions", "call.bed").stdout == f"{many}\n"
+
+
+@pytest.mark.parametrize(
     ("table", "said"),
     [
         ("", "there are no GVCFs"),
@@ -275,6 +289,7 @@ def test_gvcfs_are_checked_before_any_tool_runs(tmp_path: Path, table: str, said
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
     assert not (tmp_path / "linked").exists()
+    assert _run(tmp_path, "import_gvcfs", "gvcfs.tsv", "ref.fa.fai", "genomicsdb").returncode == 1
 
 
 def test_evidence_that_is_none_is_refused(tmp_path: Path) -> None:

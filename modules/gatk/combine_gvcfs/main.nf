@@ -10,8 +10,9 @@ process COMBINE_GVCFS {
 
     input:
     // meta: id (of the cohort), samples (one name a GVCF), indexed (whether the GVCF has a .tbi);
-    // tbis holds those that are there, in the same order. regions: a BED, or [] for the whole reference.
-    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(regions, stageAs: 'part.bed')
+    // tbis holds those that are there, in the same order. call: a BED of SPLIT_INTERVALS, what will be genotyped,
+    // or [] for the whole reference.
+    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(call, stageAs: 'call.bed')
     tuple val(ref), path(fasta, stageAs: 'reference.fa'), path(fai, stageAs: 'reference.fa.fai'), path(dict, stageAs: 'reference.dict')
 
     output:
@@ -27,7 +28,7 @@ process COMBINE_GVCFS {
 
     gatk CombineGVCFs \\
         --reference reference.fa \\
-        --arguments_file inputs ${regions ? '--intervals part.bed' : ''} \\
+        --arguments_file inputs ${call ? '--intervals call.bed' : ''} \\
         --output '${meta.id}.g.vcf.gz' \\
         --add-output-vcf-command-line false \\
         --use-jdk-deflater true \\

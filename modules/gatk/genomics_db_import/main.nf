@@ -10,8 +10,9 @@ process GENOMICS_DB_IMPORT {
 
     input:
     // meta: id (of the cohort), samples (one name a GVCF), indexed (whether the GVCF has a .tbi);
-    // tbis holds those that are there, in the same order. regions: a BED, or [] for the whole reference.
-    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(regions, stageAs: 'part.bed')
+    // tbis holds those that are there, in the same order. call: a BED of SPLIT_INTERVALS, what will be genotyped,
+    // or [] for the whole reference.
+    tuple val(meta), path(gvcfs, stageAs: 'gvcf?/sample.g.vcf.gz'), path(tbis, stageAs: 'tbi?/sample.g.vcf.gz.tbi'), path(call, stageAs: 'call.bed')
     tuple val(ref), path(fasta, stageAs: 'reference.fa'), path(fai, stageAs: 'reference.fa.fai'), path(dict, stageAs: 'reference.dict')
 
     output:
@@ -19,25 +20,11 @@ process GENOMICS_DB_IMPORT {
     tuple val(task.process), val('gatk'), eval("gatk --version 2>/dev/null | sed -n 's/.*(GATK) v//p'"), emit: versions
 
     script:
-    // Batches and arrays as in JOINT_CALL_GVCFS, which explains them.
     """
     [ ! -e '${meta.id}.genomicsdb' ] || { echo 'workspace ${meta.id}.genomicsdb exists already: give the cohort another name' >&2; exit 1; }
     ${javaOptions(task.memory, 0.6, isSmall(gvcfs))}
     ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
-    map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
-
-    import_regions reference.fa.fai ${regions ? 'part.bed' : ''} > import.bed
-    contigs=\$(cut -f 1 import.bed | uniq | wc -l)
-    many_regions=\$([ "\$contigs" -le 100 ] && [ "\$(wc -l < import.bed)" -gt 100 ] && echo true || echo false)
-    gatk GenomicsDBImport \\
-        --genomicsdb-workspace-path '${meta.id}.genomicsdb' \\
-        --sample-name-map sample_map.tsv \\
-        --intervals import.bed \\
-        --merge-input-intervals "\$many_regions" \\
-        --merge-contigs-into-num-partitions \$((contigs > 100 ? 100 : 0)) \\
-        --batch-size 50 \\
-        --add-output-vcf-command-line false \\
-        --genomicsdb-shared-posixfs-optimizations true
+    import_gvcfs gvcfs.tsv reference.fa.fai '${meta.id}.genomicsdb' ${call ? 'call.bed' : ''}
     tar --sort=name -cf '${meta.id}.genomicsdb.tar' '${meta.id}.genomicsdb'
     rm -r '${meta.id}.genomicsdb'
     """

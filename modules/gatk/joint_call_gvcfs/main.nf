@@ -27,10 +27,6 @@ process JOINT_CALL_GVCFS {
     script:
     // GATK's own temporary folder is kept: in a work folder with a space in its path it reads no BED.
     // Regions are BED files: in the form name:from-to a contig whose name has a colon would be misread.
-    // A batch of 50 bounds how many GVCFs are open at once, and each batch is one more fragment to read
-    // from: with fewer a cohort of a thousand takes longer, with more an import needs more memory.
-    // Thousands of contigs are put into a few arrays, many regions (an exome's) into one a contig: GVCFs
-    // hold nothing between them, so only the number of arrays is less.
     // A part is genotyped with 10 kb around it where its edge cuts a region, and keeps what starts in it: a
     // spanning deletion (*) is an allele only where GATK has genotyped its beginning, too.
     // QD above 35 is drawn anew around 30 by a random generator (GATK's QualByDepth), which starts
@@ -39,7 +35,7 @@ process JOINT_CALL_GVCFS {
     // allele (*), depends on how many regions a part has.
     def several = meta.parts > 1
     def output = several ? 'called.vcf.gz' : "${meta.prefix}.vcf.gz"
-    def where = '--intervals call.bed --variant-output-filtering STARTS_IN --merge-input-intervals "$many_regions"'
+    def where = '--intervals call.bed --variant-output-filtering STARTS_IN --merge-input-intervals "$(many_regions call.bed)"'
     def keep = [
         'gzip -dc called.vcf.gz',
         'keep_part part.bed call.bed reference.fa',
@@ -49,20 +45,7 @@ process JOINT_CALL_GVCFS {
     mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.6, isTiny(gvcfs))}
     ${printGvcfTable(meta, gvcfs, tbis)} > gvcfs.tsv
-    map_gvcfs gvcfs.tsv gvcfs > sample_map.tsv
-
-    import_regions reference.fa.fai ${call ? 'call.bed' : ''} > import.bed
-    contigs=\$(cut -f 1 import.bed | uniq | wc -l)
-    many_regions=\$([ "\$contigs" -le 100 ] && [ "\$(wc -l < import.bed)" -gt 100 ] && echo true || echo false)
-    gatk GenomicsDBImport \\
-        --genomicsdb-workspace-path genomicsdb \\
-        --sample-name-map sample_map.tsv \\
-        --intervals import.bed \\
-        --merge-input-intervals "\$many_regions" \\
-        --merge-contigs-into-num-partitions \$((contigs > 100 ? 100 : 0)) \\
-        --batch-size 50 \\
-        --add-output-vcf-command-line false \\
-        --genomicsdb-shared-posixfs-optimizations true
+    import_gvcfs gvcfs.tsv reference.fa.fai genomicsdb ${call ? 'call.bed' : ''}
     gatk GenotypeGVCFs \\
         --reference reference.fa \\
         --variant gendb://genomicsdb \\
