@@ -43,7 +43,10 @@ _samples = click.option(
     help="Samples: a comma list, repeated, or @FILE with one a line.",
 )
 _intermediates = click.option(
-    "--save-intermediates", is_flag=True, help="Also store the sorted BAM of each lane."
+    "--save-intermediates",
+    is_flag=True,
+    help="Also store the sorted BAM of each lane and, before recalibration, the marked BAM of each sample. "
+    "Where they are not in the store, a sample is made again from its reads.",
 )
 
 
