@@ -296,7 +296,7 @@ def _made(run: Mapping[str, Any]) -> dict[str, Any]:
         "Reference": ", ".join(filter(None, (run["build"], run["reference"]))),
         "Regions": _within(run["regions"], run["padding"]),
         "Ploidy": run["ploidy"],
-        "Known sites": "; ".join(map(_site, run["known_sites"])) or "none were given",
+        "Known sites": _used(run),
         "Base qualities": _decided(_BQSR, run, "bqsr"),
         "Filter": _decided(_FILTERS, run, "filter"),
         "Pipeline": f"Stargazer {run['version']}",
@@ -311,6 +311,12 @@ def _within(regions: str, padding: int) -> str:
         return "the whole reference"
     beside = f"with {padding:,} bases more on each side" if padding else "with no bases beside them"
     return f"{regions}: variants were called in them {beside}; depths and coverage are of the regions alone"
+
+
+def _used(run: Mapping[str, Any]) -> str:
+    """Return the known sites that recalibration or a model read: others say nothing of the calls."""
+    read = run["bqsr"] == "on" or run["filter"] == "vqsr"
+    return "; ".join(map(_site, run["known_sites"] if read else ())) or "none were used"
 
 
 def _site(site: Mapping[str, Any]) -> str:

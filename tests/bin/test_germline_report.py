@@ -177,7 +177,10 @@ def test_how_it_was_made_tells_what_was_given_and_what_was_decided_and_why() -> 
 def test_how_it_was_made_tells_what_was_not_given() -> None:
     rows = told()
     assert rows["Regions"] == "the whole reference"
-    assert (rows["Pedigree"], rows["Known sites"]) == ("none was given", "none were given")
+    assert (rows["Pedigree"], rows["Known sites"]) == ("none was given", "none were used")
+    sites = [{"name": "mills", "types": ["INDEL"]}]
+    assert told(known_sites=sites)["Known sites"] == "none were used"
+    assert told(known_sites=sites, filter="vqsr")["Known sites"] == "mills (indels)"
     assert rows["Base qualities"].endswith("used as they are")
     assert "with no bases beside them" in told(regions="t.bed", padding=0)["Regions"]
 

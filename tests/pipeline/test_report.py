@@ -160,7 +160,7 @@ def test_the_page_tells_how_it_was_made_and_loads_nothing(run: Path) -> None:
         "Regions t.bed: variants were called in them with 100 bases more on each side",
         f"{CHILD} chrB:1-4,000",
         "Ploidy 2",
-        "Known sites none were given",
+        "Known sites none were used",
         "Pipeline Stargazer 0.",
         "the sequencer's quality scores were used as they are",
         "not enough data: 28 biallelic SNPs in 2 stretches of 1 Mb",
