@@ -51,7 +51,10 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
 # name -> content, bases
 ACCEPTED: dict[str, tuple[str, int]] = {
     "good.bed": (f"#a comment\ntrack name=x\n{REGION}\t0\t400\tname\n\nchr2 10 11\n", 401),
-    "several.bed": (f"chr2\t5\t30\nchr2\t0\t10\nchr2\t12\t14\n{REGION}\t0\t10\r\nchr2\t30\t31\n", 41),
+    "several.bed": (
+        f"chr2\t5\t30\nchr2\t0\t10\nchr2\t12\t14\nchr2\t20\t25\n{REGION}\t0\t10\r\nchr2\t30\t31\n",
+        41,
+    ),
     "good.interval_list": (_LIST + f"{REGION}\t1\t400\t+\tname\n", 400),
     "one.interval_list": (_LIST + f"{REGION}\t7\t7\t+\tname\n", 1),
 }

@@ -259,7 +259,9 @@ def test_known_sites_are_chosen_by_their_cids(store: LocalStore, put: Put, sites
     other = put("known_sites", "mills.vcf", vcf("AC>A"), build="b")
     assert plan(store, request(known_sites=(sites,)), VERSIONS).parameters["bqsr"] == "on"
     assert plan(store, request(known_sites=(other,)), VERSIONS).parameters["bqsr"] == "off"
-    assert plan(store, request(known_sites=()), VERSIONS).parameters["bqsr"] == "off"
+    left_out = plan(store, request(known_sites=()), VERSIONS)
+    assert left_out.parameters["bqsr"] == "off"
+    assert left_out.notes[0] == "bqsr: off (--known-sites none)"
     with pytest.raises(UsageError, match="No known sites of build 'b' have the CID bafkreinone") as error:
         plan(store, request(known_sites=("bafkreinone",)), VERSIONS)
     assert sites in str(error.value.hint)
