@@ -398,16 +398,7 @@ def test_a_missing_aligner_is_told_with_the_ways_out(tmp_path: Path, toolbox: To
     (tmp_path / "hidden.config").write_text(hidden)
     asked = ("-ansi-log", "false", "--workflow", "prepare_reference", "--fasta", "ref.fa")
     done = subprocess.run(
-        [
-            *toolbox.nextflow,
-            "run",
-            catalog.pipeline_dir(),
-            "-c",
-            "hidden.config",
-            "-ansi-log",
-            "false",
-            *asked,
-        ],
+        [*toolbox.nextflow, "run", catalog.pipeline_dir(), "-c", "hidden.config", *asked],
         cwd=tmp_path,
         env=toolbox.environment(),
         capture_output=True,
