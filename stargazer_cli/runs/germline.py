@@ -118,6 +118,7 @@ class _Germline(Planner):
             )
         for name, decision in decisions.items():
             self.draft.parameters[name] = decision.value
+            self.draft.parameters[f"{name}_reason"] = decision.reason
             self.draft.notes.append(f"{name}: {decision.value} ({decision.reason})")
         self.draft.notes += self._idle(decisions)
         self.recipes = Recipes(

@@ -8,7 +8,8 @@ include { requiredFile; vcfHeader } from './files.nf'
 
 // Returns a map: reference (see PREPARE_REFERENCE), sites (see INDEX_KNOWN_SITES), intervals ([] or
 // the file), pedigree ([] or the file), decisions (map: bqsr 'on' or 'off', filter 'vqsr', 'hard'
-// or 'none', targeted: whether but the targets of an exome or a panel are called).
+// or 'none', targeted: whether but the targets of an exome or a panel are called, reasons: map of why
+// bqsr and filter are what they are, samples: the names of all samples).
 def readGermline(Map settings, List rows) {
     def reference = readReference(settings)
     if (settings.workflow == 'prepare_reference') {
@@ -30,7 +31,11 @@ def readGermline(Map settings, List rows) {
         decisions: choices.collectEntries { name, choice ->
             log.info("${name}: ${choice.value} (${choice.reason})")
             [name, choice.value]
-        } + [targeted: target.targeted],
+        } + [
+            targeted: target.targeted,
+            reasons: choices.collectEntries { name, choice -> [name, settings["${name}_reason".toString()] ?: choice.reason] },
+            samples: rows.collect { meta, _files -> meta.sample }.unique(),
+        ],
     ]
 }
 

@@ -174,7 +174,8 @@ def test_a_deletion_over_an_edge_is_an_allele_on_its_other_side(tmp_path: Path, 
     out, printed = sample.call_in_parts("out", "--scatter_count", "2")
     assert "JOINT_CALL_GVCFS (cohort 2/2)" in printed
     ours = _joint(out / "variants" / "cohort.vcf.gz")
-    assert [(record[1], "*" in record[4].split(",")) for record in ours] == [("11990", False), ("12011", True)]
+    found = [(record[1], "*" in record[4].split(",")) for record in ours]
+    assert found == [("11990", False), ("12011", True)]
     assert ours == _joint(tmp_path / "cohort.vcf.gz")
 
 
