@@ -60,17 +60,18 @@ def _attempts(
 
 
 def _bam(toolbox: Toolbox, folder: Path) -> Path:
-    """Return a BAM of 20,000 reads: more than a heap of 36 MB holds the ends of."""
+    """Return a BAM of 200,000 reads: far more than a heap of 36 MB holds the ends of."""
     folder.mkdir()
     reads = "".join(
-        f"read{n}\t{flag}\tchr1\t{place}\t60\t10M\t=\t{mate}\t{size}\tACGTACGTAC\tIIIIIIIIII\tRG:Z:a\n"
+        f"read{n}\t{flag}\tchr1\t{n + place}\t60\t10M\t=\t{n + mate}\t{size}\t"
+        "ACGTACGTAC\tIIIIIIIIII\tRG:Z:a\n"
         for flag, place, mate, size in ((99, 100, 300, 210), (147, 300, 100, -210))
-        for n in range(10_000)
+        for n in range(100_000)
     )
-    header = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:chr1\tLN:1000\n@RG\tID:a\tSM:a\tLB:a\tPL:ILLUMINA\n"
+    header = "@HD\tVN:1.6\n@SQ\tSN:chr1\tLN:200000\n@RG\tID:a\tSM:a\tLB:a\tPL:ILLUMINA\n"
     (folder / "reads.sam").write_text(header + reads)
     subprocess.run(
-        ["samtools", "view", "-b", "-o", "reads.bam", "reads.sam"],
+        ["samtools", "sort", "-o", "reads.bam", "reads.sam"],
         cwd=folder,
         env=toolbox.environment(),
         check=True,
