@@ -6,6 +6,7 @@ Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > defau
 files, records and token: where they go, under whose account, and whether the world may read them.
 """
 
+import re
 import tomllib
 from collections.abc import Collection
 from pathlib import Path
@@ -72,6 +73,7 @@ Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
 OWN_ONLY = (
     "tools",
     "maven_repository",
+    "container_registry",
     "db",
     "pinata_jwt",
     "pinata_visibility",
@@ -117,6 +119,12 @@ def _gateway(address: str) -> str:
     return address.rstrip("/")
 
 
+def _registry(name: str) -> str:
+    if name and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*", name):
+        raise ValueError("it is not the name of a registry such as ghcr.io/your-group")
+    return name
+
+
 def _database(value: Any) -> Any:
     """Refuse what is no address of a database; an empty one is none."""
     address = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -154,6 +162,11 @@ class Settings(BaseSettings):
         default=None,
         alias="STARGAZER_MAVEN_REPOSITORY",
         description="A Maven mirror to fetch Nextflow and GATK from, which may hold a password.",
+    )
+    container_registry: Annotated[str, AfterValidator(_registry)] = Field(
+        default="",
+        alias="STARGAZER_CONTAINER_REGISTRY",
+        description="Where engines pull stargazer/… from; an empty string: the images built here.",
     )
     owner: str = Field(default="", alias="STARGAZER_OWNER", description="Written into each new record.")
     db: Annotated[SecretStr | None, BeforeValidator(_database)] = Field(
