@@ -21,6 +21,7 @@ _COMMANDS = {
     "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
     "runs": ("runs", "runs", "Look at earlier runs."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
+    "build-images": ("build_images", "build_images", "Build the images that tasks run in."),
     "doctor": ("setup", "doctor", "Show each tool, its version and where it came from."),
     "config": ("config", "config", "Show every setting and where it came from."),
 }

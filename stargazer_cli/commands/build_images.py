@@ -1,0 +1,133 @@
+"""`stargazer build-images`: the images that tasks run in."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stargazer_cli.app import App
+from stargazer_cli.commands.lazy import examples
+from stargazer_cli.output import emit_json, note, size_of, table
+
+if TYPE_CHECKING:
+    from stargazer_cli.images.build import Outcome
+
+_ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
+
+
+@click.command(
+    "build-images",
+    epilog=examples(
+        "stargazer build-images",
+        "stargazer build-images bwamem2 gatk --engine podman",
+        "stargazer build-images --base 'registry.example.org/debian:{}'",
+        "stargazer build-images --engine apptainer",
+    ),
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--engine",
+    type=click.Choice(_ENGINES),
+    help="What tasks will run in; by default podman, or else docker. The other engines get files, made from "
+    "an image of one of these two.",
+)
+@click.option(
+    "--base", metavar="IMAGE", help="Another base than Debian's slim image; {} in it becomes the release."
+)
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    envvar="PIP_CERT",
+    show_envvar=True,
+    help="Certificates for pip in the build, which the image does not keep.",
+)
+@click.option(
+    "--build-arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the Dockerfiles."
+)
+@click.option(
+    "--sbom",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the lists of what is in the images; by default `images/sbom` of the tools folder.",
+)
+@click.option("--no-cache", is_flag=True, help="Build anew what is current too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def build_images(
+    app: App,
+    *,
+    names: tuple[str, ...],
+    engine: str | None,
+    base: str | None,
+    ca: Path | None,
+    arguments: tuple[str, ...],
+    sbom: Path | None,
+    no_cache: bool,
+    as_json: bool,
+) -> None:
+    """Build the images NAME, or all of them, unless they are current.
+
+    An image is named after its tool's version and all that it is built from; the name that the tasks use
+    moves to it when it is built and works. `images.lock.json` in the tools folder says what there is.
+    """
+    from stargazer_cli.images import sbom as listing
+    from stargazer_cli.images.build import Options, build, checked_arguments, default_engine
+    from stargazer_cli.images.spec import chosen
+
+    images = chosen(names)
+    options = Options(base, ca, no_cache, checked_arguments(arguments))
+    engine = engine or default_engine()
+    if sbom is not None:
+        listing.require_library()
+    done: list[Outcome] = []
+    with _progress(len(images)) as tell:
+        for outcome in build(images, engine, app.settings, options, tell):
+            listing.keep(outcome, engine, app.settings.tools, sbom, tell)
+            tell(f"{outcome.status} {outcome.tag}")
+            done.append(outcome)
+    if as_json:
+        emit_json({"engine": engine, "images": [_entry(outcome) for outcome in done]})
+        return
+    table(("IMAGE", "DIGEST", "SIZE", "SECONDS", ""), [_row(outcome) for outcome in done])
+
+
+def _entry(outcome: "Outcome") -> dict[str, object]:
+    return {
+        "reference": outcome.image.reference,
+        "tag": outcome.tag,
+        "digest": outcome.digest,
+        "size": outcome.size,
+        "seconds": round(outcome.seconds, 1),
+        "status": outcome.status,
+        "file": str(outcome.file) if outcome.file else None,
+    }
+
+
+def _row(outcome: "Outcome") -> tuple[str, ...]:
+    digest = outcome.digest.removeprefix("sha256:")[:12]
+    return (outcome.tag, digest, size_of(outcome.size), f"{outcome.seconds:.1f}", outcome.status)
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[str], None]]:
+    """Give a function that takes one line of progress: a live line on a terminal, else plain lines."""
+    if not sys.stderr.isatty():
+        yield note
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("asking the engine …") as status:
+        ready = 0
+
+        def tell(line: str) -> None:
+            nonlocal ready
+            if line.startswith(("built", "current", "converted")):
+                ready += 1
+            if not line.startswith(" "):
+                console.print(line, highlight=False, markup=False, style="dim")
+            status.update(f"{ready} of {count} images; {line.strip()}")
+
+        yield tell
