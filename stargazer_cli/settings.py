@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -72,6 +72,7 @@ Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
 # What a folder that came from someone else must not decide.
 OWN_ONLY = (
     "tools",
+    "work",
     "maven_repository",
     "container_registry",
     "db",
@@ -158,6 +159,11 @@ class Settings(BaseSettings):
         alias="STARGAZER_TOOLS",
         description="Tools that `stargazer setup` fetched.",
     )
+    work: Folder | None = Field(
+        default=None,
+        alias="STARGAZER_WORK",
+        description="Nextflow's work folders, one a run, such as on a scratch disk; unset: in the runs' own.",
+    )
     maven_repository: SecretStr | None = Field(
         default=None,
         alias="STARGAZER_MAVEN_REPOSITORY",
@@ -214,6 +220,15 @@ class Settings(BaseSettings):
         project = _read(Path("stargazer.toml"), names.values(), refused)
         own = _read(Path("~/.config/stargazer/config.toml").expanduser(), names.values())
         return init_settings, env_settings, InitSettingsSource(settings_cls, own | project)
+
+
+def checked_folder(path: Path, what: str) -> Path:
+    """Return a folder of the command line as a setting would have it; `what` names it in errors."""
+    try:
+        return TypeAdapter[Path](Folder).validate_python(path)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{what} {path}: {reason}.") from None
 
 
 def read_settings() -> Settings:

@@ -1,4 +1,4 @@
-"""`stargazer runs`: look at earlier runs, and run them again."""
+"""`stargazer runs`: look at runs, follow and end them, and run them again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.commands.paths import GivenPath, check_outside
+from stargazer_cli.commands.run.options import limits, work_dir
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import emit_json, note, printable, progress
 from stargazer_cli.runs import record
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """Look at earlier runs, and run them again."""
+    """Look at runs, follow and end them, and run them again."""
 
 
 @runs.command("list")
@@ -61,6 +62,8 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
         return
     click.echo(f"run       {kept.run_id}")
     click.echo(f"status    {kept.status}" + (f"  (exit {kept.exit_status})" if kept.exit_status else ""))
+    if kept.status == "running":
+        click.echo(f"host      {printable(kept.host)}  process {kept.pid}")
     click.echo(f"workflow  {kept.workflow}  profile {kept.profile}  pipeline {kept.commit}")
     click.echo(f"time      {kept.started_at} to {kept.ended_at or '-'}  attempts {kept.attempts}")
     parts = "  ".join(f"{part} {seconds:.1f} s" for part, seconds in kept.timings.items())
@@ -69,6 +72,8 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
         click.echo(f"decided   {printable(decision)}")
     for tool, version in sorted(kept.tools.items()):
         click.echo(f"tool      {tool} {version}")
+    for reference, digest in sorted(kept.images.items()):
+        click.echo(f"image     {printable(reference)}  {digest}")
     for path, cid in kept.plan.inputs.items():
         click.echo(f"input     {cid}  {printable(path.rpartition('/')[2])}")
     for made in kept.assets:
@@ -76,7 +81,57 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
         click.echo(f"{word:<8}  {made.cid}  {printable(made.name)}")
     for line in kept.error.splitlines():
         click.echo(f"error     {printable(line)}")
+    if kept.hint and kept.status != "done":
+        click.echo(f"hint      {printable(kept.hint)}")
+    work = Path(kept.work) if kept.work else folder.work
+    if work.exists():
+        click.echo(f"work      {work}")
     click.echo(f"folder    {folder.path}")
+
+
+@runs.command("attach")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+@click.pass_obj
+def attach_to_run(app: App, run_id: str, as_json: bool) -> int:
+    """Show what a run has said, follow it to its end, and print its result.
+
+    The exit code is 0 when the run is done. Ctrl-C ends the watching alone: the run goes on.
+    """
+    from stargazer_cli.commands.run.carry_out import show_result
+    from stargazer_cli.runs.execute import result_of
+    from stargazer_cli.runs.progress import error_of, follow
+
+    folder = record.find(app.settings.local / "runs", run_id)
+    try:
+        kept = follow(folder, note)
+    except KeyboardInterrupt:
+        note(f"Detached: the run {folder.run_id} goes on. End it with: stargazer runs cancel {folder.run_id}")
+        return 1
+    if kept.status != "done":
+        raise error_of(folder, kept)
+    show_result(result_of(folder, kept), as_json)
+    return 0
+
+
+@runs.command("cancel")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of it as one JSON document.")
+@click.pass_obj
+def cancel_run(app: App, run_id: str, as_json: bool) -> int:
+    """End a run, its Nextflow and the tasks of that, on a cluster its jobs; it can be gone on with later."""
+    from stargazer_cli.runs.holder import cancel
+
+    folder = record.find(app.settings.local / "runs", run_id)
+    kept = cancel(folder, note)
+    if as_json:
+        emit_json({"run_id": kept.run_id, "status": kept.status, "error": kept.error})
+    elif kept.status == "interrupted":
+        click.echo(kept.error)
+        note(f"Hint:  {kept.hint}")
+    else:
+        click.echo(f"The run {kept.run_id} was {kept.status} before it could be cancelled.")
+    return 0
 
 
 @runs.command(
@@ -137,18 +192,23 @@ def export_run(
 @click.option(
     "--profile", default="", metavar="NAMES", help="Nextflow profiles; by default those of the run."
 )
-@click.option("--max-cpus", type=click.IntRange(min=1), help="Most CPUs that one task may take.")
-@click.option("--max-memory", metavar="SIZE", help="Most memory that one task may take, such as '8 GB'.")
-@click.option(
-    "--max-time", metavar="TIME", help="Most time that a task may ask a cluster for, such as '12 h'."
-)
+@limits
+@work_dir
 @click.option(
     "--keep", metavar="FOLDER", type=GivenPath(), help="Run in this new folder, and leave the files there."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON document.")
 @click.pass_obj
 def reproduce_run(
-    app: App, /, run_id: str, *, profile: str, keep: Path | None, as_json: bool, **limits: Any
+    app: App,
+    /,
+    run_id: str,
+    *,
+    profile: str,
+    keep: Path | None,
+    work_dir: Path | None,
+    as_json: bool,
+    **limits: Any,
 ) -> int:
     """Run a finished run again from its record, and compare every output by its CID.
 
@@ -157,11 +217,13 @@ def reproduce_run(
     times and do not decide.
     """
     from stargazer_cli.commands.run.carry_out import progress as progress_of_tasks
+    from stargazer_cli.commands.run.carry_out import with_work_dir
     from stargazer_cli.runs.reproduce import reproduce, site_to_reproduce
 
     if keep is not None:
         check_outside(app.store.root, [keep])
-    site, kept = site_to_reproduce(app.settings, app.store, run_id, profile)
+    settings = with_work_dir(app.settings, work_dir)
+    site, kept = site_to_reproduce(settings, app.store, run_id, profile)
     with progress_of_tasks() as tell:
         found = reproduce(site, kept, tell, limits=limits, keep=keep)
     if as_json:

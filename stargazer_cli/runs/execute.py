@@ -6,18 +6,19 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.output import size_of
-from stargazer_cli.runs import launch, record
+from stargazer_cli.runs import cluster, holder, launch, record, work
 from stargazer_cli.runs.ingest import Made, ingest
 from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.progress import Tell, keeping
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site
 from stargazer_cli.runs.versions import actual, reported
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
     from stargazer_cli.store import LocalStore
 
-Tell = Callable[[str], None]
 _LONG_TO_HASH = 1 << 30  # a second or more: people want to know what goes on
 
 
@@ -57,34 +57,64 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
     started = time.monotonic()
     check_inputs(site.store, plan, tell)
     checked = time.monotonic() - started
-    pipeline = catalog.pipeline_dir()
-    commit = record.pipeline_commit(pipeline)
-    folder = record.create(site.runs, plan.workflow, commit)
-    kept = record.new_record(
-        folder,
-        plan,
-        profile=site.profile,
-        commit=commit,
-        versions=site.versions,
-        tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
-    )
-    kept.timings |= {"resolve": round(site.resolve_seconds, 3), "check": round(checked, 3)}
+    folder, kept = _claim(site, plan)
+    kept.timings["check"] = round(checked, 3)
     with folder.locked() as lock:
         return _attempt(site, folder, kept, tell, lock)
+
+
+def claim(site: Site, plan: Plan) -> RunFolder:
+    """Make the folder and the record of a run that `resume` carries out."""
+    folder, kept = _claim(site, plan)
+    folder.save(kept)
+    return folder
 
 
 def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
-    """Go on with a failed or interrupted run from where it ended."""
+    """Go on with a claimed, failed or interrupted run from where it ended."""
     folder = record.find(site.runs, run_id)
     with folder.locked() as lock:
         kept = folder.read()
-        if kept.status == "done":
-            raise UsageError(
-                f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
-            )
-        with _timed(kept, "check"):
-            check_inputs(site.store, kept.plan, tell)
-        return _attempt(site, folder, kept, tell, lock)
+        check_unfinished(kept)
+        return _attempt(site, folder, kept, tell, lock, checked=False)
+
+
+def change(folder: RunFolder, limits: Mapping[str, Any], work_dir: Path | None) -> None:
+    """Change in the record of a run how it goes on: by parameters that change no result, or elsewhere."""
+    if all(value is None for value in limits.values()) and not work_dir:
+        return
+    with folder.locked():
+        kept = folder.read()
+        check_unfinished(kept)
+        cluster.check(kept.profile, limits)
+        kept.plan = with_limits(kept.plan, limits)
+        if work_dir:
+            work.check(work_dir / folder.run_id)
+            kept.work = str(work_dir / folder.run_id)
+        if kept.status == "running":
+            kept.status = "interrupted"  # nobody holds it
+        folder.save(kept)
+
+
+def with_limits(plan: Plan, limits: Mapping[str, Any]) -> Plan:
+    """Return a plan with parameters that change no result, such as max_cpus, as far as they are given."""
+    given = {name: value for name, value in limits.items() if value is not None}
+    changed = plan.model_copy(update={"parameters": plan.parameters | given})
+    catalog.check_parameters(changed.parameters)
+    return changed
+
+
+def check_unfinished(kept: RunRecord) -> None:
+    """Refuse to go on with a run that is done."""
+    if kept.status == "done":
+        raise UsageError(
+            f"The run {kept.run_id} is done.", f"Look at it with: stargazer runs show {kept.run_id}"
+        )
+
+
+def result_of(folder: RunFolder, kept: RunRecord) -> RunResult:
+    """Return the result of a run that is done."""
+    return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True, notes=kept.plan.notes)
 
 
 def check_inputs(store: "LocalStore", plan: Plan, tell: Tell) -> None:
@@ -96,9 +126,13 @@ def check_inputs(store: "LocalStore", plan: Plan, tell: Tell) -> None:
     check_whole(store, cids)
 
 
-def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
-    """Return the files that tell the pipeline what to do, by name."""
-    parameters = {**plan.parameters, "outdir": str(folder.outdir), "publish_dir_mode": "link"}
+def files_of(plan: Plan, folder: RunFolder, *, linked: bool = True) -> dict[str, str]:
+    """Return the files that tell the pipeline what to do, by name.
+
+    `linked`: a published file is a second name of the one in the work folder.
+    """
+    mode = "link" if linked else "copy"
+    parameters = {**plan.parameters, "outdir": str(folder.outdir), "publish_dir_mode": mode}
     files = {}
     for parameter, name, rows in (
         ("input", "samplesheet.csv", plan.samplesheet),
@@ -111,7 +145,12 @@ def files_of(plan: Plan, folder: RunFolder) -> dict[str, str]:
     return files
 
 
-def command_of(site: Site, folder: RunFolder, attempt: int) -> list[str]:
+def work_of(site: Site, folder: RunFolder) -> Path:
+    """Return the work folder that a new run in this folder has."""
+    return site.settings.work / folder.run_id if site.settings.work else folder.work
+
+
+def command_of(site: Site, folder: RunFolder, attempt: int, work_dir: Path) -> list[str]:
     """Return the exact `nextflow run` command of a run."""
     return launch.command(
         site.toolbox.nextflow,
@@ -120,7 +159,7 @@ def command_of(site: Site, folder: RunFolder, attempt: int) -> list[str]:
         trace=folder.trace(attempt),
         log=folder.log,
         params=folder.path / "params.json",
-        work=folder.work,
+        work=work_dir,
     )
 
 
@@ -129,65 +168,120 @@ def shown(arguments: list[str]) -> str:
     return shlex.join(arguments)
 
 
-def _attempt(site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int) -> RunResult:
-    """Carry out a run whose lock is held by the descriptor `lock`."""
-    kept.attempts += 1
-    kept.status = "running"
-    kept.error, kept.ended_at, kept.exit_status = "", "", None
-    kept.host, kept.pid = socket.gethostname(), os.getpid()
-    with _timed(kept, "stage"):
-        _stage_again(site.store, kept.plan)
-        for name, content in files_of(kept.plan, folder).items():
-            (folder.path / name).write_text(content, encoding="utf-8")
-    kept.command = command_of(site, folder, kept.attempts)
-    folder.save(kept)
-    tell(f"run {kept.run_id}")
-    try:
-        with _timed(kept, "nextflow"):
-            kept.exit_status = launch.run(
-                kept.command, folder.path, site.toolbox.environment(), tell, keep=lock
-            )
-        if kept.exit_status != 0:
-            raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
-        with _timed(kept, "ingest"):
-            kept.reported_versions = reported(folder.outdir)
-            made = ingest(
-                site.store,
-                Made(
-                    kept.run_id,
-                    kept.plan,
-                    folder.outdir,
-                    actual(kept.planned_versions, kept.reported_versions),
-                    site.settings.owner,
-                ),
-            )
-    except KeyboardInterrupt:
-        _close(folder, kept, "interrupted", "interrupted")
-        raise StargazerError(
-            f"The run {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
-            f"Go on from there with: stargazer run --resume {kept.run_id}",
-        ) from None
-    except StargazerError as error:
-        _close_failed(folder, kept, error)
-        raise
-    except OSError as error:
-        _close_failed(folder, kept, error)
-        place = (
-            f": {error.filename}"
-            if error.filename
-            else f", on the disk of {folder.path} or on that of the store"
-        )
-        raise StargazerError(
-            f"The run {kept.run_id} could not go on. {error.strerror or error}{place}",
-            f"Mend that, then go on with: stargazer run --resume {kept.run_id}",
-        ) from error
+def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
+    """Make the folder of a new run, and its record, which is not written yet."""
+    if site.settings.work:
+        work.check(site.settings.work)
+    commit = record.pipeline_commit(catalog.pipeline_dir())
+    folder = record.create(site.runs, plan.workflow, commit)
+    kept = record.new_record(
+        folder,
+        plan,
+        profile=site.profile,
+        commit=commit,
+        versions=site.versions,
+        tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
+        work=work_of(site, folder) if site.settings.work else None,
+    )
+    if kept.work:
+        Path(kept.work).mkdir()  # from now on it is there, or it was taken away
+    kept.timings["resolve"] = round(site.resolve_seconds, 3)
+    return folder, kept
+
+
+def _attempt(
+    site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int, *, checked: bool = True
+) -> RunResult:
+    """Carry out a run whose lock is held by the descriptor `lock`; `checked`: its inputs are whole."""
+    with launch.stop_signals_interrupt():
+        try:
+            made = _made_by(site, folder, kept, keeping(folder, tell), lock, checked=checked)
+        except KeyboardInterrupt as stop:
+            how = "cancelled" if folder.cancelled.exists() else "interrupted"
+            by_itself = not isinstance(stop, launch.HadToBeKilled)
+            error = holder.ended(kept.run_id, how, by_itself=by_itself)
+            _close(folder, kept, "interrupted", error)
+            raise error from None
+        except StargazerError as error:
+            _close_failed(folder, kept, error)
+            raise
+        except OSError as error:
+            told = _fault(folder, error)
+            _close_failed(folder, kept, told)
+            raise told from error
     kept.assets = [_made(asset, reused=False) for asset in made]
     kept.assets += [_made(asset, reused=True) for asset in _earlier(site.store, kept.plan)]
-    _close(folder, kept, "done", "")
+    _close(folder, kept, "done")
     if not site.keep_work:
-        # Everything worth keeping is in the store, under the same inodes.
-        shutil.rmtree(folder.work, ignore_errors=True)
-    return RunResult(kept.run_id, "done", folder.outdir, kept.assets, computed=True, notes=kept.plan.notes)
+        # Everything worth keeping is in the store.
+        shutil.rmtree(_work_of(folder, kept), ignore_errors=True)
+    return result_of(folder, kept)
+
+
+def _made_by(
+    site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int, *, checked: bool
+) -> list["Asset"]:
+    """Run the pipeline, and return what it made, which is in the store then."""
+    _begin(folder, kept)
+    tell(f"run {kept.run_id}")
+    if not checked:
+        with _timed(kept, "check"):
+            check_inputs(site.store, kept.plan, tell)
+    with _timed(kept, "stage"):
+        _stage_again(site.store, kept.plan)
+        _write_files(folder, kept)
+    kept.command = command_of(site, folder, kept.attempts, _work_of(folder, kept))
+
+    def begun(pid: int) -> None:
+        kept.nextflow_pid = pid
+        with suppress(OSError):  # a full disk: what matters will fail by itself
+            folder.save(kept)
+
+    with _timed(kept, "nextflow"):
+        kept.exit_status = launch.run(
+            kept.command, folder.path, site.toolbox.environment(), tell, keep=lock, begun=begun
+        )
+    if kept.exit_status != 0:
+        raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
+    with _timed(kept, "ingest"):
+        kept.reported_versions = reported(folder.outdir)
+        versions = actual(kept.planned_versions, kept.reported_versions)
+        return ingest(site.store, Made(kept.run_id, kept.plan, folder.outdir, versions, site.settings.owner))
+
+
+def _begin(folder: RunFolder, kept: RunRecord) -> None:
+    """Write down who carries the run out, so that it can be cancelled from now on."""
+    folder.cancelled.unlink(missing_ok=True)
+    kept.attempts += 1
+    kept.status = "running"
+    kept.error, kept.hint, kept.ended_at, kept.exit_status = "", "", "", None
+    kept.host, kept.pid, kept.nextflow_pid = socket.gethostname(), os.getpid(), 0
+    folder.save(kept)
+
+
+def _write_files(folder: RunFolder, kept: RunRecord) -> None:
+    """Write what tells the pipeline what to do."""
+    where = _work_of(folder, kept)
+    if kept.work:
+        work.check_there(where, kept.run_id)
+        work.check(where)
+    for name, content in files_of(kept.plan, folder, linked=work.linked(where, folder.outdir)).items():
+        (folder.path / name).write_text(content, encoding="utf-8")
+
+
+def _work_of(folder: RunFolder, kept: RunRecord) -> Path:
+    return Path(kept.work) if kept.work else folder.work
+
+
+def _fault(folder: RunFolder, error: OSError) -> StargazerError:
+    """Tell a fault of the system, most of all a full disk, that ended a run."""
+    place = (
+        f": {error.filename}" if error.filename else f", on the disk of {folder.path} or on that of the store"
+    )
+    return StargazerError(
+        f"The run {folder.run_id} could not go on. {error.strerror or error}{place}",
+        f"Mend that, then go on with: stargazer run --resume {folder.run_id}",
+    )
 
 
 def _reused(site: Site, plan: Plan) -> RunResult:
@@ -222,17 +316,19 @@ def _stage_again(store: "LocalStore", plan: Plan) -> None:
             store.stage(cid, Path(path).name)
 
 
-def _close(folder: RunFolder, kept: RunRecord, status: record.Status, error: str) -> None:
+def _close(
+    folder: RunFolder, kept: RunRecord, status: record.Status, error: StargazerError | None = None
+) -> None:
     kept.status = status
-    kept.error = error
+    kept.error, kept.hint = (str(error), error.hint or "") if error else ("", "")
     kept.ended_at = record.utc_now()
     folder.save(kept)
 
 
-def _close_failed(folder: RunFolder, kept: RunRecord, error: Exception) -> None:
+def _close_failed(folder: RunFolder, kept: RunRecord, error: StargazerError) -> None:
     """Close a run that failed; where the disk is full its record stays as it is."""
     with suppress(OSError):
-        _close(folder, kept, "failed", str(error))
+        _close(folder, kept, "failed", error)
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:

@@ -30,7 +30,12 @@ _REASONS = {
     "247": ", out of memory or killed",
     "250": ", its Java heap was full or it aborted",
 }
-_STOP_SECONDS = 60
+# How long Nextflow may take to end: it cancels every job of a scheduler first.
+STOP_SECONDS = 120.0
+
+
+class HadToBeKilled(KeyboardInterrupt):
+    """The run was interrupted, and Nextflow did not end by itself: its jobs may go on."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +95,18 @@ def run(
     tell: Callable[[str], None],
     *,
     keep: int,
+    begun: Callable[[int], None] = lambda _pid: None,
 ) -> int:
     """Run Nextflow in `folder`; `tell` gets one line for each task that starts.
 
-    Nextflow inherits the descriptor `keep`, and with it the lock of the run.
+    Nextflow inherits the descriptor `keep`, and with it the lock of the run; `begun` gets its process id.
 
-    Returns the exit status. A stop signal or Ctrl-C ends Nextflow, which ends its tasks, and raises
-    `KeyboardInterrupt`.
+    Returns the exit status. Within `stop_signals_interrupt`, a stop signal or Ctrl-C ends Nextflow, which
+    ends its tasks, and raises `KeyboardInterrupt`.
     """
     output = folder / "nextflow.out"
     with (
         output.open("w", encoding="utf-8") as copy,
-        _stop_signals_interrupt(),
         # A session of its own: a Ctrl-C on the terminal reaches this process only, which then asks
         # Nextflow to end; in the background Nextflow would not get it at all.
         subprocess.Popen(
@@ -118,6 +123,7 @@ def run(
         ) as process,
     ):
         try:
+            begun(process.pid)
             assert process.stdout is not None  # noqa: S101 - PIPE was asked for
             for line in process.stdout:
                 copy.write(line)
@@ -125,8 +131,10 @@ def run(
                 if match := _TASK_LINE.match(line):
                     tell(_describe(match["what"], match["name"]))
             return process.wait()
-        except KeyboardInterrupt:
-            _stop(process)
+        except BaseException as reason:
+            # Also where its output cannot be kept: nobody would see what it does.
+            if not _stop(process) and isinstance(reason, KeyboardInterrupt):
+                raise HadToBeKilled from None
             raise
 
 
@@ -180,28 +188,35 @@ def _tail(file: Path) -> list[str]:
         return []
 
 
-def _stop(process: "subprocess.Popen[str]") -> None:
-    """Ask Nextflow to end, which cancels its tasks; kill its group when it does not."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _stop(process: "subprocess.Popen[str]") -> bool:
+    """Ask Nextflow to end, which cancels its tasks; kill its group when it does not, and return False."""
+    process.terminate()
     try:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
+    return True
 
 
 @contextmanager
-def _stop_signals_interrupt() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP do what Ctrl-C does."""
+def stop_signals_interrupt() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP do what Ctrl-C does; the first one counts, as what follows takes its time.
+
+    A SIGHUP that is ignored (nohup) stays so.
+    """
+    names = [
+        name
+        for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+        if name is not signal.SIGHUP or signal.getsignal(name) is not signal.SIG_IGN
+    ]
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for name in names:
+            signal.signal(name, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     previous = {name: signal.signal(name, interrupt) for name in names}
     try:
         yield

@@ -5,22 +5,27 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from stargazer_cli import __version__
+from stargazer_cli import __version__, catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs.plan import Plan
 
 Status = Literal["running", "done", "failed", "interrupted"]
 _STAMP = re.compile(r"(?P<time>\d{8}T\d{6}Z)(?:-(?P<suffix>\d+))?$")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+# A lock may not reach beyond its host on a shared file system, so who holds a run also touches its lock file.
+_BEAT_SECONDS = 30.0
+# Nextflow, where it outlives its stargazer, writes into its log every five minutes.
+_SILENT_SECONDS = 900.0
 
 
 class MadeAsset(BaseModel):
@@ -36,7 +41,9 @@ class MadeAsset(BaseModel):
 class RunRecord(BaseModel):
     """What `run.json` holds. Times are UTC in ISO 8601, `timings` in seconds.
 
-    `scripts` are the digests of the scripts that the recipes of the plan cover, by task.
+    `scripts` are the digests of the scripts that the recipes of the plan cover, by task; `images` those of
+    the images that tasks run in, by reference. `work` is Nextflow's work folder where it is not in the
+    run's own. `hint` says what to do about `error`. `pid` is of the stargazer that carries the run out.
     """
 
     run_id: str
@@ -49,16 +56,25 @@ class RunRecord(BaseModel):
     scripts: dict[str, str] = {}
     reported_versions: dict[str, dict[str, str]] = {}
     tools: dict[str, str] = {}
+    images: dict[str, str] = {}
+    work: str = ""
     command: list[str] = []
     started_at: str
     ended_at: str = ""
     exit_status: int | None = None
     attempts: int = 0
     error: str = ""
+    hint: str = ""
     timings: dict[str, float] = {}
     assets: list[MadeAsset] = []
     host: str
     pid: int
+    nextflow_pid: int = 0
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is or was carried out on another host."""
+        return self.host != socket.gethostname()
 
 
 class RunFolder:
@@ -79,8 +95,28 @@ class RunFolder:
 
     @property
     def work(self) -> Path:
-        """Nextflow's work folder."""
+        """Nextflow's work folder, unless the record names another."""
         return self.path / "work"
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked, and touched, by who carries the run out."""
+        return self.path / ".lock"
+
+    @property
+    def progress(self) -> Path:
+        """Every line of progress, with its time."""
+        return self.path / "progress.log"
+
+    @property
+    def said(self) -> Path:
+        """What a run in the background prints."""
+        return self.path / "stargazer.log"
+
+    @property
+    def cancelled(self) -> Path:
+        """A file that is there once somebody cancelled the run."""
+        return self.path / ".cancelled"
 
     @property
     def log(self) -> Path:
@@ -107,21 +143,49 @@ class RunFolder:
         Whoever inherits the descriptor holds the run as well: a Nextflow that outlives a killed
         `stargazer` still has it.
         """
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _took(handle, fcntl.LOCK_EX):
                 raise UsageError(
                     f"The run {self.run_id} is still being carried out.",
-                    "Wait for its end, or end its Nextflow: `ps -ef` shows it with the id of the run.",
+                    f"Wait for its end (stargazer runs attach {self.run_id}), or end it: "
+                    f"stargazer runs cancel {self.run_id}",
                 )
-            yield handle
+            self._check_not_elsewhere()
+            with _touching(self.lock):
+                yield handle
         finally:
             os.close(handle)
+
+    def check_free(self) -> None:
+        """Refuse a run that somebody carries out."""
+        with self.locked():
+            pass
+
+    def _check_not_elsewhere(self) -> None:
+        """Refuse a run that gave a sign of life on another host, whose lock may not reach to here."""
+        if not (self.path / "run.json").exists():
+            return
+        record = self.read()
+        if record.status == "running" and record.elsewhere and (seconds := self.silence()) < _SILENT_SECONDS:
+            raise UsageError(
+                f"The run {self.run_id} is being carried out on {record.host}: it gave a sign of life "
+                f"{seconds:.0f} seconds ago.",
+                f"Go on there, or when it has been silent for {_SILENT_SECONDS / 60:.0f} minutes.",
+            )
+
+    def silence(self) -> float:
+        """Return how many seconds ago the run gave a sign of life, by the clock of its file system."""
+        times = [0.0]
+        for file in (self.lock, self.log):
+            with suppress(OSError):
+                times.append(file.stat().st_mtime)
+        return max(0.0, time.time() - max(times))
 
     def busy(self) -> bool:
         """Whether somebody carries the run out."""
         try:
-            handle = os.open(self.path / ".lock", os.O_RDONLY)
+            handle = os.open(self.lock, os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:
@@ -130,10 +194,16 @@ class RunFolder:
             os.close(handle)
 
     def load(self) -> RunRecord:
-        """Read `run.json`; a run that nobody carries out any more counts as interrupted."""
+        """Read `run.json`; a run that nobody carries out any more counts as interrupted.
+
+        Of one on another host that is not sure: it is running while it gives signs of life.
+        """
         record = self.read()
         if record.status == "running" and not self.busy():
-            record.status = "interrupted"
+            # It may have ended between the two looks.
+            record = self.read()
+            if record.status == "running" and not (record.elsewhere and self.silence() < _SILENT_SECONDS):
+                record.status = "interrupted"
         return record
 
     def read(self) -> RunRecord:
@@ -199,6 +269,15 @@ def started(run_id: str) -> tuple[str, int]:
     return (match["time"], int(match["suffix"] or 1)) if match else ("", 0)
 
 
+def check_workflow(kept: RunRecord) -> None:
+    """Refuse a run of a workflow that this pipeline does not have."""
+    if kept.workflow not in catalog.workflows():
+        raise UsageError(
+            f"The run {kept.run_id} is of the workflow {kept.workflow!r}, which is not in this pipeline.",
+            f"Take the version of Stargazer that made it: its pipeline was {kept.commit}.",
+        )
+
+
 def new_record(
     folder: RunFolder,
     plan: Plan,
@@ -207,6 +286,8 @@ def new_record(
     commit: str,
     versions: dict[str, dict[str, str]],
     tools: dict[str, str],
+    images: Mapping[str, str] | None = None,
+    work: Path | None = None,
 ) -> RunRecord:
     """Return the record of a run that starts now."""
     return RunRecord(
@@ -219,6 +300,8 @@ def new_record(
         planned_versions=versions,
         scripts=plan.scripts(),
         tools=tools,
+        images=dict(images or {}),
+        work=str(work) if work else "",
         started_at=utc_now(),
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -250,6 +333,27 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@contextmanager
+def _touching(file: Path) -> Iterator[None]:
+    """Touch a file now and again while the block runs."""
+    done = threading.Event()
+
+    def touch() -> None:
+        while True:
+            with suppress(OSError):  # a full disk, or the folder is gone: others will say so
+                os.utime(file)
+            if done.wait(_BEAT_SECONDS):
+                return
+
+    thread = threading.Thread(target=touch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _took(handle: int, how: int) -> bool:

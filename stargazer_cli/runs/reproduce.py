@@ -13,19 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.runs import launch, record
-from stargazer_cli.runs.execute import Tell, check_inputs, files_of
+from stargazer_cli.runs import cluster, launch, record, work
+from stargazer_cli.runs.execute import check_inputs, files_of, with_limits, work_of
 from stargazer_cli.runs.ingest import read_manifest
 from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.progress import Tell
 from stargazer_cli.runs.recipe import Versions
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site, find_site, not_needed
 from stargazer_cli.runs.versions import reported
-from stargazer_cli.settings import Folder
+from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -102,6 +101,7 @@ def site_to_reproduce(
             f"The run {kept.run_id} is {kept.status}: only what a run has finished can be reproduced.",
             f"Finish it with: stargazer run --resume {kept.run_id}" if kept.status != "running" else None,
         )
+    record.check_workflow(kept)
     parameters = kept.plan.parameters
     site = find_site(
         settings,
@@ -123,7 +123,8 @@ def reproduce(
     `limits` are the parameters that change no result, such as max_cpus. The files are removed at the end
     unless `keep` names a new folder for them. Raises StargazerError where there is nothing to compare.
     """
-    plan = _with_limits(kept.plan, limits)
+    cluster.check(site.profile, limits)
+    plan = with_limits(kept.plan, limits)
     check_inputs(site.store, plan, tell)
     found = Reproduction(
         kept.run_id,
@@ -134,8 +135,8 @@ def reproduce(
     for change in found.changes:
         tell(f"note: {change}")
     try:
-        with _clean_folder(site, kept.run_id, keep) as folder, folder.locked() as lock:
-            _run(site, _staged(site.store, plan), folder, lock, tell, kept=keep is not None)
+        with _clean_folder(site, kept.run_id, keep) as (folder, where), folder.locked() as lock:
+            _run(site, _staged(site.store, plan), (folder, where), lock, tell, kept=keep is not None)
             found.changes += _new_changes(kept.reported_versions, reported(folder.outdir), found.changes)
             then = paths_of(kept.assets, record.RunFolder(site.runs / kept.run_id).outdir)
             found.outputs = compare(kept.assets, folder.outdir, then)
@@ -242,13 +243,6 @@ def _new_changes(then: Versions, now: Versions, known: Sequence[str]) -> list[st
     return sorted(changes.difference(known))
 
 
-def _with_limits(plan: Plan, limits: Mapping[str, Any]) -> Plan:
-    given = {name: value for name, value in limits.items() if value}
-    changed = plan.model_copy(update={"parameters": plan.parameters | given})
-    catalog.check_parameters(changed.parameters)
-    return changed
-
-
 def _staged(store: "LocalStore", plan: Plan) -> Plan:
     """Return the plan with each input at the path that the store gives it now: it may have been moved."""
     places = {path: str(store.stage(cid, Path(path).name)) for path, cid in plan.inputs.items()}
@@ -271,8 +265,11 @@ def _moved(rows: Sequence[Mapping[str, str]], places: Mapping[str, str]) -> list
     return [{column: places.get(cell, cell) for column, cell in row.items()} for row in rows]
 
 
-def _run(site: Site, plan: Plan, folder: RunFolder, lock: int, tell: Tell, *, kept: bool) -> None:
-    for name, content in files_of(plan, folder).items():
+def _run(
+    site: Site, plan: Plan, places: tuple[RunFolder, Path], lock: int, tell: Tell, *, kept: bool
+) -> None:
+    folder, where = places
+    for name, content in files_of(plan, folder, linked=work.linked(where, folder.outdir)).items():
         (folder.path / name).write_text(content, encoding="utf-8")
     command = launch.command(
         site.toolbox.nextflow,
@@ -281,10 +278,12 @@ def _run(site: Site, plan: Plan, folder: RunFolder, lock: int, tell: Tell, *, ke
         trace=folder.trace(1),
         log=folder.log,
         params=folder.path / "params.json",
-        work=folder.work,
+        work=where,
         resume=False,
     )
-    if launch.run(command, folder.path, site.toolbox.environment(), tell, keep=lock) == 0:
+    with launch.stop_signals_interrupt():
+        status = launch.run(command, folder.path, site.toolbox.environment(), tell, keep=lock)
+    if status == 0:
         return
     failure = launch.failure(folder.path, folder.trace(1))
     hint = f"{failure.hint}." if kept else "--keep FOLDER leaves the task's folder and Nextflow's log there."
@@ -292,30 +291,38 @@ def _run(site: Site, plan: Plan, folder: RunFolder, lock: int, tell: Tell, *, ke
 
 
 @contextlib.contextmanager
-def _clean_folder(site: Site, run_id: str, keep: Path | None) -> Iterator[RunFolder]:
-    """Give an empty folder, which is gone at the end; one to keep only loses the work of a success."""
+def _clean_folder(site: Site, run_id: str, keep: Path | None) -> Iterator[tuple[RunFolder, Path]]:
+    """Give an empty folder and its work folder, gone at the end; one to keep loses its work at a success."""
+    if site.settings.work:
+        work.check(site.settings.work)
     if keep is not None:
         folder = RunFolder(_folder_to_keep(keep))
-        yield folder
-        shutil.rmtree(folder.work, ignore_errors=True)
+        where = folder.work
+        if site.settings.work:
+            where = Path(tempfile.mkdtemp(prefix=f"{run_id}-", dir=site.settings.work))
+        yield folder, where
+        shutil.rmtree(where, ignore_errors=True)
         return
     parent = site.store.root / _FOLDER
     parent.mkdir(exist_ok=True)
-    _remove_left_behind(parent)
+    _remove_left_behind(site, parent)
     path = Path(tempfile.mkdtemp(prefix=f"{run_id}-", dir=parent))
     try:
-        yield RunFolder(path)
+        yield RunFolder(path), work_of(site, RunFolder(path))
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(site, path)
         with contextlib.suppress(OSError):  # another one is at work there
             parent.rmdir()
 
 
+def _remove(site: Site, path: Path) -> None:
+    """Remove a folder, and the work folder that belongs to it; the name of the one leads to the other."""
+    shutil.rmtree(work_of(site, RunFolder(path)), ignore_errors=True)
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def _folder_to_keep(keep: Path) -> Path:
-    try:
-        path = TypeAdapter[Path](Folder).validate_python(keep)
-    except ValidationError as error:
-        raise UsageError(f"{keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    path = checked_folder(keep, "--keep")
     try:
         path.mkdir(parents=True, exist_ok=True)
         empty = not any(path.iterdir())
@@ -326,8 +333,8 @@ def _folder_to_keep(keep: Path) -> Path:
     return path
 
 
-def _remove_left_behind(parent: Path) -> None:
+def _remove_left_behind(site: Site, parent: Path) -> None:
     """Remove the folders of those that were killed."""
     for path in parent.iterdir():
         if time.time() - path.stat().st_mtime > _LEFT_BEHIND and not RunFolder(path).busy():
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(site, path)

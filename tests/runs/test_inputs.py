@@ -56,9 +56,11 @@ def test_a_run_does_not_go_on_with_one(site: Site, plan: Plan) -> None:
     kept = record.new_record(folder, plan, profile="podman", commit="abc1234", versions={}, tools={})
     kept.status = "failed"
     folder.save(kept)
-    with pytest.raises(StargazerError, match="is damaged"):
+    with pytest.raises(StargazerError, match="is damaged") as refused:
         resume(site, folder.run_id, print)
-    assert folder.load() == kept
+    ended = folder.load()
+    assert (ended.status, ended.error, ended.hint) == ("failed", str(refused.value), refused.value.hint)
+    assert ended.command == []
 
 
 def test_a_full_disk_ends_a_run_with_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

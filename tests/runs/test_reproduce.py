@@ -11,7 +11,7 @@ from stargazer_cli.assets import KINDS, Asset, Reference
 from stargazer_cli.commands.main import cli
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import launch, record
-from stargazer_cli.runs.execute import Tell
+from stargazer_cli.runs.progress import Tell
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.record import MadeAsset, RunRecord
 from stargazer_cli.runs.reproduce import (

@@ -1,12 +1,17 @@
 """`stargazer run`: ask for a result by what the data is."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.run import germline, scrna
-from stargazer_cli.commands.run.carry_out import progress, show_result
+from stargazer_cli.commands.run.carry_out import progress, show_result, start_detached, with_work_dir
+from stargazer_cli.commands.run.options import detach, limits, work_dir
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs.execute import resume
+from stargazer_cli.runs import record
+from stargazer_cli.runs.execute import change, check_unfinished, resume
 from stargazer_cli.runs.site import site_of_record
 
 _ALIASES = {
@@ -26,23 +31,63 @@ class _Workflows(click.Group):
 
 @click.group(cls=_Workflows, invoke_without_command=True)
 @click.option("--resume", "run_id", metavar="RUN_ID", help="Go on with a failed or interrupted run.")
+@detach
+@limits
+@work_dir
 @click.option("--keep-work", is_flag=True, help="Keep Nextflow's work folder after a success.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.pass_context
-def run(ctx: click.Context, run_id: str | None, keep_work: bool, as_json: bool) -> None:
-    """Run a workflow on assets of the store."""
+def run(ctx: click.Context, /, run_id: str | None, **options: Any) -> None:
+    """Run a workflow on assets of the store.
+
+    The options here are those of --resume: a run goes on as it was planned, with other limits where they
+    are given. Those of a workflow come after its name.
+    """
     if ctx.invoked_subcommand is not None:
-        if run_id:
-            raise UsageError(
-                "--resume goes on with a run as it was planned, and takes no workflow.",
-                f"Use: stargazer run --resume {run_id}",
-            )
+        _check_before(ctx.invoked_subcommand, run_id, options)
         return
     if not run_id:
         click.echo(ctx.get_help())
         return
-    app: App = ctx.obj
+    _resume(ctx.obj, run_id, **options)
+
+
+def _check_before(workflow: str, run_id: str | None, options: dict[str, Any]) -> None:
+    """Refuse options before the name of a workflow: they would not be its."""
+    if run_id:
+        raise UsageError(
+            "--resume goes on with a run as it was planned, and takes no workflow.",
+            f"Use: stargazer run --resume {run_id}",
+        )
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if given:
+        option = "--json" if given[0] == "as_json" else f"--{given[0].replace('_', '-')}"
+        raise UsageError(
+            f"{option} before the name of the workflow belongs to --resume.",
+            f"Use: stargazer run {workflow} … {option} …",
+        )
+
+
+def _resume(
+    app: App,
+    run_id: str,
+    *,
+    detach: bool,
+    work_dir: Path | None,
+    keep_work: bool,
+    as_json: bool,
+    **limits: Any,
+) -> None:
+    folder = record.find(app.settings.local / "runs", run_id)
+    kept = folder.read()
+    record.check_workflow(kept)
+    check_unfinished(kept)
+    change(folder, limits, with_work_dir(app.settings, work_dir).work if work_dir else None)
     site = site_of_record(app.settings, app.store, run_id, keep_work=keep_work)
+    if detach:
+        folder.check_free()
+        start_detached(folder, as_json, keep_work=keep_work)
+        return
     with progress() as tell:
         result = resume(site, run_id, tell)
     show_result(result, as_json)

@@ -4,19 +4,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stargazer_cli.app import App
 from stargazer_cli.output import emit_json, note
-from stargazer_cli.runs.execute import RunResult, command_of, execute, files_of, shown
+from stargazer_cli.runs import cluster, detach
+from stargazer_cli.runs.execute import RunResult, claim, command_of, execute, files_of, shown, work_of
 from stargazer_cli.runs.record import RunFolder
 from stargazer_cli.runs.site import Site, find_site, not_needed
+from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.plan import Plan
     from stargazer_cli.runs.recipe import Versions
+    from stargazer_cli.settings import Settings
 
 
 def carry_out(
@@ -33,8 +37,9 @@ def carry_out(
     `before` is called once it is sure that the plan is carried out.
     """
     started = time.monotonic()
+    cluster.check(options["profile"], options)
     site = find_site(
-        app.settings,
+        with_work_dir(app.settings, options["work_dir"]),
         app.store,
         options["profile"],
         workflow,
@@ -55,9 +60,33 @@ def carry_out(
     for step in planned.steps:
         if step.reused:
             note(f"reused {step.stage} for {step.subject}")
+    if options["detach"] and not planned.complete:
+        start_detached(claim(site, planned), options["as_json"], keep_work=options["keep_work"])
+        return
     with progress() as tell:
         result = execute(site, planned, tell)
     show_result(result, options["as_json"])
+
+
+def with_work_dir(settings: "Settings", work_dir: Path | None) -> "Settings":
+    """Return the settings with the work folder of the command line, where it names one."""
+    if work_dir is None:
+        return settings
+    return settings.model_copy(update={"work": checked_folder(work_dir, "--work-dir")})
+
+
+def start_detached(folder: RunFolder, as_json: bool, *, keep_work: bool) -> None:
+    """Start a claimed run in the background, and say how it is followed and ended."""
+    detach.start(folder, ["--keep-work"] if keep_work else [])
+    run_id = folder.run_id
+    if as_json:
+        emit_json(
+            {"run_id": run_id, "status": "running", "outdir": str(folder.outdir), "log": str(folder.said)}
+        )
+        return
+    click.echo(f"Run {run_id} goes on in the background.")
+    click.echo(f"Follow it:  stargazer runs attach {run_id}")
+    click.echo(f"End it:     stargazer runs cancel {run_id}")
 
 
 @contextmanager
@@ -84,7 +113,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 def _show_plan(site: Site, planned: "Plan", as_json: bool) -> None:
     folder = RunFolder(site.runs / "RUN_ID")
-    arguments = [] if planned.complete else command_of(site, folder, 1)
+    arguments = [] if planned.complete else command_of(site, folder, 1, work_of(site, folder))
     files = {} if planned.complete else files_of(planned, folder)
     if as_json:
         emit_json(

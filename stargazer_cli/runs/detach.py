@@ -1,0 +1,66 @@
+"""Carry a run out in the background: in a session of its own, which the end of a login does not end."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.runs.progress import error_of
+from stargazer_cli.runs.record import RunFolder
+
+_LOOK_SECONDS = 0.1
+# What is wrong shows by then, but for inputs that take long to hash: nobody waits for these.
+_PATIENCE = 10.0
+_TAIL_LINES = 12
+
+
+def start(folder: RunFolder, options: Sequence[str] = ()) -> None:
+    """Start the run of a folder, and return when it goes on by itself.
+
+    `options` are those of `stargazer run --resume`. Secrets are not among them: the environment has them.
+
+    Raises:
+        StargazerError: it ended at once; the error is what ended it.
+
+    """
+    already = folder.said.stat().st_size if folder.said.exists() else 0
+    with folder.said.open("ab") as said:
+        child = subprocess.Popen(
+            # -P: the module is ours, whatever is in the current folder.
+            [sys.executable, "-P", "-m", "stargazer_cli", "run", "--resume", folder.run_id, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    # It does not get a Ctrl-C of this terminal any more.
+    with suppress(KeyboardInterrupt):
+        _wait(folder, child, already)
+
+
+def _wait(folder: RunFolder, child: "subprocess.Popen[bytes]", already: int) -> None:
+    """Wait until the child has the run and started Nextflow, or has the run and takes its time."""
+    began = time.monotonic()
+    while child.poll() is None:
+        kept = folder.read()
+        if kept.pid == child.pid and (kept.nextflow_pid or time.monotonic() - began > _PATIENCE):
+            return
+        time.sleep(_LOOK_SECONDS)
+    kept = folder.read()
+    if kept.pid == child.pid and kept.status == "done":
+        return
+    if kept.pid == child.pid and kept.error:
+        raise error_of(folder, kept)
+    raise StargazerError(
+        f"The run {folder.run_id} did not start.", f"Its log is {folder.said}", _last(folder.said, already)
+    )
+
+
+def _last(file: Path, start: int) -> list[str]:
+    with file.open("rb") as said:
+        said.seek(start)
+        lines = said.read().decode("utf-8", errors="replace").splitlines()
+    return [f"| {line}" for line in lines if line.strip()][-_TAIL_LINES:]
