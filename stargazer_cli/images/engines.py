@@ -163,7 +163,9 @@ def _locked(engine: str, tools: Path) -> dict[str, Any]:
         return {}
     # Apptainer and Singularity share their files, whichever of them made one.
     engines = ("singularity", "apptainer") if engine != "charliecloud" else ("charliecloud",)
-    return {name: entry for each in engines for name, entry in (content.get(each) or {}).items()}
+    parts = [content.get(each) for each in engines] if isinstance(content, dict) else []
+    entries = [entry for part in parts if isinstance(part, dict) for entry in part.items()]
+    return {name: entry for name, entry in entries if isinstance(entry, dict)}
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
@@ -192,7 +194,7 @@ def _complain(engine: str, said: Sequence[str]) -> NoReturn:
     """Raise the error that the engine's own words mean."""
     text = "\n".join(said)
     if _REFUSED.search(text):
-        socket = found[1] if (found := re.search(r"unix://(/[^\s:]+)", text)) else "its socket"
+        socket = found[1] if (found := re.search(r"unix(?:://| )(/[^\s:]+)", text)) else "its socket"
         raise StargazerError(f"You may not use {engine}: no permission for {socket}.", _permission(engine))
     if _DAEMON.search(text):
         raise StargazerError(f"{engine} is not running: its daemon does not answer.", _START_DOCKER)

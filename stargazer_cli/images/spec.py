@@ -72,6 +72,11 @@ class Image:
         match = _RELEASE.search(default)
         return (template or default).replace("{}", match[1] if match else "")
 
+    @property
+    def fixes_addresses(self) -> bool:
+        """Whether the build asks the kernel to put programs at the same addresses each time."""
+        return "setarch" in self.dockerfile
+
     @cached_property
     def contexts(self) -> tuple[str, ...]:
         """The folders beside its own that the image is built from, by the names that the Dockerfile uses."""

@@ -1,14 +1,15 @@
 """Where and with what a run is carried out: the store, the tools and the profile."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.versions import engine_of, planned
+from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of, planned
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -21,6 +22,8 @@ class Site:
     """Everything around a run that is not its plan.
 
     versions         task -> tool -> version that the profile will run
+    images           reference -> digest of each image that the container engine has for the workflow
+    without          tools whose tasks are no part of the run: the other aligner, a report that is skipped
     resolve_seconds  what resolve and reuse took, for the record
     """
 
@@ -30,6 +33,9 @@ class Site:
     profile: str
     needed: tuple[str, ...]
     versions: dict[str, dict[str, str]]
+    workflow: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
     keep_work: bool = False
     resolve_seconds: float = 0.0
 
@@ -42,9 +48,20 @@ class Site:
         """Return the same site, knowing how long the plan took."""
         return replace(self, resolve_seconds=seconds)
 
-    def require_tools(self) -> None:
-        """Refuse to go on where a tool that the profile needs is missing."""
+    @property
+    def engine(self) -> str:
+        """The container engine whose images must be here; '' where none is used, or they are pulled."""
+        engine = engine_of(self.profile)
+        return engine if engine in CONTAINER_ENGINES and not self.settings.container_registry else ""
+
+    def require_tools(self, tasks: Iterable[str] | None = None) -> None:
+        """Refuse to go on where a tool that the profile needs is missing, or an image of one of the tasks.
+
+        By default the tasks are all those that a run of the workflow may have.
+        """
         missing = {tool.name: tool.note for tool in self.toolbox.missing(self.needed)}
+        if missing.get(self.engine):
+            self.require_images(tasks)  # it is there, and says best what it lacks
         if set(missing) == {"bwa-mem2"}:
             raise UsageError(
                 "The aligner bwa-mem2 is not on this machine.",
@@ -64,6 +81,24 @@ class Site:
                 "(docker, apptainer).",
             )
         self.toolbox.require(self.needed)
+        self.require_images(tasks)
+
+    def require_images(self, tasks: Iterable[str] | None = None) -> None:
+        """Refuse to go on where the container engine does not have the image of a task, or cannot run it."""
+        if not self.engine:
+            return
+        from stargazer_cli.images import check
+
+        check(self.engine, images_of(self.workflow, self.without, tasks), self.settings.tools)
+
+
+def images_of(
+    workflow: str, without: Collection[str] = (), tasks: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Return the images of a workflow's tasks, or of those named; the tools `without` have no task in it."""
+    chosen = catalog.workflows()[workflow].tasks if tasks is None else sorted(tasks)
+    known = (catalog.tasks()[name] for name in chosen)
+    return tuple(dict.fromkeys(task.image for task in known if not set(without) & set(task.tools)))
 
 
 def not_needed(*, skip_report: bool) -> tuple[str, ...]:
@@ -86,20 +121,41 @@ def find_site(
     Tools `without` which the run does are not needed.
     """
     from stargazer_cli.tools import locate, tools_for
+    from stargazer_cli.tools.spec import ALIGNERS
 
     catalog.check_profile(profile)
     needed = tuple(tools_for(profile, workflow, aligner, without=without))
     used = () if engine_of(profile) else catalog.tools_of(workflow)
     toolbox = locate(settings, (*needed, *used))
-    return Site(
+    site = Site(
         settings=settings,
         store=store,
         toolbox=toolbox,
         profile=profile,
         needed=needed,
-        versions={task: dict(tools) for task, tools in planned(profile, workflow, toolbox).items()},
+        versions={},
+        workflow=workflow,
+        without=frozenset({*ALIGNERS, *without} - {aligner}),
         keep_work=keep_work,
     )
+    images = _images(site)
+    versions = planned(profile, workflow, toolbox, images, settings.container_registry)
+    return replace(site, images=images, versions={task: dict(tools) for task, tools in versions.items()})
+
+
+def _images(site: Site) -> dict[str, str]:
+    """Return the digests of the images that are here; none where the engine cannot be asked for them.
+
+    What keeps it from telling them is an error of `require_tools`: a result that is reused needs no engine.
+    """
+    if not site.engine or site.toolbox.missing(site.needed):
+        return {}
+    from stargazer_cli.images import inspect
+
+    with suppress(StargazerError):
+        found = inspect(site.engine, images_of(site.workflow, site.without), site.settings.tools)
+        return {reference: built.digest or reference for reference, built in found.items()}
+    return {}
 
 
 def site_of_record(
@@ -127,6 +183,7 @@ def _check_unchanged(kept: record.RunRecord, site: Site) -> None:
     for task in kept.plan.tasks():
         then, now = kept.planned_versions.get(task), site.versions.get(task)
         if then != now:
+            site.require_images([task])  # or there is no image to compare
             what = f"The tools of {task} changed since the run {kept.run_id} began: {then} then, {now} now."
         elif kept.scripts.get(task) != scripts.get(task):
             what = f"The script of {task} changed since the run {kept.run_id} began."

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stargazer_cli import catalog
@@ -23,18 +25,26 @@ def engine_of(profile: str) -> str:
     return ""
 
 
-def planned(profile: str, workflow: str, toolbox: "Toolbox") -> Versions:
+def planned(
+    profile: str,
+    workflow: str,
+    toolbox: "Toolbox",
+    images: Mapping[str, str] = MappingProxyType({}),
+    registry: str = "",
+) -> Versions:
     """Return task -> tool -> version for the tasks of a workflow under a profile, before anything runs.
 
     Without containers: the versions of the tools found here (an empty string where one is missing).
-    With an engine: the image that the module names; with conda: the digest of its environment file.
+    With an engine: the digest of the image that the module names, by `images`, or its name, with that of
+    the registry, where the digest is not known; with conda: the digest of its environment file.
     """
     engine = engine_of(profile)
     tasks = [catalog.tasks()[name] for name in catalog.workflows()[workflow].tasks]
     if engine == "conda":
         return {task.name: {"environment": _environment_digest(task.folder)} for task in tasks}
     if engine:
-        return {task.name: {"image": task.image} for task in tasks}
+        prefix = f"{registry}/" if registry else ""
+        return {task.name: {"image": images.get(task.image, prefix + task.image)} for task in tasks}
     return {task.name: {tool: toolbox.tools[tool].version for tool in task.tools} for task in tasks}
 
 

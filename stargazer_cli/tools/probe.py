@@ -60,10 +60,18 @@ def which(name: str, env: Mapping[str, str], without: Path | None = None) -> Pat
 
 def engine_answers(engine: Path, env: Mapping[str, str]) -> bool:
     """Whether an engine can start containers: Docker's command is no use without its daemon."""
+    return not engine_trouble(engine, env)
+
+
+def engine_trouble(engine: Path, env: Mapping[str, str]) -> str:
+    """Say why an engine that is there cannot start containers; nothing where it can."""
     if engine.name != "docker":
-        return True
+        return ""
     answer = run_quietly([str(engine), "ps", "-q"], env, 5)
-    return answer is not None and answer[0] == 0
+    if answer is not None and answer[0] == 0:
+        return ""
+    refused = answer is not None and "permission denied" in answer[1]
+    return "no permission for its socket" if refused else "its daemon does not answer"
 
 
 class Probes:

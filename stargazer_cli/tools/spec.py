@@ -48,6 +48,7 @@ SPECS = {
     "podman": Spec(),
     "apptainer": Spec(),
     "singularity": Spec(),
+    "ch-run": Spec(),
     "micromamba": Spec(),
     "mamba": Spec(),
     "conda": Spec(),
@@ -71,8 +72,10 @@ LIBRARIES: Mapping[str, tuple[Numbers, Numbers | None]] = {
 
 FETCHED = ("java", "nextflow", "gatk")
 SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix", "gzip")
-ENGINES = ("podman", "docker", "apptainer", "singularity")
+ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
 CONDAS = ("micromamba", "mamba", "conda")
+# The executables that an engine may have, where they do not have its name.
+EXECUTABLES = {"conda": CONDAS, "charliecloud": ("ch-run",)}
 
 # Versions for the environment that is made when neither PATH nor the system's packages have a tool.
 CONDA_PACKAGES = {

@@ -1,5 +1,6 @@
 """Find the tools of this machine, without installing anything."""
 
+import getpass
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,10 @@ from stargazer_cli.tools import multiqc_env, scanpy_env, system
 from stargazer_cli.tools.jars import Lock
 from stargazer_cli.tools.jars import missing as missing_jars
 from stargazer_cli.tools.launchers import is_current, launcher
-from stargazer_cli.tools.probe import Probes, engine_answers, which
+from stargazer_cli.tools.probe import Probes, engine_trouble, which
 from stargazer_cli.tools.spec import (
-    CONDAS,
     ENGINES,
+    EXECUTABLES,
     FETCHED,
     JAVA_NEWEST,
     JAVA_OLDEST,
@@ -99,7 +100,23 @@ class Toolbox:
         env.pop("NXF_JAVA_HOME", None)
         env.setdefault("NXF_OFFLINE", "true")
         env.setdefault("NXF_DISABLE_CHECK_LATEST", "true")
+        for name, value in self._image_folders().items():
+            env.setdefault(name, value)
         return env
+
+    def _image_folders(self) -> dict[str, str]:
+        """Return the variables by which Nextflow finds the image files of `stargazer build-images`.
+
+        Images that it pulls from a registry go there too: a run's own folder is removed at its end.
+        """
+        images = self.folder / "images"
+        variables = {"NXF_CHARLIECLOUD_CACHEDIR": str(images / "charliecloud")}
+        for engine in ("APPTAINER", "SINGULARITY"):
+            variables[f"NXF_{engine}_CACHEDIR"] = str(images / "apptainer")
+            # Nextflow refuses to start where there is no such folder.
+            if (images / "apptainer").is_dir():
+                variables[f"NXF_{engine}_LIBRARYDIR"] = str(images / "apptainer")
+        return variables
 
 
 def locate(settings: "Settings", names: Iterable[str] | None = None, *, fresh: bool = False) -> Toolbox:
@@ -108,7 +125,10 @@ def locate(settings: "Settings", names: Iterable[str] | None = None, *, fresh: b
     Versions are remembered as long as the executable is the same file. `fresh` asks again those that
     did not answer before.
     """
-    return _Search(settings.tools, dict(os.environ), fresh).run(ALL if names is None else names)
+    env = dict(os.environ)
+    if settings.container_registry:
+        env["STARGAZER_CONTAINER_REGISTRY"] = settings.container_registry
+    return _Search(settings.tools, env, fresh).run(ALL if names is None else names)
 
 
 class _Search:
@@ -116,7 +136,10 @@ class _Search:
 
     def __init__(self, folder: Path, env: dict[str, str], fresh: bool) -> None:
         self.folder = folder
+        # Charliecloud ends without it, and a batch job or a service need not have it.
+        env.setdefault("USER", _user())
         self.env = env
+        self.given = dict(env)
         self.probes = Probes(folder / "probes.json", env, fresh=fresh)
 
     def run(self, names: Iterable[str]) -> Toolbox:
@@ -134,13 +157,15 @@ class _Search:
                 tools[name] = self.system_tool(name)
             elif name == "multiqc":
                 tools[name] = self.multiqc()
-            elif name not in SPECS:
+            elif name not in SPECS and name not in EXECUTABLES:
                 # A name that is no executable's is that of a Python library.
-                tools |= self.libraries([name for name in wanted if name not in SPECS])
+                tools |= self.libraries(
+                    [name for name in wanted if name not in SPECS and name not in EXECUTABLES]
+                )
             else:
                 tools[name] = self.engine(name)
         self.probes.save()
-        return Toolbox(tools, self.folder, dict(os.environ))
+        return Toolbox(tools, self.folder, self.given)
 
     def _use_java(self, java: Tool) -> None:
         """Give the probes of Nextflow and GATK the Java that they will run with."""
@@ -225,16 +250,24 @@ class _Search:
 
     def engine(self, name: str) -> Tool:
         path = None
-        for candidate in CONDAS if name == "conda" else (name,):
+        for candidate in EXECUTABLES.get(name, (name,)):
             path = path or which(candidate, self.env)
         if path is None:
             return Tool(name, command_to_get=f"install {name} with your system's package manager")
         version = self.probes.version(path.name, path)
-        note = ""
         if not version:
-            note = f"{path} does not tell its version"
-        elif not engine_answers(path, self.env):
-            note = "its daemon does not answer"
-        if note:
-            return Tool(name, command_to_get="start the Docker daemon", note=note)
+            return Tool(name, command_to_get=f"install {name} anew", note=f"{path} does not tell its version")
+        if trouble := engine_trouble(path, self.env):
+            command = "start the Docker daemon"
+            if "permission" in trouble:
+                command = "sudo usermod -aG docker $USER, and log in again"
+            return Tool(name, command_to_get=command, note=trouble)
         return Tool(name, path, version, "PATH")
+
+
+def _user() -> str:
+    """Return the user's name; a number has to do where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,21 +1,54 @@
+import os
+import platform
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from stargazer_cli import catalog
-from stargazer_cli.errors import UsageError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.recipe import RecipeSpec
-from stargazer_cli.runs.site import find_site, site_of_record
+from stargazer_cli.runs.site import find_site, images_of, site_of_record
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
 from stargazer_cli.tools import scanpy_env
 
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+SCANPY = "stargazer/scanpy:1.11.5"
+Podman = Callable[..., None]
+
 
 @pytest.fixture
-def failed(store: LocalStore, settings: Settings) -> record.RunFolder:
-    """A run that was planned by the code of today, and failed."""
+def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Podman:
+    """Put a Podman on PATH that has the images it is told to, each with its digest."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+    monkeypatch.delenv("STARGAZER_CONTAINER_REGISTRY", raising=False)
+
+    def has(images: Mapping[str, str], wrong: str = "") -> None:
+        answers = [
+            f"echo '{digest}\t{ARCHITECTURE}\t1\t[\"localhost/{name}\"]'" for name, digest in images.items()
+        ]
+        script = bin_ / "podman"
+        script.write_text(
+            "#!/bin/sh\n"
+            "case $1 in --version) echo podman version 4.3.1; exit ;; info) echo /; exit ;; esac\n"
+            + "\n".join(answers)
+            + f"\necho '{wrong or 'Error: inspecting object: x: image not known'}' >&2\nexit 125\n"
+        )
+        script.chmod(0o755)
+
+    has({})
+    return has
+
+
+@pytest.fixture
+def failed(store: LocalStore, settings: Settings, podman: Podman) -> record.RunFolder:
+    """A run that was planned by the code and with the images of today, and failed."""
+    podman(dict.fromkeys(images_of("prepare_reference"), "0123"))
     site = find_site(settings, store, "podman", "prepare_reference", "bwa")
     folder = record.create(site.runs, "prepare_reference", "abc1234")
     spec = RecipeSpec(stage="samtools_faidx", subject="", tasks=("samtools_faidx",), sources=())
@@ -53,11 +86,18 @@ def test_a_run_that_older_scripts_planned_does_not_go_on(
 
 
 def test_a_run_of_other_images_does_not_go_on(
-    store: LocalStore, settings: Settings, failed: record.RunFolder
+    store: LocalStore, settings: Settings, failed: record.RunFolder, podman: Podman
 ) -> None:
-    image = failed.load().planned_versions["samtools_faidx"]["image"]
-    _edit(failed.path / "run.json", image, "stargazer/samtools:1.0")
+    podman(dict.fromkeys(images_of("prepare_reference"), "0456"))
     with pytest.raises(UsageError, match="tools of samtools_faidx changed"):
+        site_of_record(settings, store, failed.run_id)
+
+
+def test_a_run_whose_images_are_gone_says_so(
+    store: LocalStore, settings: Settings, failed: record.RunFolder, podman: Podman
+) -> None:
+    podman({})
+    with pytest.raises(StargazerError, match="is not built for podman"):
         site_of_record(settings, store, failed.run_id)
 
 
@@ -85,8 +125,48 @@ def test_a_workflow_plans_with_the_versions_of_its_own_tools(
     assert cells.versions["cluster"] == dict.fromkeys(catalog.tasks()["cluster"].tools, "1.0")
 
 
-def test_in_containers_the_image_is_the_version(store: LocalStore, settings: Settings) -> None:
+def test_in_containers_the_image_is_the_version(
+    store: LocalStore, settings: Settings, podman: Podman
+) -> None:
+    podman({SCANPY: "0123"})
     site = find_site(settings, store, "slurm,podman", SCRNA)
     assert site.needed == ("java", "nextflow", "podman")
-    assert site.versions["cluster"] == {"image": "stargazer/scanpy:1.11.5"}
+    assert site.images == {SCANPY: "sha256:0123"}
+    assert site.versions["cluster"] == {"image": "sha256:0123"}
     assert "scanpy" not in site.toolbox.tools
+    site.require_images()
+
+
+@pytest.mark.parametrize("wrong", ["", "Error: opening database /x: no space left on device"])
+def test_an_image_that_is_not_there_is_an_error_only_where_it_is_needed(
+    store: LocalStore, settings: Settings, podman: Podman, wrong: str
+) -> None:
+    podman({}, wrong)
+    site = find_site(settings, store, "podman", SCRNA)
+    assert site.images == {}
+    assert site.versions["cluster"] == {"image": SCANPY}
+    with pytest.raises(StargazerError, match="no space" if wrong else f"{SCANPY} is not built for podman"):
+        site.require_images()
+    site.require_images(tasks=[])
+
+
+def test_only_the_images_of_the_chosen_aligner_are_needed() -> None:
+    chosen = images_of("preprocess_sample", {"bwa-mem2"})
+    assert any(image.startswith("stargazer/bwa:") for image in chosen)
+    assert not any("bwamem2" in image for image in chosen)
+    assert images_of("preprocess_sample", tasks=["samtools_faidx"]) == (
+        catalog.tasks()["samtools_faidx"].image,
+    )
+
+
+def test_images_of_a_registry_need_not_be_here(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, podman: Podman
+) -> None:
+    podman({SCANPY: "0123"})
+    monkeypatch.setenv("STARGAZER_CONTAINER_REGISTRY", "ghcr.io/group")
+    site = find_site(Settings(), store, "podman", SCRNA)
+    assert site.versions["cluster"] == {"image": f"ghcr.io/group/{SCANPY}"}
+    assert site.images == {}
+    podman({})
+    site.require_images()
+    assert site.toolbox.environment()["STARGAZER_CONTAINER_REGISTRY"] == "ghcr.io/group"

@@ -196,6 +196,41 @@ def test_a_docker_without_its_daemon_is_no_engine(machine):
     assert tool.note == "its daemon does not answer"
 
 
+def test_a_docker_that_one_may_not_use_is_told_with_what_allows_it(machine):
+    refused = "permission denied while trying to connect to the Docker daemon socket at unix:///x.sock"
+    machine.add(
+        "docker", f'[ "$1" = --version ] && echo "Docker version 28.0.1" && exit 0\necho "{refused}"; exit 1'
+    )
+    tool = locate(machine.settings, ["docker"]).tools["docker"]
+    assert (tool.path, tool.note) == (None, "no permission for its socket")
+    assert "usermod -aG docker" in tool.command_to_get
+
+
+def test_charliecloud_is_found_where_nobody_is_named(machine, monkeypatch):
+    monkeypatch.delenv("USER", raising=False)
+    path = machine.add("ch-run", '[ -n "$USER" ] && echo 0.31')
+    box = locate(machine.settings, ["charliecloud"])
+    assert (box.tools["charliecloud"].path, box.tools["charliecloud"].version) == (path, "0.31")
+    assert box.environment()["USER"]
+    assert tools_for("slurm,charliecloud", GERMLINE, "bwa") == ["java", "nextflow", "charliecloud"]
+
+
+def test_nextflow_finds_the_image_files_that_were_built(machine, monkeypatch):
+    for engine in ("APPTAINER", "SINGULARITY", "CHARLIECLOUD"):
+        for folder in ("CACHEDIR", "LIBRARYDIR"):
+            monkeypatch.delenv(f"NXF_{engine}_{folder}", raising=False)
+    monkeypatch.setenv("NXF_SINGULARITY_LIBRARYDIR", "/shared/sif")
+    images = machine.tools / "images"
+    box = locate(machine.settings, ["bwa"])
+    # Nextflow refuses to start with a library that is not there.
+    assert "NXF_APPTAINER_LIBRARYDIR" not in box.environment()
+    (images / "apptainer").mkdir(parents=True)
+    env = box.environment()
+    assert env["NXF_APPTAINER_LIBRARYDIR"] == env["NXF_APPTAINER_CACHEDIR"] == str(images / "apptainer")
+    assert env["NXF_SINGULARITY_LIBRARYDIR"] == "/shared/sif"
+    assert env["NXF_CHARLIECLOUD_CACHEDIR"] == str(images / "charliecloud")
+
+
 def test_the_environment_keeps_stargazers_secrets_back(machine, monkeypatch):
     monkeypatch.setenv("PINATA_JWT", "eyJ.secret")
     monkeypatch.setenv("STARGAZER_MAVEN_REPOSITORY", "https://user:secret@mirror.example")
