@@ -10,6 +10,7 @@ import click
 
 from stargazer_cli import catalog
 from stargazer_cli.app import App
+from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import emit_json, note
 from stargazer_cli.tools.spec import ALIGNERS, ENGINES, tools_for
 from stargazer_cli.tools.toolbox import Tool, Toolbox, locate
@@ -73,6 +74,7 @@ def doctor(ctx: click.Context, part: str | None, profile: str, aligner: str | No
     catalog.check_profile(profile)
     box = locate(app.settings, fresh=True)
     problems, notes = _judge(box, profile, part, aligner)
+    problems += _images(app, box, profile, part, aligner)
     machine = _machine(app)
     problems += machine.pop("problems")
     if as_json:
@@ -117,6 +119,26 @@ def _judge(box: Toolbox, profile: str, part: str | None, aligner: str | None) ->
         elif box.missing(["bwa-mem2"]):
             notes.append(_NO_BWA_MEM2)
     return problems, notes
+
+
+def _images(app: App, box: Toolbox, profile: str, part: str | None, aligner: str | None) -> list[str]:
+    """Return what keeps the container engine of a profile from running the tasks in their images."""
+    from stargazer_cli.runs.site import images_of
+    from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of
+
+    engine = engine_of(profile)
+    if engine not in CONTAINER_ENGINES or app.settings.container_registry or box.missing([engine]):
+        return []
+    from stargazer_cli.images import check
+
+    other = set(ALIGNERS) - {aligner or "bwa-mem2"}
+    workflows = [_PARTS[part]] if part else list(_PARTS.values())
+    references = dict.fromkeys(name for workflow in workflows for name in images_of(workflow, other))
+    try:
+        check(engine, list(references), app.settings.tools)
+    except StargazerError as error:
+        return [f"{error.message.removesuffix('.')}; {error.hint}"]
+    return []
 
 
 def _lacking(tool: Tool) -> str:

@@ -1,9 +1,11 @@
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
+from stargazer_cli import catalog
 from stargazer_cli.commands.main import cli
 
 LOCAL_TOOLS = {
@@ -55,12 +57,33 @@ def test_doctor_exits_1_when_the_chosen_profile_cannot_run(equipped, capsys):
     code, out, _ = stargazer(capsys, "doctor", "--profile", "slurm,podman")
     assert code == 1
     assert "Problem: podman is missing" in out
-    equipped.add("podman", "echo podman version 4.3.1")
+    add_podman(equipped)
     (equipped.bin / "samtools").unlink()
     assert stargazer(capsys, "doctor", "--profile", "slurm,podman")[0] == 0
     code, out, _ = stargazer(capsys, "doctor")
     assert code == 1
     assert "Problem: samtools is missing" in out
+
+
+def test_doctor_names_the_images_that_a_profile_lacks(equipped, capsys, monkeypatch):
+    add_podman(equipped, without=("stargazer/gatk:4.6.2.0", "stargazer/bwa:0.7.17"))
+    code, out, _ = stargazer(capsys, "doctor", "--profile", "podman")
+    assert code == 1
+    assert "Problem: stargazer/gatk:4.6.2.0 is not built for podman; " in out
+    assert "stargazer build-images gatk --engine podman" in out
+    assert stargazer(capsys, "doctor", "scrna", "--profile", "podman")[0] == 0
+    assert "stargazer/bwa:0.7.17" in stargazer(capsys, "doctor", "--profile", "podman", "--aligner", "bwa")[1]
+    monkeypatch.setenv("STARGAZER_CONTAINER_REGISTRY", "ghcr.io/group")
+    assert stargazer(capsys, "doctor", "--profile", "podman")[0] == 0
+
+
+def add_podman(machine, without: Collection[str] = ()) -> None:
+    """Put a Podman on PATH that has all images but those."""
+    images = {task.image for task in catalog.tasks().values()} - set(without)
+    lines = "\n".join(f"echo '0123\t\t1\t[\"localhost/{image}\"]'" for image in sorted(images))
+    info = "case $1 in --version) echo podman version 4.3.1; exit ;; info) echo /nowhere; exit ;; esac"
+    missing = "echo 'Error: inspecting object: x: image not known' >&2; exit 125"
+    machine.add("podman", f"{info}\n{lines}\n{missing}")
 
 
 def test_doctor_without_any_aligner_is_a_problem(equipped, capsys):
