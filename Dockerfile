@@ -18,7 +18,7 @@ ARG PIP_CERT
 ENV PATH=/opt/stargazer/python/bin:$PATH STARGAZER_TOOLS=/opt/stargazer/tools \
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_COMPILE=0
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv
+    && apt-get install -y --no-install-recommends ca-certificates procps python3 python3-venv
 # Exactly the wheels of the lock files; what builds the wheel of Stargazer has a Python of its own.
 COPY docker/build.txt docker/requirements.txt /src/docker/
 RUN python3 -m venv /build \
@@ -54,7 +54,7 @@ ARG SAMTOOLS_VERSION=1.16.1
 ARG BCFTOOLS_VERSION=1.16
 RUN apt-get install -y --no-install-recommends \
         "bwa=${BWA_VERSION}-*" "samtools=${SAMTOOLS_VERSION}-*" "bcftools=${BCFTOOLS_VERSION}-*" \
-        tabix libgomp1 procps
+        tabix libgomp1
 RUN SSL_CERT_FILE="${PIP_CERT}" /src/docker/fetch stargazer setup --yes --aligner bwa
 
 FROM ${BASE} AS runtime
@@ -68,9 +68,10 @@ COPY docker/entrypoint /opt/stargazer/
 # No USER: what is made belongs to whoever runs the image, who has no home in here. The store is a folder of the
 # folder in which the command is started, so that one volume is enough.
 ENV PATH=/opt/stargazer/python/bin:/opt/stargazer/tools/bin:$PATH \
-    HOME=/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp NXF_HOME=/tmp/.nextflow LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
     STARGAZER_TOOLS=/opt/stargazer/tools STARGAZER_LOCAL=stargazer
-RUN mkdir -m 1777 /work
+# Whoever runs the image may note in the folder of the tools what was found.
+RUN mkdir -m 1777 /work && mkdir -m 777 /opt/stargazer/tools
 WORKDIR /work
 ENTRYPOINT ["/opt/stargazer/entrypoint"]
 CMD ["--help"]
