@@ -1,4 +1,4 @@
-"""The images: what the modules name is what is built, as the Dockerfiles and the build script say it."""
+"""The images: what the Dockerfiles say, and what is in the images where they are built."""
 
 import re
 import subprocess
@@ -56,38 +56,6 @@ def locked() -> set[tuple[str, str]]:
     return set(re.findall(r"^([\w-]+)==(\S+)", lock.read_text(), re.M))
 
 
-def build(
-    tmp_path: Path, *options: str, engine: str = "exit 0", python: str = "echo /the/jars"
-) -> subprocess.CompletedProcess[str]:
-    """Run the build script with stand-ins for the engine, which notes its arguments, and for Python."""
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    for name, script in (("podman", f'echo "$*" >> {tmp_path}/calls; {engine}'), ("a-python", python)):
-        (bin_ / name).write_text(f"#!/bin/sh\n{script}\n")
-        (bin_ / name).chmod(0o755)
-    return subprocess.run(
-        [CONTAINERS / "build", *options],
-        env={"PATH": f"{bin_}:/usr/bin:/bin", "PYTHON": str(bin_ / "a-python")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def calls(tmp_path: Path) -> list[str]:
-    """The engine's command lines."""
-    return (tmp_path / "calls").read_text().splitlines()
-
-
-def test_every_image_that_a_module_names_is_built_here_in_that_version() -> None:
-    named = {
-        match
-        for module in ROOT.glob("modules/*/*/main.nf")
-        for match in re.findall(r"^ *container '(.*)'", module.read_text(), re.M)
-    }
-    assert named == {image(name) for name in NAMES}
-
-
 @pytest.mark.parametrize("task", catalog.tasks().values(), ids=lambda task: task.name)
 def test_conda_gets_the_versions_that_are_in_the_image(task: catalog.Task) -> None:
     name = task.image.removeprefix("stargazer/").partition(":")[0]
@@ -109,10 +77,25 @@ def test_an_image_works_for_any_user_on_any_base(name: str) -> None:
     text = (CONTAINERS / name / "Dockerfile").read_text()
     assert not re.search(r"^\s*(USER|ENTRYPOINT)\b", text, re.M)
     assert re.search(r"^ENV HOME=/tmp$", text, re.M)
-    assert re.search(r"\bprocps\b", text.replace("# procps", ""))
+    assert re.search(r"/common/install .*\bprocps\b", text)
     assert re.fullmatch(r"docker\.io/library/debian:[a-z]+-slim", arguments(name)["BASE"])
     assert 'org.opencontainers.image.version="${VERSION}"' in text
     assert f'org.opencontainers.image.title="stargazer/{name}"' in text
+    for label in ("description", "source", "licenses"):
+        assert f"org.opencontainers.image.{label}=" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_tests_itself_by_one_command(name: str) -> None:
+    """Podman's images keep no HEALTHCHECK, so that the command is a label too."""
+    text = (CONTAINERS / name / "Dockerfile").read_text()
+    (label,) = re.findall(r'^LABEL org\.stargazer\.health="(.*)"$', text, re.M)
+    (check,) = re.findall(r"^HEALTHCHECK .*?CMD (.*)$", text, re.M)
+    assert label == check
+
+
+def test_everything_in_the_images_has_the_same_time() -> None:
+    assert len({arguments(name)["SOURCE_DATE_EPOCH"] for name in NAMES}) == 1
 
 
 def test_gatk_in_its_image_is_the_one_that_setup_fetches() -> None:
@@ -132,65 +115,6 @@ def test_bwa_mem2_in_its_image_tells_the_packages_version() -> None:
     command = CONTAINERS / "bwamem2" / "bwa-mem2"
     answer = subprocess.run([command, "version"], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == arguments("bwamem2")["VERSION"]
-
-
-def test_one_command_builds_all_images(tmp_path: Path) -> None:
-    done = build(tmp_path)
-    assert done.returncode == 0, done.stderr
-    made = {match for call in calls(tmp_path) for match in re.findall(r"--tag (\S+)", call)}
-    assert made == {image(name) for name in NAMES}
-    (gatk,) = [call for call in calls(tmp_path) if "stargazer/gatk" in call]
-    assert "--build-context jars=/the/jars" in gatk
-    (scanpy,) = [call for call in calls(tmp_path) if "stargazer/scanpy" in call]
-    assert f"--build-context steps={ROOT}/bin" in scanpy
-    (multiqc,) = [call for call in calls(tmp_path) if "stargazer/multiqc" in call]
-    for call in (gatk, multiqc, scanpy):
-        assert f"--build-context locks={ROOT}/stargazer_cli/tools/locks" in call
-        assert "BASE=" not in call
-
-
-def test_another_base_gets_each_images_release(tmp_path: Path) -> None:
-    done = build(
-        tmp_path, "--engine", "podman", "--base", "localhost/debian:{}", "bwa", "bwamem2", "--", "--no-cache"
-    )
-    assert done.returncode == 0, done.stderr
-    bwa, bwamem2 = calls(tmp_path)
-    assert "--build-arg BASE=localhost/debian:bookworm " in bwa
-    assert "--build-arg BASE=localhost/debian:trixie " in bwamem2
-    assert "--no-cache" in bwa
-
-
-@pytest.mark.parametrize(
-    ("options", "status", "message"),
-    [
-        (("bwa3",), 2, "no image bwa3"),
-        (("../containers/bwa",), 2, "no image ../containers/bwa"),
-        (("--engine", "lxc"), 2, "podman or docker, not lxc"),
-        (("--bases", "x"), 2, "unknown option --bases"),
-    ],
-)
-def test_a_wrong_command_line_builds_nothing(
-    tmp_path: Path, options: tuple[str, ...], status: int, message: str
-) -> None:
-    done = build(tmp_path, *options)
-    assert (done.returncode, done.stdout) == (status, "")
-    assert message in done.stderr
-    assert not (tmp_path / "calls").exists()
-
-
-def test_a_failed_build_is_named_and_ends_the_command(tmp_path: Path) -> None:
-    done = build(tmp_path, "bwa", "samtools", engine="exit 125")
-    assert done.returncode == 1
-    assert f"{image('bwa')} was not built" in done.stderr
-    assert len(calls(tmp_path)) == 1
-
-
-def test_without_the_jars_there_is_no_gatk(tmp_path: Path) -> None:
-    done = build(tmp_path, "gatk", python="echo 'no network' >&2; exit 1")
-    assert done.returncode == 1
-    assert "no network" in done.stderr
-    assert "the jars of GATK are not there" in done.stderr
-    assert not (tmp_path / "calls").exists()
 
 
 @pytest.mark.pipeline
@@ -304,7 +228,7 @@ def test_compiled_code_of_the_image_is_used_where_nothing_can_be_written(tmp_pat
 
 
 def built(name: str) -> str:
-    """The engine that has the image, or skip: images are built by `containers/build`."""
+    """The engine that has the image, or skip: images are built by `stargazer build-images`."""
     for engine in ("podman", "docker"):
         try:
             found = subprocess.run(
@@ -314,4 +238,4 @@ def built(name: str) -> str:
             continue
         if found.returncode == 0:
             return engine
-    pytest.skip(f"{image(name)} is not built: run containers/build {name}")
+    pytest.skip(f"{image(name)} is not built: run stargazer build-images {name}")

@@ -1,0 +1,332 @@
+"""`stargazer build-images`, with a stand-in for the engine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from helpers.builder import Builder
+from helpers.shell import Shell
+
+from stargazer_cli import catalog
+from stargazer_cli.images import convert, lock, spec
+from stargazer_cli.tools import jars
+
+BWA = "stargazer/bwa:0.7.17"
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    return tmp_path / "tools"
+
+
+@pytest.fixture
+def stargazer(builder: Builder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr(jars, "fetch", lambda *_: None)
+    return Shell(capfd)
+
+
+def test_all_images_are_built_named_and_noted(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    done = stargazer("build-images", "--json")
+    assert done.code == 0, done.err
+    names = list(spec.images())
+    assert [entry["reference"].split("/")[1].split(":")[0] for entry in done.json["images"]] == names
+    there = builder.images
+    for entry in done.json["images"]:
+        assert entry["status"] == "built"
+        assert entry["tag"].startswith(f"{entry['reference']}-")
+        assert there[entry["tag"]] == there[entry["reference"]] == entry["digest"]
+        noted = lock.read(tools)["podman"][entry["reference"]]
+        assert noted["digest"] == entry["digest"] and noted["tag"] == entry["tag"]
+        assert noted["tag"].endswith(noted["inputs"]) and noted["architecture"] == "amd64"
+        assert noted["size"] == entry["size"] == 1000000
+    assert len(builder.calls("build")) == len(names)
+
+
+def test_what_is_current_is_not_built_again(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    stargazer("build-images", "bwa", "samtools")
+    before = lock.lock_file(tools).read_text()
+    builder.forget()
+    done = stargazer("build-images", "bwa", "samtools")
+    assert done.code == 0
+    assert [line.split()[-1] for line in done.out.splitlines()[1:]] == ["current", "current"]
+    assert not builder.calls("build") + builder.calls("run") + builder.calls("tag")
+    assert lock.lock_file(tools).read_text() == before
+    done = stargazer("build-images", "bwa", "--no-cache")
+    assert done.out.splitlines()[1].endswith("built")
+    (call,) = builder.calls("build")
+    assert "--no-cache" in call
+
+
+def test_an_alias_that_was_moved_away_is_moved_back(stargazer: Shell, builder: Builder) -> None:
+    (entry,) = stargazer("build-images", "bwa", "--json").json["images"]
+    builder.has("elsewhere", 9)
+    subprocess.run(["podman", "tag", "elsewhere", BWA], check=True)
+    builder.forget()
+    assert stargazer("build-images", "bwa").code == 0
+    assert builder.images[BWA] == entry["digest"]
+    assert not builder.calls("build")
+
+
+def test_an_image_gets_the_contexts_that_its_dockerfile_names(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    stargazer("build-images", "gatk", "scanpy", "bwa")
+    gatk, scanpy, bwa = builder.calls("build")
+    pipeline = catalog.pipeline_dir()
+    locks = spec.images()["gatk"].lock.parent
+    assert f"--build-context jars={tools}/gatk-4.6.2.0/jars" in gatk
+    assert f"--build-context locks={locks}" in gatk and f"--build-context locks={locks}" in scanpy
+    assert f"--build-context steps={pipeline / 'bin'}" in scanpy
+    for call in (gatk, scanpy, bwa):
+        assert f"--build-context common={pipeline / 'containers' / 'common'}" in call
+        assert "--network=host" in call and "--timestamp=1735689600" in call
+    assert "locks=" not in bwa and "jars=" not in scanpy
+    # The kernel's addresses are the same each time only where the build may ask for that.
+    assert "seccomp=unconfined" in gatk and "seccomp" not in scanpy + bwa
+
+
+def test_another_base_gets_each_images_release(stargazer: Shell, builder: Builder) -> None:
+    builder.has("localhost/debian:bookworm", 3)
+    builder.has("localhost/debian:trixie", 4)
+    assert stargazer("build-images", "bwa", "bwamem2", "--base", "localhost/debian:{}").code == 0
+    bwa, bwamem2 = builder.calls("build")
+    assert "--build-arg BASE=localhost/debian:bookworm " in bwa
+    assert "--build-arg BASE=localhost/debian:trixie " in bwamem2
+
+
+def test_certificates_are_lent_to_a_build(stargazer: Shell, builder: Builder, tmp_path: Path) -> None:
+    file = tmp_path / "ca.crt"
+    file.write_text("a certificate")
+    stargazer("build-images", "multiqc", "--ca", file)
+    (call,) = builder.calls("build")
+    assert f"--secret id=ca,src={file}" in call
+    before = builder.images
+    # Who lends it is no input of an image.
+    assert stargazer("build-images", "multiqc").out.splitlines()[1].endswith("current")
+    assert builder.images == before
+
+
+def test_docker_builds_where_podman_is_not(
+    stargazer: Shell, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.also_as("docker")
+    (builder.bin / "podman").unlink()
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+    done = stargazer("build-images", "bwa")
+    assert done.code == 0, done.err
+    (call,) = builder.calls("build")
+    assert call.startswith("docker build ") and "--timestamp" not in call
+    # By its name alone: the value may hold a password, and a command line is for all to see.
+    assert "--build-arg HTTPS_PROXY " in call
+
+
+def test_a_base_that_is_not_here_is_pulled(stargazer: Shell, builder: Builder) -> None:
+    done = stargazer("build-images", "bwa", "--base", "example.org/debian:{}")
+    assert done.code == 0
+    assert builder.calls("pull") == ["podman pull example.org/debian:bookworm"]
+
+
+def test_a_base_that_cannot_be_pulled_is_named_with_what_to_do(stargazer: Shell, builder: Builder) -> None:
+    builder.says("pull", "Error: dial tcp: lookup example.org: no such host")
+    done = stargazer("build-images", "bwa", "--base", "example.org/debian:{}")
+    assert done.code == 1
+    assert "The base example.org/debian:bookworm is not on this machine and cannot be pulled." in done.err
+    assert "no such host" in done.err and "--base" in done.err
+    assert not builder.calls("build")
+
+
+def test_a_failed_build_shows_its_last_words_and_moves_no_name(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    stargazer("build-images", "bwa")
+    before = builder.images
+    builder.says("build", "E: Unable to locate package bwa")
+    done = stargazer("build-images", "bwa", "samtools", "--no-cache")
+    assert done.code == 1
+    assert f"{BWA} was not built (exit status 125)." in done.err
+    assert "Unable to locate package bwa" in done.err
+    log = tools / "images" / "logs" / "bwa.log"
+    assert str(log) in done.err and "Unable to locate" in log.read_text()
+    assert builder.images == before
+    assert len(builder.calls("build")) == 2
+
+
+def test_no_space_in_the_store_is_told_as_such(stargazer: Shell, builder: Builder) -> None:
+    builder.says("build", "Error: committing container: write /var/lib/containers: no space left on device")
+    done = stargazer("build-images", "bwa")
+    assert done.code == 1
+    assert "Hint:  A disk is full" in done.err
+
+
+def test_an_image_that_does_not_work_gets_no_name(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    builder.says("run", "bash: line 1: samtools: command not found")
+    before = builder.images
+    done = stargazer("build-images", "samtools")
+    assert done.code == 1
+    assert "stargazer/samtools:1.16.1 was built and does not work (exit status 127)" in done.err
+    assert "samtools: command not found" in done.err
+    assert builder.images == before and not lock.read(tools)
+    (run,) = builder.calls("run")
+    assert "--network=none" in run and "--user=54321:54321" in run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("bwa3",), "There is no image bwa3."),
+        (("--engine", "lxc"), "Invalid value for '--engine'"),
+        (("--build-arg", "SOURCE"), "The build argument SOURCE is not NAME=VALUE."),
+        (("--ca", "nowhere.crt"), "nowhere.crt"),
+    ],
+)
+def test_a_wrong_command_line_builds_nothing(
+    stargazer: Shell, builder: Builder, arguments: tuple[str, ...], message: str
+) -> None:
+    done = stargazer("build-images", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    assert not builder.calls()
+
+
+def test_without_an_engine_it_is_said_what_to_install(stargazer: Shell, builder: Builder) -> None:
+    (builder.bin / "podman").unlink()
+    done = stargazer("build-images", "bwa")
+    assert done.code == 1
+    assert "Neither podman nor docker is on this machine." in done.err
+    assert "podman is not on this machine." in stargazer("build-images", "bwa", "--engine", "podman").err
+
+
+def test_an_engine_that_does_not_run_is_told_before_anything_is_built(
+    stargazer: Shell, builder: Builder
+) -> None:
+    builder.add("docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon at unix:///x.' >&2\nexit 1\n")
+    done = stargazer("build-images", "bwa", "--engine", "docker")
+    assert done.code == 1
+    assert "docker is not running" in done.err
+
+
+def test_two_builds_at_once_take_turns(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    tools.mkdir()
+    command = [sys.executable, "-c", "from stargazer_cli.commands.main import cli; cli()"]
+    with FileLock(tools / ".build-images.lock"):
+        other = subprocess.Popen([*command, "build-images", "bwa"], stderr=subprocess.PIPE, text=True)
+        assert other.stderr is not None
+        assert "Waiting for another stargazer build-images" in other.stderr.readline()
+        assert not builder.calls("build")
+    assert other.wait(30) == 0
+    other.stderr.close()
+    assert len(builder.calls("build")) == 1
+
+
+def test_a_build_that_is_killed_moves_no_name(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    stargazer("build-images", "bwa")
+    before, noted = builder.images, lock.read(tools)
+    real = builder.bin / "podman"
+    real.rename(builder.bin / "podman.real")
+    begun = builder.folder / "begun"
+    builder.add(
+        "podman",
+        f'#!/bin/sh\n[ "$1" != build ] || {{ touch {begun}; exec sleep 30; }}\nexec {real}.real "$@"\n',
+    )
+    command = [sys.executable, "-c", "from stargazer_cli.commands.main import cli; cli()"]
+    process = subprocess.Popen(
+        [*command, "build-images", "bwa", "--no-cache"], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 20
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert builder.images == before and lock.read(tools) == noted
+    # The lock went with the process: the next build waits for nobody.
+    builder.add("podman", (builder.bin / "podman.real").read_text())
+    assert stargazer("build-images", "bwa", "--no-cache").code == 0
+
+
+def test_a_file_for_apptainer_is_made_where_nextflow_looks(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    builder.add(
+        "apptainer", f'#!/bin/sh\necho "apptainer $*" >> {builder.folder}/calls\ncp "${{4#*:}}" "$3"\n'
+    )
+    done = stargazer("build-images", "bwa", "--engine", "apptainer", "--json")
+    assert done.code == 0, done.err
+    (entry,) = done.json["images"]
+    file = tools / "images" / "apptainer" / "stargazer-bwa-0.7.17.img"
+    assert file.read_text() == "archive\n"
+    assert file.resolve() == Path(entry["file"]).resolve() and entry["status"] == "converted"
+    noted = lock.read(tools)
+    assert noted["apptainer"][BWA]["file"] == entry["file"] and noted["apptainer"][BWA]["size"] == 8
+    assert noted["apptainer"][BWA]["digest"] == noted["podman"][BWA]["digest"] == builder.images[BWA]
+    assert [place.name for place in file.parent.iterdir() if place.name.startswith(".")] == []
+    builder.forget()
+    (entry,) = stargazer("build-images", "bwa", "--engine", "apptainer", "--json").json["images"]
+    assert entry["status"] == "current" and entry["size"] == 8
+    assert not [call for call in builder.calls() if call.startswith("apptainer")]
+
+
+def test_a_file_that_was_not_made_to_its_end_is_none(stargazer: Shell, builder: Builder, tools: Path) -> None:
+    builder.add(
+        "singularity", '#!/bin/sh\necho half > "$3"\necho "FATAL: no space left on device" >&2\nexit 255\n'
+    )
+    done = stargazer("build-images", "bwa", "--engine", "singularity")
+    assert done.code == 1
+    assert "was not converted for singularity" in done.err and "A disk is full" in done.err
+    assert list((tools / "images" / "apptainer").iterdir()) == []
+
+
+def test_apptainer_that_is_not_here_is_told_before_anything_is_built(
+    stargazer: Shell, builder: Builder
+) -> None:
+    done = stargazer("build-images", "bwa", "--engine", "apptainer")
+    assert done.code == 1
+    assert "apptainer is not on this machine" in done.err
+    assert not builder.calls()
+
+
+def test_charliecloud_gets_a_root_file_system_with_the_images_environment(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    done = stargazer("build-images", "bwa", "--engine", "charliecloud", "--json")
+    assert done.code == 0, done.err
+    folder = tools / "images" / "charliecloud"
+    assert (folder / "dlcache").is_dir()
+    root = folder / "img" / "stargazer%bwa+0.7.17"
+    assert root.is_symlink() and (root / "etc" / "os-release").read_text() == "ID=debian\n"
+    assert (root / "ch" / "environment").read_text() == "PATH=/opt/venv/bin:/usr/bin\nHOME=/tmp\n"
+    for place in ("etc/hosts", "etc/resolv.conf", "mnt/0"):
+        assert (root / place).exists()
+    assert builder.calls("rm") == ["podman rm 0123456789ab"]
+    (entry,) = done.json["images"]
+    assert entry["size"] == convert.size_of(root.resolve())
+
+
+def test_a_name_moves_from_one_file_to_the_next(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    alias = tmp_path / "alias"
+    convert.point(alias, tmp_path / "old")
+    convert.point(alias, tmp_path / "new")
+    assert alias.resolve() == tmp_path / "new"
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["alias", "new", "old"]
+
+
+def test_health_is_what_the_dockerfile_says() -> None:
+    for image in spec.images().values():
+        assert image.health != "true"
+        assert f"CMD {image.health}\n" in image.dockerfile.replace('\\"', '"')
+
+
+def test_the_lock_file_is_json_that_a_person_can_read(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    stargazer("build-images", "bwa")
+    text = lock.lock_file(tools).read_text()
+    assert json.loads(text)["podman"][BWA]["base"]["name"] == "docker.io/library/debian:bookworm-slim"
+    assert text.count("\n") > 10
