@@ -75,6 +75,9 @@ RUN mkdir -m 1777 /work && mkdir -m 777 /opt/stargazer/tools
 WORKDIR /work
 ENTRYPOINT ["/opt/stargazer/entrypoint"]
 CMD ["--help"]
+# Where the images of the tasks are pulled from; without one they are those that the engine has.
+ARG REGISTRY=
+ENV STARGAZER_CONTAINER_REGISTRY=${REGISTRY}
 ARG VERSION
 ARG REVISION
 ARG SOURCE
