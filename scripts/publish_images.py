@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Push the images that `stargazer build-images` built to a registry, and note what they are called there.
 
-    scripts/publish_images.py ghcr.io/owner --engine docker --lock ~/.stargazer/tools/images.lock.json --out dist
+    scripts/publish_images.py ghcr.io/owner --engine docker --lock images.lock.json --out dist
 
 Each image is pushed by the name of exactly its build and by the one that the tasks use. Written to the folder
 `--out`: `images.lock.json`, what was built with its digest in the registry, and `images.sha256`, digest and
@@ -64,7 +64,9 @@ def main() -> None:
     built = json.loads(options.lock.read_text(encoding="utf-8")).get(options.engine)
     if not built:
         sys.exit(
-            f"{options.lock} names no image of {options.engine}: stargazer build-images --engine {options.engine}"
+            f"{options.lock} names no image of {options.engine}.
+"
+            f"Build them: stargazer build-images --engine {options.engine}"
         )
     published = publish(options.engine, options.registry.lower().rstrip("/"), built)
     options.out.mkdir(parents=True, exist_ok=True)
