@@ -64,9 +64,8 @@ def main() -> None:
     built = json.loads(options.lock.read_text(encoding="utf-8")).get(options.engine)
     if not built:
         sys.exit(
-            f"{options.lock} names no image of {options.engine}.
-"
-            f"Build them: stargazer build-images --engine {options.engine}"
+            f"{options.lock} names no image of {options.engine}: "
+            f"stargazer build-images --engine {options.engine}"
         )
     published = publish(options.engine, options.registry.lower().rstrip("/"), built)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,214 @@
+"""A release: one version, an image for any user on any base, and workflows that name what there is."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+
+from stargazer_cli import __version__, catalog
+from stargazer_cli.commands.main import root
+from stargazer_cli.tools.spec import ALIGNERS
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(file.read_text())["jobs"].values()
+    return [step for job in jobs for step in job.get("steps", [])]
+
+
+def scripts(file: Path) -> str:
+    """What the workflow's steps run, lines that go on joined."""
+    return "\n".join(step.get("run", "") for step in steps(file)).replace("\\\n", " ")
+
+
+def test_there_is_one_version() -> None:
+    manifest = re.search(r"^ +version = '(.*)'$", (ROOT / "nextflow.config").read_text(), re.M)
+    assert manifest is not None
+    assert PROJECT["project"]["version"] == manifest[1] == __version__
+
+
+def test_the_image_works_for_any_user_on_any_base() -> None:
+    assert not re.search(r"^\s*USER\b", DOCKERFILE, re.M)
+    assert not re.search(r"--chown|useradd|adduser", DOCKERFILE)
+    assert re.search(r"\bHOME=/tmp\b", DOCKERFILE)
+    assert re.findall(r"^ARG (\w*BASE)=(\S+)$", DOCKERFILE, re.M) == [
+        ("BASE", "docker.io/library/debian:bookworm-slim"),
+        ("ENGINE_BASE", "docker.io/library/debian:trixie-slim"),
+    ]
+    stages = re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.M)
+    assert len(stages) == DOCKERFILE.count("\nFROM ")
+    names = [name for _, name in stages]
+    for number, (source, _) in enumerate(stages):
+        assert source in ("${BASE}", "${ENGINE_BASE}", *names[:number])
+    assert names[-1] == "cli", "the last target is the one that is built where none is named"
+    assert "full" in names
+
+
+def test_the_full_image_has_the_versions_that_the_tasks_images_have() -> None:
+    given = set(re.findall(r"^ARG (\w+)_VERSION=(.*)$", DOCKERFILE, re.M))
+    wanted = {
+        (tool.upper(), re.findall(r"^ARG VERSION=(.*)$", text, re.M)[0])
+        for tool in ("bwa", "samtools", "bcftools")
+        for text in [(ROOT / "containers" / tool / "Dockerfile").read_text()]
+    }
+    assert given == wanted
+    assert "--aligner bwa" in DOCKERFILE and "bwa" in ALIGNERS
+
+
+def test_what_the_image_copies_is_not_left_out_of_its_context() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    assert "*" in lines
+    assert [name for name in kept if not (ROOT / name).exists()] == []
+    packed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*packed["force-include"], *packed["packages"], PROJECT["project"]["readme"], "pyproject.toml"}
+    needed |= set(re.findall(r"^COPY (?!--from)(\w+)/", DOCKERFILE, re.M))
+    assert {name.split("/")[0] for name in needed} <= kept
+
+
+def test_the_locks_of_the_image_hold_what_the_project_asks_for() -> None:
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"]
+    asked = {
+        "requirements.txt": [*project["dependencies"], *extras["postgres"], *extras["crate"]],
+        "build.txt": PROJECT["build-system"]["requires"],
+    }
+    for name, requirements in asked.items():
+        text = (ROOT / "docker" / name).read_text()
+        pinned = dict(re.findall(r"^([\w.-]+)==(\S+) \\$", text, re.M))
+        assert text.count("==") == len(pinned)
+        for each in map(Requirement, requirements):
+            assert each.specifier.contains(pinned[each.name]), f"{each} in docker/{name}: lock it again"
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    hosts = re.compile(
+        r"pypi\.org|pythonhosted|maven\.org|repo1\.|registry\.npmjs|proxy\.golang|crates\.io/api"
+    )
+    files = [ROOT / "Dockerfile", *(ROOT / "docker").iterdir(), *WORKFLOWS]
+    assert [file.name for file in files if hosts.search(file.read_text())] == []
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_asks_for_little_and_ends(file: Path) -> None:
+    workflow = yaml.safe_load(file.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert "uses" in job or job["timeout-minutes"] <= 120, name
+        assert "write-all" not in str(job.get("permissions")), name
+    for step in steps(file):
+        if action := step.get("uses"):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|release/v\d+|[0-9a-f]{40})", action)
+        # An expression in a script would be run as a part of it, whatever it holds.
+        assert "${{" not in step.get("run", "")
+    assert not re.search(r"secrets\.(?!GITHUB_TOKEN)", file.read_text())
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_names_only_what_there_is(file: Path) -> None:
+    run = scripts(file)
+    for path in re.findall(r"(?<![\w/.$-])((?:scripts|tests|docker|\.ci)/[\w./-]+)", run):
+        assert (ROOT / path).exists(), path
+    workflow = yaml.safe_load(file.read_text())
+    for job in workflow["jobs"].values():
+        if "uses" in job:
+            assert (ROOT / job["uses"]).is_file()
+        known = {step["id"] for step in job.get("steps", []) if "id" in step}
+        assert set(re.findall(r"steps\.(\w+)\.", str(job))) <= known
+        needed = job.get("needs", [])
+        needed = {needed} if isinstance(needed, str) else set(needed)
+        assert needed <= set(workflow["jobs"])
+        assert set(re.findall(r"needs\.([\w-]+)\.", str(job))) <= needed
+    # Of pull requests' paths, too: one that no longer is there would switch the workflow off.
+    triggers = workflow[True]  # YAML reads `on` as a truth value
+    for path in (triggers.get("pull_request") or {}).get("paths", []):
+        assert (ROOT / path.removesuffix("/**")).exists(), path
+    for extras in re.findall(r"\.\[([\w,]+)\]'", run):
+        assert set(extras.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_commands_of_stargazer_in_a_workflow_exist(file: Path) -> None:
+    text = (
+        scripts(file)
+        + "\n"
+        + "\n".join(
+            f"stargazer {each['smoke']}"
+            for job in yaml.safe_load(file.read_text())["jobs"].values()
+            for each in job.get("strategy", {}).get("matrix", {}).get("include", [])
+        )
+    )
+    for line in re.findall(r"(?<![\w/.-])stargazer ([a-z-][^\n|]*)", text):
+        words = line.split()
+        command = [word for word in words[:2] if not word.startswith("-")] if words[0] != "--version" else []
+        shown = CliRunner().invoke(root, [*command, "--help"])
+        assert shown.exit_code == 0, line
+        for option in (word for word in words if word.startswith("--")):
+            assert re.search(rf"{option}\b", shown.output), f"{option} in: stargazer {line}"
+
+
+def test_profiles_in_workflows_exist() -> None:
+    profiles = {name for file in WORKFLOWS for name in re.findall(r"--profile (\w+)", scripts(file))}
+    assert profiles == {"podman"}
+    for profile in profiles:
+        catalog.check_profile(profile)
+
+
+ENGINE = """#!/bin/sh
+echo "$*" >> "{calls}"
+case "$*" in
+    image*) echo '["ghcr.io/other/stargazer/bwa@sha256:1","ghcr.io/me/stargazer/bwa@sha256:{digest}"]' ;;
+    {failing}) echo denied >&2; exit 1 ;;
+esac
+"""
+
+
+def publish(tmp_path: Path, *, failing: str = "nothing") -> subprocess.CompletedProcess[str]:
+    """Publish one image by a stand-in for docker, which notes what it is asked for."""
+    entry = {"tag": "stargazer/bwa:0.7.17-abc", "digest": "sha256:0", "inputs": "abc"}
+    (tmp_path / "lock.json").write_text(json.dumps({"docker": {"stargazer/bwa:0.7.17": entry}, "podman": {}}))
+    docker = tmp_path / "docker"
+    docker.write_text(ENGINE.format(calls=tmp_path / "calls", digest="2" * 64, failing=failing))
+    docker.chmod(0o755)
+    command = [sys.executable, ROOT / "scripts" / "publish_images.py", "ghcr.io/Me"]
+    return subprocess.run(
+        [*command, "--lock", tmp_path / "lock.json", "--out", tmp_path / "out"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_images_are_pushed_by_both_names_and_their_digest_is_noted(tmp_path: Path) -> None:
+    done = publish(tmp_path)
+    assert done.returncode == 0, done.stderr
+    pushed = re.findall(r"^push (\S+)$", (tmp_path / "calls").read_text(), re.M)
+    assert pushed == ["ghcr.io/me/stargazer/bwa:0.7.17-abc", "ghcr.io/me/stargazer/bwa:0.7.17"]
+    lock = json.loads((tmp_path / "out" / "images.lock.json").read_text())
+    assert lock["docker"]["stargazer/bwa:0.7.17"] == {
+        "tag": "stargazer/bwa:0.7.17-abc",
+        "digest": "sha256:0",
+        "inputs": "abc",
+        "published": f"ghcr.io/me/stargazer/bwa@sha256:{'2' * 64}",
+    }
+    assert (tmp_path / "out" / "images.sha256").read_text() == f"{'2' * 64}  ghcr.io/me/stargazer/bwa\n"
+
+
+def test_an_image_that_is_not_pushed_ends_the_release(tmp_path: Path) -> None:
+    done = publish(tmp_path, failing="push*abc")
+    assert done.returncode == 1
+    assert "denied" in done.stderr and "docker push ghcr.io/me/stargazer/bwa:0.7.17-abc failed" in done.stderr
+    assert not (tmp_path / "out").exists()
