@@ -26,11 +26,11 @@ def _rules() -> dict[str, dict[str, Any]]:
 
 def _parameters() -> list[Any]:
     """Every parameter of every meta.yml, as pytest takes it."""
-    metas = [(folder, yaml.safe_load((folder / "meta.yml").read_text())) for folder in MODULES + SUBWORKFLOWS]
+    files = [file for folder in MODULES + SUBWORKFLOWS for file in folder.glob("meta.yml")]
     return [
-        pytest.param(item, id=f"{folder.name}-{item['name']}")
-        for folder, meta in metas
-        for item in meta.get("parameters") or ()
+        pytest.param(item, id=f"{file.parent.name}-{item['name']}")
+        for file in files
+        for item in yaml.safe_load(file.read_text()).get("parameters") or ()
         if item["name"] not in OF_TASKS_ALONE
     ]
 
