@@ -181,6 +181,7 @@ def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
         commit=commit,
         versions=site.versions,
         tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
+        images=site.images,
         work=work_of(site, folder) if site.settings.work else None,
     )
     if kept.work:

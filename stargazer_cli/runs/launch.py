@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from stargazer_cli.errors import StargazerError
+from stargazer_cli.images import hint_of
 from stargazer_cli.runs.trace import rows as trace_rows
 from stargazer_cli.runs.trace import task_name
 
@@ -30,6 +31,40 @@ _REASONS = {
     "247": ", out of memory or killed",
     "250": ", its Java heap was full or it aborted",
 }
+# A job without an exit status, as the table has it, and as Nextflow has it in older ones.
+_NO_STATUS = ("-", "", "2147483647")
+# What sbatch says when it refuses a job -> what to do, and the option that does it.
+_REFUSALS = (
+    (
+        r"invalid partition|not permitted to use this partition|partition .* (down|inactive)",
+        "Name a partition that you may use (`sinfo -s` lists them)",
+        "--partition NAME",
+    ),
+    (r"invalid account", "Name an account of yours (`sacctmgr show user $USER withassoc`)", "--account NAME"),
+    (
+        r"invalid qos|unrecognized option|invalid option",
+        "Correct the options of sbatch",
+        "--cluster-options=OPTIONS",
+    ),
+    (
+        r"time limit is invalid|timelimit",
+        "Ask for no more time than the partition gives (`sinfo`)",
+        "--max-time TIME",
+    ),
+    (
+        r"memory specification|node configuration|more processors|cpu count",
+        "Ask for no more than a node has (`sinfo -N -l`)",
+        "--max-memory SIZE --max-cpus N",
+    ),
+    (r"job array", "Submit smaller arrays", "--job-array N"),
+    (
+        r"submit limit|accounting/qos policy|maxsubmit",
+        "Have fewer jobs in the queue at once, or keep to your limits",
+        "--queue-size N",
+    ),
+)
+_SUBMITTING = "Failed to submit process to grid scheduler"
+_NO_SBATCH = re.compile(r"Cannot run program \"(?P<program>\w+)\"")
 # How long Nextflow may take to end: it cancels every job of a scheduler first.
 STOP_SECONDS = 120.0
 
@@ -43,13 +78,15 @@ class Failure:
     """Why Nextflow ended: a task's last lines and folder, or the pipeline's own message.
 
     `lines` are what the tool or Nextflow itself said.
-    `begun` is false where no task was started: then there is nothing to go on from.
+    `begun` is false where no task was started: then there is nothing to go on from. `option` is what to give
+    to `stargazer run --resume`.
     """
 
     message: str
     hint: str
     begun: bool = True
     lines: Sequence[str] = ()
+    option: str = ""
 
 
 def command(
@@ -143,29 +180,76 @@ def failure(folder: Path, trace: Path) -> Failure:
     # The last one: an earlier failure may have been made good by trying again with more memory.
     rows = list(trace_rows(trace))
     lost = [row for row in rows if row.get("status") == "FAILED"]
+    said = _lines(folder / "nextflow.out")
     if lost:
-        return _task_failure(lost[-1])
-    return _pipeline_failure(folder / "nextflow.out", begun=bool(rows))
+        return _refused_job(lost[-1], said) or _task_failure(lost[-1])
+    return _pipeline_failure(folder / "nextflow.out", said, begun=bool(rows))
 
 
 def _task_failure(row: dict[str, str]) -> Failure:
     workdir = Path(row.get("workdir", ""))
     last = _tail(workdir / ".command.err") or _tail(workdir / ".command.out")
-    exit_status = row.get("exit", "?")
-    reason = _REASONS.get(exit_status, "")
-    subject = row.get("tag") or "-"
-    of = f" for {subject}" if subject != "-" else ""
+    exit_status = row.get("exit") or "-"
+    where = f"The task's folder is {workdir}"
+    if exit_status in _NO_STATUS:
+        ended = "no exit status: its job was lost, or the scheduler or its node ended it without a word"
+        told = "`sacct -o JobID,State,Reason,NodeList` may say why"
+    else:
+        ended = f"exit {exit_status}{_REASONS.get(exit_status, '')}"
+        told = hint_of(last, exit_status) or ""
     return Failure(
-        f"{task_name(row['process'])} failed{of} (exit {exit_status}{reason}).",
-        f"The task's folder is {workdir}",
+        f"{_whose(row, 'failed')} ({ended}).",
+        f"{told.rstrip('.')}. {where}" if told else where,
         lines=[f"| {line}" for line in last],
     )
 
 
-def _pipeline_failure(output: Path, *, begun: bool) -> Failure:
-    lines = output.read_text(encoding="utf-8", errors="replace").splitlines() if output.exists() else []
+def _refused_job(row: dict[str, str], said: Sequence[str]) -> Failure | None:
+    """Explain why the scheduler took no job; None where the task failed by itself."""
+    if not any(_SUBMITTING in line or _NO_SBATCH.search(line) for line in said):
+        return None
+    message = f"{_whose(row, 'could not be submitted')}: the scheduler refused its job."
+    # The table tells a refused job by the exit status of sbatch; what that said, Nextflow shows.
+    told = _section(said, "Command output:")
+    for pattern, hint, option in _REFUSALS:
+        if any(re.search(pattern, line, re.IGNORECASE) for line in told):
+            return Failure(message, hint, lines=[f"| {line}" for line in told], option=option)
+    for line in said:
+        if match := _NO_SBATCH.search(line):
+            hint = (
+                "Start the run where jobs are submitted from, such as a login node, or take --profile local"
+            )
+            return Failure(f"{_whose(row, 'could not be submitted')}: {match['program']} is not here.", hint)
+    return Failure(
+        message,
+        "See what the scheduler says (`sinfo`, `squeue --me`)",
+        lines=[f"| {line}" for line in told],
+    )
+
+
+def _whose(row: dict[str, str], what: str) -> str:
+    subject = row.get("tag") or "-"
+    return f"{task_name(row['process'])} {what}" + (f" for {subject}" if subject != "-" else "")
+
+
+def _section(said: Sequence[str], title: str) -> list[str]:
+    """Return the lines below a title in what Nextflow says of a task, up to the next empty one."""
+    lines = [line.strip() for line in said]
+    if title not in lines:
+        return []
+    below = lines[lines.index(title) + 1 :]
+    return below[: below.index("")] if "" in below else below
+
+
+def _lines(output: Path) -> list[str]:
+    return output.read_text(encoding="utf-8", errors="replace").splitlines() if output.exists() else []
+
+
+def _pipeline_failure(output: Path, lines: Sequence[str], *, begun: bool) -> Failure:
     said = [line.strip() for line in lines if line.strip() and not _CHATTER.match(line.strip())]
     hint = f"Nextflow's log is {output.with_name('nextflow.log')}"
+    if told := hint_of(said, "-"):
+        hint = f"{told.rstrip('.')}. {hint}"
     if not said:
         return Failure("Nextflow ended without a word.", hint, begun)
     said[0] = said[0].removeprefix("ERROR ~ ")
@@ -230,5 +314,6 @@ def failed(found: Failure, run_id: str) -> StargazerError:
     if not found.begun:
         hint = f"{found.hint}. Correct the request and run again."
     else:
-        hint = f"{found.hint}. Go on from there with: stargazer run --resume {run_id}"
+        resume = f"stargazer run --resume {run_id} {found.option}".rstrip()
+        hint = f"{found.hint}. Go on from there with: {resume}"
     return StargazerError(found.message, hint, found.lines)

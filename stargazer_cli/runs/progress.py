@@ -47,6 +47,8 @@ def error_of(folder: RunFolder, kept: RunRecord) -> StargazerError:
     if kept.error:
         message, *items = kept.error.splitlines()
         return StargazerError(message, kept.hint or None, [item.removeprefix("  ") for item in items])
+    if folder.cancelled.exists():  # and nobody has written that down yet
+        return holder.ended(kept.run_id, "cancelled", by_itself=True)
     if kept.elsewhere:
         return StargazerError(
             f"The run {kept.run_id} is silent: it was carried out on {kept.host}, gave its last sign of life "

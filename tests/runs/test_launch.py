@@ -53,3 +53,121 @@ def test_a_run_that_began_may_be_resumed(tmp_path: Path) -> None:
     error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt"), "run-1")
     assert error.message == "The pipeline ended early: No space left on device"
     assert "--resume run-1" in str(error.hint)
+
+
+# What a scheduler says
+
+NO_SBATCH = """ERROR ~ Error executing process > 'STARGAZER:SAMTOOLS_FAIDX (r.fa)'
+
+Caused by:
+  Cannot run program "sbatch" (in directory "/nowhere/1"): error=2, No such file or directory
+"""
+
+REFUSED = """ERROR ~ Error executing process > 'STARGAZER:SAMTOOLS_FAIDX (r.fa)'
+
+Caused by:
+  Failed to submit process to grid scheduler for execution
+
+
+Command executed:
+
+  sbatch .command.run
+
+Command exit status:
+  1
+
+Command output:
+  sbatch: error: {said}
+  sbatch: error: Batch job submission failed: {failed}
+
+Work dir:
+  /nowhere/1
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "failed", "option"),
+    [
+        ("invalid partition specified: long", "Invalid partition name specified", "--partition NAME"),
+        ("x", "User's group not permitted to use this partition", "--partition NAME"),
+        ("x", "Invalid account or account/partition combination specified", "--account NAME"),
+        ("x", "Invalid qos specification", "--cluster-options=OPTIONS"),
+        (
+            "x",
+            "Requested time limit is invalid (missing or exceeds some limit)",
+            "--max-time TIME",
+        ),
+        ("x", "Memory specification can not be satisfied", "--max-memory SIZE --max-cpus N"),
+        ("x", "Requested node configuration is not available", "--max-memory SIZE --max-cpus N"),
+        ("x", "Invalid job array specification", "--job-array N"),
+        (
+            "AssocMaxSubmitJobLimit",
+            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "--queue-size N",
+        ),
+    ],
+)
+def test_a_job_that_is_refused_is_told_with_the_option_that_helps(
+    tmp_path: Path, said: str, failed: str, option: str
+) -> None:
+    (tmp_path / "nextflow.out").write_text(REFUSED.format(said=said, failed=failed))
+    trace = tmp_path / "trace-1.txt"
+    trace.write_text(TRACE.splitlines()[0] + "\n1\tSTARGAZER:SAMTOOLS_FAIDX\tr.fa\tFAILED\t1\t/nowhere/1\n")
+    error = launch.failed(launch.failure(tmp_path, trace), "run-1")
+    assert error.message == ("samtools_faidx could not be submitted for r.fa: the scheduler refused its job.")
+    assert f"| sbatch: error: Batch job submission failed: {failed}" in error.items
+    assert str(error.hint).endswith(f"stargazer run --resume run-1 {option}")
+
+
+def test_a_refusal_that_nobody_knows_is_told_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text(REFUSED.format(said="no", failed="Not on a Monday"))
+    (tmp_path / "trace-1.txt").write_text(TRACE)
+    error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt"), "run-1")
+    assert "| sbatch: error: Batch job submission failed: Not on a Monday" in error.items
+    assert str(error.hint).endswith("--resume run-1")
+
+
+def test_a_machine_without_sbatch_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text(NO_SBATCH)
+    (tmp_path / "trace-1.txt").write_text(TRACE)
+    error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt"), "run-1")
+    assert "sbatch is not here" in error.message
+    assert "login node" in str(error.hint)
+
+
+@pytest.mark.parametrize("exit_status", ["-", "2147483647"])
+def test_a_job_that_was_lost_is_told_in_words(tmp_path: Path, exit_status: str) -> None:
+    trace = tmp_path / "trace-1.txt"
+    trace.write_text(TRACE.replace("FAILED\t2\t", f"FAILED\t{exit_status}\t"))
+    found = launch.failure(tmp_path, trace)
+    assert "no exit status: its job was lost" in found.message
+    assert exit_status not in found.message
+    assert "sacct" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "said", "hint"),
+    [
+        ("125", "Error: stargazer/gatk:4.6.2.0: image not known", "stargazer build-images gatk"),
+        ("1", "write error: No space left on device", "disk is full"),
+        ("1", "cp: error writing 'x': Disk quota exceeded", "disk is full"),
+    ],
+)
+def test_what_an_engine_or_a_disk_says_is_told_with_what_to_do(
+    tmp_path: Path, exit_status: str, said: str, hint: str
+) -> None:
+    (tmp_path / ".command.err").write_text(f"{said}\n")
+    trace = tmp_path / "trace-1.txt"
+    trace.write_text(
+        TRACE.replace("FAILED\t2\t", f"FAILED\t{exit_status}\t").replace("/nowhere/3", str(tmp_path))
+    )
+    found = launch.failure(tmp_path, trace)
+    assert hint in found.hint
+    assert f"The task's folder is {tmp_path}" in found.hint
+    assert ".." not in found.hint
+
+
+def test_nextflow_s_own_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text("ERROR ~ Disk quota exceeded\n")
+    found = launch.failure(tmp_path, tmp_path / "trace-1.txt")
+    assert "A disk is full" in found.hint
