@@ -47,6 +47,7 @@ class Slurm:
         self.folder = folder.resolve()
         self.conf = self.folder / "slurm.conf"
         self.jobcomp = self.folder / "log" / "jobcomp.log"
+        self.node = socket.gethostname().split(".")[0]
         self._settings = dict(settings or {})
         self._partitions = partitions
 
@@ -78,6 +79,20 @@ class Slurm:
     def stop_controller(self) -> None:
         _stop(self.folder / "slurmctld.pid")
 
+    def lose_node(self) -> None:
+        """Let the node, and all that runs on it, end without a word, and tell the controller of it."""
+        for pid in [int((self.folder / "slurmd.pid").read_text()), *self._of_jobs()]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        (self.folder / "slurmd.pid").unlink()
+        self.run("scontrol", "update", f"nodename={self.node}", "state=down", "reason=lost")
+        self.wait_for_node("down*")
+
+    def start_node(self) -> None:
+        self.run("slurmd")
+        self.run("scontrol", "update", f"nodename={self.node}", "state=resume")
+        self.wait_for_node("idle")
+
     def wait_for_node(self, state: str, seconds: float = 60) -> None:
         """Wait until `sinfo` says that of the node."""
         deadline = time.monotonic() + seconds
@@ -89,17 +104,15 @@ class Slurm:
 
     def stop(self) -> None:
         """End all jobs and daemons, and remove the cgroups that they leave."""
-        node = socket.gethostname().split(".")[0]
         with suppress(AssertionError, subprocess.TimeoutExpired):
             self.run("scancel", "--state=PENDING,RUNNING,SUSPENDED", "--partition=main", check=False)
-            self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
             deadline = time.monotonic() + 30
             while self.jobs() and time.monotonic() < deadline:
                 time.sleep(0.2)
         for pid in ("slurmd.pid", "slurmctld.pid", "munge/pid"):
             _stop(self.folder / pid)
         for controller in _CONTROLLERS:
-            _remove_cgroup(_CGROUPS / controller / f"slurm_{node}")
+            _remove_cgroup(_CGROUPS / controller / f"slurm_{self.node}")
 
     def jobs(self, *options: str) -> list[str]:
         """Return the lines of `squeue`, without its header: those of jobs that wait or run."""
@@ -110,19 +123,30 @@ class Slurm:
         lines = self.jobcomp.read_text().splitlines() if self.jobcomp.exists() else []
         return [dict(re.findall(r"(\w+)=(.*?)(?= \w+=|\s*$)", line)) for line in lines]
 
+    def _of_jobs(self) -> list[int]:
+        """Return the processes of all jobs: those that have our configuration, but for the daemons."""
+        wanted = f"SLURM_CONF={self.conf}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                environment = (process / "environ").read_bytes().split(b"\0")
+                if wanted in environment and any(each.startswith(b"SLURM_JOB_ID=") for each in environment):
+                    found.append(int(process.name))
+        return found
+
     def run(self, program: str, *arguments: str, check: bool = True) -> str:
         """Run a program of Slurm, and return what it printed."""
-        done = subprocess.run(
-            [shutil.which(program, path=_PATH) or program, *arguments],
-            env=os.environ | self.environment(),
-            stdin=subprocess.DEVNULL,
-            # A file and no pipe: the daemons that it may leave behind would keep a pipe open.
-            stdout=(output := tempfile.TemporaryFile()),
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=180,
-        )
-        with output:
+        # A file and no pipe: the daemons that it may leave behind would keep a pipe open.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(
+                [shutil.which(program, path=_PATH) or program, *arguments],
+                env=os.environ | self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=180,
+            )
             output.seek(0)
             printed = output.read().decode()
         assert done.returncode == 0 or not check, f"{program}: {printed}{self.logs()}"
@@ -136,14 +160,13 @@ class Slurm:
         )
 
     def _configure(self) -> None:
-        host = socket.gethostname().split(".")[0]
         here = str(self.folder)
         cgroups = all(os.access(_CGROUPS / each, os.W_OK) for each in _CONTROLLERS)
         hardware = self.run("slurmd", "-C")
         memory = int(re.findall(r"RealMemory=(\d+)", hardware)[0]) - 1024
         lines = {
             "ClusterName": "local",
-            "SlurmctldHost": f"{host}(127.0.0.1)",
+            "SlurmctldHost": f"{self.node}(127.0.0.1)",
             "SlurmctldPort": str(_free_port()),
             "SlurmdPort": str(_free_port()),
             "SlurmUser": "root",
@@ -173,23 +196,23 @@ class Slurm:
             lines |= {"JobAcctGatherFrequency": "task=1", "JobAcctGatherParams": "OverMemoryKill"}
         own = dict(self._settings)
         lines |= {
-            "NodeName": f"{host} NodeAddr=127.0.0.1 CPUs={os.cpu_count()} "
+            "NodeName": f"{self.node} NodeAddr=127.0.0.1 CPUs={os.cpu_count()} "
             f"RealMemory={own.pop('RealMemory', memory)} State=UNKNOWN",
         }
         longest = own.pop("MaxTime", "INFINITE")
         text = [f"{name}={value}" for name, value in (lines | own).items()]
         for number, name in enumerate(("main", *self._partitions)):
             default = "YES" if number == 0 else "NO"
-            text.append(f"PartitionName={name} Nodes={host} Default={default} MaxTime={longest} State=UP")
+            text.append(
+                f"PartitionName={name} Nodes={self.node} Default={default} MaxTime={longest} State=UP"
+            )
         self.conf.write_text("\n".join(text) + "\n")
         constrained = "ConstrainCores=yes\nConstrainRAMSpace=yes\n"
         (self.folder / "cgroup.conf").write_text(f"CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n{constrained}")
 
 
 @contextmanager
-def serve(
-    settings: Mapping[str, str] | None = None, partitions: Sequence[str] = ()
-) -> Iterator[Slurm]:
+def serve(settings: Mapping[str, str] | None = None, partitions: Sequence[str] = ()) -> Iterator[Slurm]:
     """Give a running Slurm that ends, with all that it left, when the block does."""
     # Not pytest's folder: a socket's path has at most 107 characters, and munge wants one that all may pass.
     folder = Path(tempfile.mkdtemp(prefix="stargazer-slurm-"))

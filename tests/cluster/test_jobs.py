@@ -1,0 +1,141 @@
+"""What jobs ask a real Slurm for, and what becomes of those that it ends."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from .conftest import Jobs
+
+pytestmark = pytest.mark.cluster
+
+# More than the 100 MB of a first attempt, less than the 200 of a second.
+FILL = "python3 -c 'held = bytearray(150_000_000); print(len(held))'"
+
+
+def test_a_job_that_takes_too_long_or_too_much_gets_more(jobs: Jobs) -> None:
+    """Part 1 is ended for time, 2 for memory; 3 for memory, by the end of a child that its tool makes a 1."""
+    printed = jobs.run(
+        f"case $part in 1) [ $attempt -eq 2 ] || sleep 100 ;; 2) {FILL} ;; *) {FILL} || exit 1 ;; esac",
+        parts=3,
+    )
+    assert jobs.attempts() == [
+        (part, attempt, 100 * attempt, attempt) for part in (1, 2, 3) for attempt in (1, 2)
+    ]
+    for status in (140, 137, 1):
+        assert f"terminated with an error exit status ({status}) -- Execution is retried" in printed
+
+
+def test_a_job_whose_node_is_lost_runs_again(jobs: Jobs) -> None:
+    nextflow = jobs.start("[ $attempt -eq 2 ] || sleep 300")
+    jobs.wait(jobs.attempts, nextflow)
+    jobs.slurm.lose_node()
+    assert jobs.attempts() == [(1, 1, 100, 1)]
+    jobs.slurm.start_node()
+    printed = jobs.ends(nextflow)
+    assert jobs.attempts() == [(1, 1, 100, 1), (1, 2, 200, 2)]
+    assert "Execution is retried (1)" in printed
+
+
+def test_a_controller_that_restarts_is_waited_for(jobs: Jobs) -> None:
+    """The second job is to be submitted, and the first one ends, while there is none."""
+    go = jobs.folder / "go"
+    nextflow = jobs.start(f"while [ ! -e {go} ]; do sleep 0.2; done", "--queue_size", "1", parts=2)
+    jobs.wait(jobs.attempts, nextflow)
+    jobs.slurm.stop_controller()
+    go.touch()
+    jobs.wait(lambda: "Unable to contact slurm controller" in jobs.printed, nextflow)
+    jobs.slurm.start_controller()
+    jobs.ends(nextflow)
+    assert jobs.attempts() == [(1, 1, 100, 1), (2, 1, 100, 1)]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_no_job_outlives_a_run_that_is_ended(jobs: Jobs, stop: signal.Signals) -> None:
+    nextflow = jobs.start("sleep 300", "-c", _one_at_a_time(jobs), parts=3)
+    jobs.wait(jobs.attempts, nextflow)
+    assert jobs.slurm.jobs()
+    nextflow.send_signal(stop)
+    assert nextflow.wait(60) != 0
+    jobs.slurm.wait_for_node("idle")
+    assert not jobs.slurm.jobs()
+
+
+def _one_at_a_time(jobs: Jobs) -> Path:
+    """Write a config under which a job takes the whole node, so that others wait in the queue."""
+    config = jobs.folder / "own.config"
+    config.write_text(f"process {{ withName: HAPLOTYPE_CALLER {{ cpus = {os.cpu_count()} }} }}\n")
+    return config
+
+
+def test_arrays_hold_the_parts(jobs: Jobs) -> None:
+    jobs.run('echo "${SLURM_ARRAY_JOB_ID:-none}" >> ' + f"{jobs.folder}/arrays", "--job_array", "2", parts=5)
+    ids = (jobs.folder / "arrays").read_text().split()
+    assert sorted(ids.count(one) for one in set(ids)) == [1, 2, 2]
+    assert ids.count("none") == 1, "the last is alone"
+    assert sum("--array 0-1" in header for header in jobs.headers()) == 2
+    assert sorted(part.name for part in (jobs.folder / "results").iterdir()) == [
+        f"part_{number}.txt" for number in range(1, 6)
+    ]
+
+
+def test_a_part_of_an_array_that_fails_runs_again_alone_and_with_more(jobs: Jobs) -> None:
+    jobs.run("[ $part -eq 1 ] || [ $attempt -eq 2 ] || exit 137", "--job_array", "2", parts=2)
+    assert jobs.attempts() == [(1, 1, 100, 1), (2, 1, 100, 1), (2, 2, 200, 2)]
+
+
+def test_partition_account_and_options_are_asked_for(jobs: Jobs) -> None:
+    jobs.run(
+        "true",
+        *("--partition", "long", "--account", "lab.7", "--cluster_options=--comment=mine --nice=7"),
+    )
+    assert jobs.headers() == [
+        "--no-requeue --signal B:USR2@30 -t 00:01:00 --mem 100M -p long --comment=mine --nice=7 -A lab.7"
+    ]
+    (done,) = [job for job in jobs.slurm.completed() if job["WorkDir"].startswith(str(jobs.folder))]
+    assert (done["Partition"], done["Account"], done["JobState"]) == ("long", "lab.7", "COMPLETED")
+
+
+@pytest.mark.parametrize("given", ["true", "{folder}/disk", "$OWN_DISK"])
+def test_scratch_is_where_a_job_runs_and_left_empty(jobs: Jobs, given: str) -> None:
+    disk = jobs.folder / "disk"
+    disk.mkdir()
+    os.environ["OWN_DISK"] = os.environ["TMPDIR"] = str(disk)
+    try:
+        jobs.run(f"pwd > {jobs.folder}/where", "--scratch", given.format(folder=jobs.folder))
+    finally:
+        del os.environ["OWN_DISK"], os.environ["TMPDIR"]
+    where = Path((jobs.folder / "where").read_text().strip())
+    assert where.parent == disk
+    assert not where.exists()
+    assert (jobs.folder / "results" / "part_1.txt").read_text() == "1\n"
+
+
+def test_a_queue_that_is_full_is_waited_for(tmp_path: Path, jobs: Jobs) -> None:
+    """As accounting says it, which is not on here: sbatch refuses as it does there, twice."""
+    refusing = tmp_path / "bin" / "sbatch"
+    refusing.parent.mkdir()
+    refusing.write_text(
+        "#!/bin/bash\n"
+        f"if [ $(wc -l < {tmp_path}/asked) -lt 3 ]; then\n"
+        f"  echo x >> {tmp_path}/asked\n"
+        "  echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2\n"
+        "  echo 'sbatch: error: Batch job submission failed: Job violates accounting/QOS policy "
+        "(job submit limit, user'\"'\"'s size and/or time limits)' >&2\n"
+        "  exit 1\n"
+        "fi\n"
+        f'PATH="${{PATH#*:}}" exec sbatch "$@"\n'
+    )
+    refusing.chmod(0o755)
+    (tmp_path / "asked").write_text("x\n")
+    printed = jobs.run("true", path=str(refusing.parent))
+    assert printed.count("QOSMaxSubmitJobPerUserLimit") == 2
+    assert jobs.attempts() == [(1, 1, 100, 1)]
+
+
+def test_a_submission_that_can_never_work_ends_the_run(jobs: Jobs) -> None:
+    """No partition of that name: nothing to wait for."""
+    nextflow = jobs.start("true", "--partition", "nowhere")
+    assert nextflow.wait(120) == 1
+    assert "invalid partition specified: nowhere" in jobs.printed
