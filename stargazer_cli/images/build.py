@@ -184,13 +184,15 @@ class _Build:
         command = [self.builder, "build", "--network=host", "--label", f"org.stargazer.inputs={inputs}"]
         command += ["--build-arg", f"BASE={base.name}"]
         if self.builder == "podman":
-            # The version of the builder is no part of an image.
-            command += [f"--timestamp={self.image.epoch}", "--identity-label=false"]
+            # The version of the builder is no part of an image. Podman's cache of layers does not see when a
+            # script of a context changes.
+            command += [f"--timestamp={self.image.epoch}", "--identity-label=false", "--layers=false"]
             if self.image.fixes_addresses:
                 # What engines let a container ask of the kernel by default leaves that out.
                 command += ["--security-opt=seccomp=unconfined"]
         else:
             command += ["--progress=plain", "--provenance=false"]
+            command += ["--build-arg", f"SOURCE_DATE_EPOCH={self.image.epoch}"]
             for name in _PROXIES:
                 command += ["--build-arg", name] if os.environ.get(name) else []
         for name, value in self.options.arguments.items():
