@@ -105,6 +105,12 @@ def test_a_check_gives_the_digests(engine: AddEngine, tmp_path: Path) -> None:
     assert [call.split()[0] for call in calls.read_text().splitlines()] == ["image", "info"]
 
 
+def test_a_missing_image_hides_no_other_trouble(engine: AddEngine, tmp_path: Path) -> None:
+    engine("podman", wrong=f"{NO_PODMAN_IMAGE.format(GATK)}\n{FULL}", status=125)
+    with pytest.raises(StargazerError, match="no space"):
+        inspect("podman", [GATK, BWA], tmp_path)
+
+
 def test_a_missing_image_is_named_with_what_builds_it(engine: AddEngine, tmp_path: Path) -> None:
     engine("podman", PODMAN_BWA, NO_PODMAN_IMAGE.format(GATK), 125)
     with pytest.raises(StargazerError) as caught:
