@@ -86,7 +86,7 @@ class Slurm:
                 os.kill(pid, signal.SIGKILL)
         (self.folder / "slurmd.pid").unlink()
         self.run("scontrol", "update", f"nodename={self.node}", "state=down", "reason=lost")
-        self.wait_for_node("down*")
+        self.wait_for_node("down")
 
     def start_node(self) -> None:
         self.run("slurmd")
@@ -96,9 +96,10 @@ class Slurm:
     def wait_for_node(self, state: str, seconds: float = 60) -> None:
         """Wait until `sinfo` says that of the node."""
         deadline = time.monotonic() + seconds
-        while (said := self.run("sinfo", "-h", "-N", "-o", "%T", check=False).strip()) == "" or (
-            state not in said.splitlines()
-        ):
+        while True:
+            said = self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split()
+            if said and all(each.rstrip("*") == state for each in said):
+                return
             assert time.monotonic() < deadline, f"the node is {said!r}, not {state}: {self.logs()}"
             time.sleep(0.2)
 
