@@ -56,6 +56,7 @@ _REFUSALS = (
         "Ask for no more than a node has (`sinfo -N -l`)",
         "--max-memory SIZE --max-cpus N",
     ),
+    (r"unable to contact|could not establish|connection refused", "See when Slurm answers (`sinfo`)", ""),
     (r"job array", "Submit smaller arrays", "--job-array N"),
     (
         r"submit limit|accounting/qos policy|maxsubmit",
@@ -208,7 +209,7 @@ def _refused_job(row: dict[str, str], said: Sequence[str]) -> Failure | None:
     """Explain why the scheduler took no job; None where the task failed by itself."""
     if not any(_SUBMITTING in line or _NO_SBATCH.search(line) for line in said):
         return None
-    message = f"{_whose(row, 'could not be submitted')}: the scheduler refused its job."
+    message = f"{_whose(row, 'could not be submitted')}: the scheduler did not take its job."
     # The table tells a refused job by the exit status of sbatch; what that said, Nextflow shows.
     told = _section(said, "Command output:")
     for pattern, hint, option in _REFUSALS:

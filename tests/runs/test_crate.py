@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -257,6 +258,30 @@ def test_each_task_is_told_with_its_times_its_tools_and_what_it_made(
     ]
 
 
+@pytest.mark.parametrize(
+    "container",
+    ["stargazer/bwa:0.7.17", "/lab/images/stargazer-bwa-0.7.17.img", "/lab/img/stargazer%bwa+0.7.17"],
+)
+def test_an_image_is_told_with_the_digest_that_the_run_recorded(
+    store: LocalStore, tmp_path: Path, container: str
+) -> None:
+    folder = finished(
+        store,
+        tmp_path,
+        profile="apptainer",
+        images={
+            "stargazer/gatk:4.6.2.0": "sha256:" + "ef" * 32,
+            "stargazer/bwa:0.7.17": "sha256:" + "cd" * 32,
+        },
+    )
+    trace = folder.trace(1)
+    trace.write_text(trace.read_text().replace("stargazer/bwa:0.7.17", container))
+    crate.export(store, folder, tmp_path / "crate")
+    entities = read(tmp_path / "crate")
+    image = entities[entities["#task/aa%2F111111"]["containerImage"]["@id"]]
+    assert (image["name"], image["tag"], image["sha256"]) == ("stargazer/bwa", "0.7.17", "cd" * 32)
+
+
 def test_in_containers_the_versions_are_those_that_the_tasks_reported(
     store: LocalStore, tmp_path: Path
 ) -> None:
@@ -458,7 +483,7 @@ def test_what_is_there_already_is_not_touched(store: LocalStore, folder: RunFold
 
 
 def test_a_run_that_goes_on_is_not_exported(store: LocalStore, tmp_path: Path) -> None:
-    folder = finished(store, tmp_path, status="running")
+    folder = finished(store, tmp_path, status="running", host=socket.gethostname())
     with folder.locked(), pytest.raises(UsageError, match="still being carried out"):
         crate.export(store, folder, tmp_path / "crate")
 

@@ -63,7 +63,10 @@ def test_a_run_does_not_go_on_with_one(site: Site, plan: Plan) -> None:
     assert ended.command == []
 
 
-def test_a_full_disk_ends_a_run_with_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_ends_a_run_with_what_to_do(
+    site: Site, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     """Where not even the run's record can be written."""
     plan = Plan(
         workflow="prepare_reference",
@@ -75,11 +78,11 @@ def test_a_full_disk_ends_a_run_with_what_to_do(site: Site, monkeypatch: pytest.
 
     def full(*_arguments: object, **_options: object) -> int:
         monkeypatch.setattr(record.RunFolder, "save", full)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(launch, "run", full)
     with pytest.raises(StargazerError) as caught:
         execute(site, plan, print)
     run_id = next(site.runs.iterdir()).name
-    assert f"The run {run_id} could not go on. No space left on device" in caught.value.message
+    assert f"The run {run_id} could not go on. {os.strerror(number)}" in caught.value.message
     assert f"stargazer run --resume {run_id}" in str(caught.value.hint)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from stargazer_cli.assets import KINDS, Asset, Reference
 from stargazer_cli.commands.main import cli
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import launch, record
-from stargazer_cli.runs.progress import Tell
 from stargazer_cli.runs.plan import Plan
+from stargazer_cli.runs.progress import Tell
 from stargazer_cli.runs.record import MadeAsset, RunRecord
 from stargazer_cli.runs.reproduce import (
     Output,
@@ -254,6 +255,43 @@ def test_a_run_that_was_not_finished_cannot_be_reproduced(
     with pytest.raises(UsageError, match=f"is {status}") as refused:
         site_to_reproduce(settings, store, done.run_id)
     assert f"--resume {done.run_id}" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("command", [["runs", "reproduce"], ["run", "--resume"]])
+def test_a_workflow_that_this_pipeline_does_not_have_is_one_error(
+    settings: Settings, done: RunRecord, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    done.workflow = "somatic_variants"
+    record.find(settings.local / "runs", done.run_id).save(done)
+    with pytest.raises(SystemExit) as ended:
+        cli([*command, done.run_id])
+    assert ended.value.code == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert "is of the workflow 'somatic_variants', which is not in this pipeline" in error
+    assert "abc1234" in hint
+
+
+def test_its_work_may_be_elsewhere_and_goes_too(
+    site: Site, done: RunRecord, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    (scratch / "mine").mkdir(parents=True)
+    here = replace(site, settings=site.settings.model_copy(update={"work": scratch}))
+    used: list[Path] = []
+
+    def run(arguments: list[str], folder: Path, *_: object, **__: object) -> int:
+        used.append(Path(arguments[arguments.index("-work-dir") + 1]))
+        (used[-1] / "aa").mkdir(parents=True)
+        _publish(folder / "results", FILES)
+        return 0
+
+    monkeypatch.setattr(launch, "run", run)
+    assert reproduce(here, done, print, limits={}).same
+    # A folder of the same name is somebody's.
+    (scratch / "kept").mkdir()
+    assert reproduce(here, done, print, limits={}, keep=tmp_path / "kept").same
+    assert {work.parent for work in used} == {scratch}
+    assert {path.name for path in scratch.iterdir()} == {"mine", "kept"}
 
 
 def test_a_run_that_nobody_recorded(settings: Settings, store: LocalStore) -> None:

@@ -263,7 +263,7 @@ class Builder:
         )
         _set(action, "result", made)
         if task.container and engine_of(self.record.profile) in CONTAINER_ENGINES:
-            action["containerImage"] = self._image(task.container)
+            action["containerImage"] = self._image(self._reference(task.container))
         return action
 
     def _tool(self, name: str) -> "Entity":
@@ -290,15 +290,33 @@ class Builder:
         _set(software, "url", url)
         return software
 
+    def _reference(self, container: str) -> str:
+        """Return the reference of an image, which a table may name by the path of the file made of it."""
+        if not container.startswith("/"):
+            return container
+        name = _plain(Path(container).name.removesuffix(".img"))
+        return next((each for each in self.record.images if _plain(each) == name), name)
+
     def _image(self, reference: str) -> "Entity":
-        """Add a container image; registry and digest are told where the reference holds them."""
+        """Add a container image; its digest is told where the record knows it or the reference holds it."""
         match = _IMAGE.fullmatch(reference)
         parts = match.groupdict() if match else {"name": reference}
+        parts["sha256"] = parts.get("sha256") or _sha256(self.record.images.get(reference, ""))
         told = {key: value for key, value in parts.items() if value}
         return self._add(
             _ref("image", reference),
             {"@type": "ContainerImage", "additionalType": {"@id": f"{TERMS}DockerImage"}, **told},
         )
+
+
+def _plain(name: str) -> str:
+    """Return an image's reference as the names of files have it, whichever engine made them."""
+    return re.sub("[:/%+]", "-", name)
+
+
+def _sha256(digest: str) -> str:
+    """Return the digest of an image without its kind; nothing where it is not known."""
+    return digest.removeprefix("sha256:") if digest.startswith("sha256:") else ""
 
 
 def _format(name: str) -> str:

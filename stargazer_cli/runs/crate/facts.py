@@ -160,7 +160,8 @@ def _scrubber(store: "LocalStore", folder: "RunFolder", *, host: str = "") -> Ca
         for value in dict(store.settings).values()
         if isinstance(value, SecretStr) and value.get_secret_value()
     ]
-    folders = (folder.path, store.root, store.settings.tools, catalog.pipeline_dir(), Path.home())
+    folders = [folder.path, store.root, store.settings.tools, catalog.pipeline_dir(), Path.home()]
+    folders += [work] if (work := store.settings.work) else []
     return scrubber(secrets=secrets, folders=folders, host=host)
 
 
