@@ -50,6 +50,7 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
         "Pinata_Api",
         "STARGAZER_DB",
         "STARGAZER_TOOLS",
+        "STARGAZER_WORK",
         "STARGAZER_MAVEN_REPOSITORY",
         "PINATA_GATEWAY",
     ],
