@@ -139,7 +139,7 @@ class _Build:
         elif there[tag] != there.get(self.image.reference):
             self._engine("tag", tag, self.image.reference)
             status = "built"
-        built = inspect(self.builder, [tag], self.settings.tools)[tag]
+        built = there[tag] if status == "current" else inspect(self.builder, [tag], self.settings.tools)[tag]
         entry: dict[str, Any] = {
             "tag": tag,
             "digest": built.digest,

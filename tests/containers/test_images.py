@@ -227,6 +227,54 @@ def test_compiled_code_of_the_image_is_used_where_nothing_can_be_written(tmp_pat
     assert int(libraries) > 3
 
 
+def inside(name: str, script: str) -> str:
+    """What a shell command prints in an image, run as a user whom it does not know."""
+    done = subprocess.run(
+        [
+            built(name),
+            "run",
+            "--rm",
+            "--network=none",
+            "--user=54321:54321",
+            image(name),
+            "bash",
+            "-euc",
+            script,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize(("name", "module"), [("scanpy", "scanpy"), ("multiqc", "multiqc")])
+def test_no_python_is_compiled_when_a_task_starts(name: str, module: str) -> None:
+    """Compiled files that name the time of their source would not fit after a layer was given another."""
+    look = f"python3 -v -c 'import {module}' 2>&1"
+    assert inside(name, f"{look} | grep 'code object from /' || true") == ""
+    assert int(inside(name, f"{look} | grep -c 'code object from '")) > 500
+
+
+@pytest.mark.pipeline
+def test_numba_compiles_nothing_that_the_image_has() -> None:
+    said = inside("scanpy", "NUMBA_DEBUG_CACHE=1 python3 -c 'import pynndescent'")
+    assert "[cache] data loaded from '/opt/cache/numba/" in said
+    assert "saved to" not in said
+
+
+@pytest.mark.pipeline
+def test_gatks_archive_of_classes_fits_its_java() -> None:
+    started = inside(
+        "gatk",
+        "java -Xshare:on -XX:SharedArchiveFile=/opt/gatk/gatk.jsa @/opt/gatk/java.args "
+        "org.broadinstitute.hellbender.Main CreateSequenceDictionary --version",
+    )
+    assert "(GATK)" in started
+
+
 def built(name: str) -> str:
     """The engine that has the image, or skip: images are built by `stargazer build-images`."""
     for engine in ("podman", "docker"):
