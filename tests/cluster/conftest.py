@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,7 @@ class Jobs:
     folder: Path
     slurm: Slurm
     toolbox: Toolbox
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def journal(self) -> Path:
@@ -45,7 +46,7 @@ class Jobs:
         """Start Nextflow; `does`: what each job does, `path`: a folder that comes first on PATH."""
         given = {"does": does, "parts": parts, "journal": self.journal}
         (self.folder / "params.json").write_text(json.dumps(given, default=str))
-        environment = self.toolbox.environment() | self.slurm.environment()
+        environment = self.toolbox.environment() | self.slurm.environment() | self.environment
         environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}" if path else environment["PATH"]
         with (self.folder / "printed").open("w") as printed:
             return subprocess.Popen(

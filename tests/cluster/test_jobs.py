@@ -100,11 +100,8 @@ def test_partition_account_and_options_are_asked_for(jobs: Jobs) -> None:
 def test_scratch_is_where_a_job_runs_and_left_empty(jobs: Jobs, given: str) -> None:
     disk = jobs.folder / "disk"
     disk.mkdir()
-    os.environ["OWN_DISK"] = os.environ["TMPDIR"] = str(disk)
-    try:
-        jobs.run(f"pwd > {jobs.folder}/where", "--scratch", given.format(folder=jobs.folder))
-    finally:
-        del os.environ["OWN_DISK"], os.environ["TMPDIR"]
+    jobs.environment.update(OWN_DISK=str(disk), TMPDIR=str(disk))
+    jobs.run(f"pwd > {jobs.folder}/where", "--scratch", given.format(folder=jobs.folder))
     where = Path((jobs.folder / "where").read_text().strip())
     assert where.parent == disk
     assert not where.exists()

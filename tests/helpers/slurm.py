@@ -90,7 +90,6 @@ class Slurm:
 
     def start_node(self) -> None:
         self.run("slurmd")
-        self.run("scontrol", "update", f"nodename={self.node}", "state=resume")
         self.wait_for_node("idle")
 
     def wait_for_node(self, state: str, seconds: float = 60) -> None:
@@ -125,15 +124,18 @@ class Slurm:
         return [dict(re.findall(r"(\w+)=(.*?)(?= \w+=|\s*$)", line)) for line in lines]
 
     def _of_jobs(self) -> list[int]:
-        """Return the processes of all jobs: those that have our configuration, but for the daemons."""
+        """Return the processes of all jobs, those that watch over them first."""
         wanted = f"SLURM_CONF={self.conf}".encode()
-        found = []
+        own, watching = [], set()
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 environment = (process / "environ").read_bytes().split(b"\0")
                 if wanted in environment and any(each.startswith(b"SLURM_JOB_ID=") for each in environment):
-                    found.append(int(process.name))
-        return found
+                    own.append(int(process.name))
+                    (parent,) = re.findall(r"PPid:\t(\d+)", (process / "status").read_text())
+                    if (Path("/proc") / parent / "comm").read_text().startswith("slurmstepd"):
+                        watching.add(int(parent))
+        return [*watching, *own]
 
     def run(self, program: str, *arguments: str, check: bool = True) -> str:
         """Run a program of Slurm, and return what it printed."""
