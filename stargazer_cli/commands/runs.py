@@ -62,7 +62,7 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
         return
     click.echo(f"run       {kept.run_id}")
     click.echo(f"status    {kept.status}" + (f"  (exit {kept.exit_status})" if kept.exit_status else ""))
-    if kept.status == "running":
+    if kept.status == "running" or (kept.elsewhere and kept.status == "interrupted"):
         click.echo(f"host      {printable(kept.host)}  process {kept.pid}")
     click.echo(f"workflow  {kept.workflow}  profile {kept.profile}  pipeline {kept.commit}")
     click.echo(f"time      {kept.started_at} to {kept.ended_at or '-'}  attempts {kept.attempts}")

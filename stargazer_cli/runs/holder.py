@@ -52,6 +52,9 @@ def cancel(folder: RunFolder, tell: Callable[[str], None]) -> RunRecord:
             f"The run {kept.run_id} is carried out on {kept.host}, and can be cancelled only there.",
             f"ssh {kept.host} stargazer runs cancel {kept.run_id}",
         )
+    # Another user's is refused before anything of theirs is touched.
+    for pid in (kept.pid, kept.nextflow_pid):
+        holds(pid, folder)
     folder.cancelled.touch()
     tell(f"ending the run {kept.run_id}; Nextflow has {launch.STOP_SECONDS:.0f} seconds to end its tasks")
     by_itself = _end_all(folder)

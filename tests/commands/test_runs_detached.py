@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from e2e.user import STARGAZER, Answer, User, make_user
 from helpers import stand_in
 from helpers.disk import SmallDisk
+from helpers.processes import fork, wait_for
 from helpers.shell import FASTA, Shell
 from helpers.stand_in import happened, wait_until
 
@@ -332,6 +334,35 @@ def test_a_holder_that_nobody_knows_is_told(lab: Lab, monkeypatch: pytest.Monkey
     assert folder.read() == kept
 
 
+def test_a_cancel_that_nobody_wrote_down_yet_is_told_as_one(lab: Lab) -> None:
+    folder = lab.starts()
+    kept = folder.read()
+    folder.cancelled.touch()
+    for pid in (kept.pid, kept.nextflow_pid):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not folder.busy())
+    assert "was cancelled" in lab.types("runs", "attach", folder.run_id).err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_run_of_another_user_is_theirs_to_cancel(lab: Lab) -> None:
+    ours = lab.starts()
+    with tempfile.TemporaryDirectory() as shared:
+        Path(shared).chmod(0o755)
+        folder = RunFolder(Path(shared))
+        os.link(ours.lock, folder.lock)
+        folder.save(ours.read())
+
+        def nobody_cancels_it() -> None:
+            os.setuid(65534)
+            with pytest.raises(holder.StargazerError, match="by another user") as refused:
+                holder.cancel(folder, print)
+            assert "Ask them" in str(refused.value.hint)
+
+        wait_for([fork(nobody_cancels_it)])
+        assert not folder.cancelled.exists()
+
+
 # On another host of a shared file system
 
 
@@ -377,6 +408,7 @@ def test_of_one_that_is_silent_it_is_said_that_nobody_knows(elsewhere: RunFolder
     assert attached.status == 1
     assert "whether it has ended is not known here" in attached.err
     assert f"ssh node7 stargazer runs show {elsewhere.run_id}" in attached.err
+    assert "host      node7" in lab.types("runs", "show", elsewhere.run_id).out
     _ends(elsewhere)
     assert lab.types("run", "--resume", elsewhere.run_id).status == 0
 
