@@ -117,7 +117,7 @@ def run_demo(
     )
     planned = plan(store, request, site.versions)
     if not planned.complete:
-        site.require_tools()
+        site.require_tools(planned.tasks())
     for note in planned.notes:
         tell(note)
     result = execute(site.after(time.monotonic() - started), planned, tell)

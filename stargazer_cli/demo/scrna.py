@@ -132,7 +132,7 @@ def run_demo(
     )
     planned = plan(store, request, site.versions)
     if not planned.complete:
-        site.require_tools()
+        site.require_tools(planned.tasks())
     result = execute(site.after(time.monotonic() - started), planned, tell)
     return examine(store, data, result)
 

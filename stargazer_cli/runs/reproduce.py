@@ -111,7 +111,7 @@ def site_to_reproduce(
         str(parameters.get("aligner", "")),
         without=not_needed(skip_report=bool(parameters.get("skip_report"))),
     )
-    site.toolbox.require(site.needed)
+    site.require_tools(kept.plan.tasks())
     return site, kept
 
 

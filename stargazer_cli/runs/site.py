@@ -97,7 +97,7 @@ def images_of(
 ) -> tuple[str, ...]:
     """Return the images of a workflow's tasks, or of those named; the tools `without` have no task in it."""
     chosen = catalog.workflows()[workflow].tasks if tasks is None else sorted(tasks)
-    known = (catalog.tasks()[name] for name in chosen)
+    known = (catalog.tasks()[name] for name in chosen if name in catalog.tasks())
     return tuple(dict.fromkeys(task.image for task in known if not set(without) & set(task.tools)))
 
 

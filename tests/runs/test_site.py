@@ -10,6 +10,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.recipe import RecipeSpec
+from stargazer_cli.runs.reproduce import site_to_reproduce
 from stargazer_cli.runs.site import find_site, images_of, site_of_record
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
@@ -99,6 +100,19 @@ def test_a_run_whose_images_are_gone_says_so(
     podman({})
     with pytest.raises(StargazerError, match="is not built for podman"):
         site_of_record(settings, store, failed.run_id)
+
+
+def test_a_run_is_not_reproduced_without_its_images(
+    store: LocalStore, settings: Settings, failed: record.RunFolder, podman: Podman
+) -> None:
+    kept = failed.load()
+    kept.status = "done"
+    failed.save(kept)
+    podman({})
+    # The other tasks of the workflow need other images, and are no part of this run.
+    image = catalog.tasks()["samtools_faidx"].image
+    with pytest.raises(StargazerError, match=f"^{image} is not built for podman.$"):
+        site_to_reproduce(settings, store, failed.run_id)
 
 
 SCRNA = "scrna_clustering_pipeline"

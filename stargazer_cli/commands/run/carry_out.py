@@ -49,7 +49,7 @@ def carry_out(
     )
     planned = make_plan(site.versions)
     if not planned.complete:
-        site.require_tools()
+        site.require_tools(planned.tasks())
     for decision in planned.notes:
         note(decision)
     if options["dry_run"]:
