@@ -65,9 +65,10 @@ def test_every_workflow_is_run_whole_for_real_and_as_a_stub() -> None:
         text = file.read_text(encoding="utf-8")
         if not text.startswith("nextflow_pipeline"):
             continue
-        profile = "".join(re.findall(r'^    profile "(\w+)"', text, re.M))
-        config = ROOT / "conf" / f"{profile}.config"
-        usual = re.findall(r"^    workflow = '(\w+)'", config.read_text(), re.M) if profile else []
+        config = "".join(
+            (file.parent / name).read_text() for name in re.findall(r'^    config "(.+?)"', text, re.M)
+        )
+        usual = re.findall(r"^    workflow = '(\w+)'", config, re.M)
         for test, stub in nf_tests(text):
             asked = (
                 re.findall(r'options ".*--workflow (\w+)', test) or usual or [_rules()["workflow"]["default"]]
