@@ -10,12 +10,12 @@
   trace the time from a task's submission to its end that is not its own.
 - `trio`: `stargazer run germline` on the bundled trio, each time from a fresh store, without a report. All
   profiles must make the same bytes.
-- `images`: size of each image as the lock file has it; with --build, seconds of a build from nothing, with all
-  downloads of packages.
+- `images`: size of each image as the lock file has it; with --build, seconds of a build from nothing, with
+  all downloads of packages.
 
 Profiles are run in turn, so that a busy minute of the machine hits all of them. One whose engine, images or
-scheduler is not here is left out, and said so. Slurm is one node that tests/helpers/slurm.py starts (root, with
-slurm-wlm and munge), unless SLURM_CONF is set.
+scheduler is not here is left out, and said so. Slurm is one node that tests/helpers/slurm.py starts (root,
+with slurm-wlm and munge), unless SLURM_CONF is set.
 """
 
 import argparse
