@@ -1,7 +1,9 @@
 """What jobs ask a real Slurm for, and what becomes of those that it ends."""
 
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -52,20 +54,42 @@ def test_a_controller_that_restarts_is_waited_for(jobs: Jobs) -> None:
 
 
 def test_no_job_outlives_a_run_that_is_ended(jobs: Jobs) -> None:
-    nextflow = jobs.start("sleep 300", "-c", _one_at_a_time(jobs), parts=3)
-    jobs.wait(jobs.attempts, nextflow)
-    assert jobs.slurm.jobs()
+    """One runs and two wait, as a job takes the whole node."""
+    config = jobs.folder / "own.config"
+    config.write_text(f"process {{ withName: HAPLOTYPE_CALLER {{ cpus = {os.cpu_count()} }} }}\n")
+    nextflow = jobs.start("sleep 300", "-c", config, parts=3)
+    jobs.wait(lambda: jobs.attempts() and len(jobs.slurm.jobs()) == 3, nextflow)
     nextflow.send_signal(signal.SIGTERM)
     assert nextflow.wait(60) != 0
     jobs.slurm.wait_for_node("idle")
     assert not jobs.slurm.jobs()
 
 
-def _one_at_a_time(jobs: Jobs) -> Path:
-    """Write a config under which a job takes the whole node, so that others wait in the queue."""
-    config = jobs.folder / "own.config"
-    config.write_text(f"process {{ withName: HAPLOTYPE_CALLER {{ cpus = {os.cpu_count()} }} }}\n")
-    return config
+def test_no_container_outlives_a_run_that_is_ended(jobs: Jobs) -> None:
+    """Its memory and CPUs are those of the job, although podman holds it outside of the job's cgroup."""
+    if "stargazer/samtools" not in _podman("images", "--format", "{{.Names}}"):
+        pytest.skip("stargazer/samtools is not here: stargazer build-images samtools")
+    nextflow = jobs.start("sleep 300", "-profile", "podman")
+    jobs.wait(jobs.attempts, nextflow)
+    mine = [name for name in _podman("ps", "--format", "{{.Names}}").split() if _is_of(jobs.folder, name)]
+    assert len(mine) == 1
+    limit = _podman("inspect", "--format", "{{.HostConfig.Memory}}", mine[0])
+    assert int(limit) == 100 * 1024**2
+    nextflow.send_signal(signal.SIGTERM)
+    assert nextflow.wait(60) != 0
+    jobs.slurm.wait_for_node("idle")
+    assert not set(mine) & set(_podman("ps", "--format", "{{.Names}}").split())
+
+
+def _podman(*arguments: str) -> str:
+    """Return what podman prints, '' where there is none."""
+    if shutil.which("podman") is None:
+        return ""
+    return subprocess.run(["podman", *arguments], capture_output=True, text=True, check=False).stdout
+
+
+def _is_of(folder: Path, container: str) -> bool:
+    return str(folder) in _podman("inspect", "--format", "{{.Config.WorkingDir}}", container)
 
 
 def test_arrays_hold_the_parts(jobs: Jobs) -> None:

@@ -192,7 +192,6 @@ class Slurm:
             "AccountingStorageType": "accounting_storage/none",
             "JobCompType": "jobcomp/filetxt",
             "JobCompLoc": str(self.jobcomp),
-            "KillWait": "10",
             "SchedulerParameters": "sched_interval=5,batch_sched_delay=0",
         }
         if not cgroups:
