@@ -31,16 +31,20 @@ def convert(engine: str, builder: str, tag: str, file: Path, epoch: int) -> None
     """Make the file, or folder, of an image; it has its name only when it is whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.partial")
+    before = file.with_name(f".{file.name}.before")
     _remove(partial)
     try:
         if engine == "charliecloud":
             _unpack(builder, tag, partial)
         else:
             _pack(engine, builder, tag, partial, epoch)
-        _remove(file)
+        if file.is_dir():
+            # A folder takes the place of none that holds something: it steps aside for this moment.
+            file.rename(before)
         partial.replace(file)
     finally:
         _remove(partial)
+        _remove(before)
 
 
 def point(alias: Path, file: Path) -> None:

@@ -126,7 +126,7 @@ def _depend(bom: "Bom") -> None:
 def _components(image: Image, said: str) -> Iterator["Component"]:
     lines = [line.split("\t") for line in said.splitlines()]
     system, release = next((line[1], line[2]) for line in lines if line[0] == "system")
-    for line in sorted(lines):
+    for line in lines:
         if line[0] == "deb":
             yield _debian(line[1:], system, release)
         elif line[0] == "pypi":

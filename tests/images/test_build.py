@@ -307,6 +307,18 @@ def test_charliecloud_gets_a_root_file_system_with_the_images_environment(
     assert entry["size"] == convert.size_of(root.resolve())
 
 
+def test_a_root_file_system_that_nothing_is_known_of_is_made_anew(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    stargazer("build-images", "bwa", "--engine", "charliecloud")
+    root = tools / "images" / "charliecloud" / "img" / "stargazer%bwa+0.7.17"
+    (root / "etc" / "os-release").write_text("damaged")
+    lock.lock_file(tools).unlink()
+    assert stargazer("build-images", "bwa", "--engine", "charliecloud").code == 0
+    assert (root / "etc" / "os-release").read_text() == "ID=debian\n"
+    assert [place.name for place in root.parent.iterdir() if place.name.startswith(".")] == []
+
+
 def test_a_name_moves_from_one_file_to_the_next(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
