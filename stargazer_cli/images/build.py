@@ -128,7 +128,7 @@ class _Build:
     def run(self) -> Outcome:
         """Bring the image up to date, and its file where the engine runs files."""
         started = time.monotonic()
-        base = _base(self.builder, self.image.base(self.options.base), self.tell)
+        base = self._base()
         inputs = self.image.inputs_digest(base, self.options.arguments)
         tag = self.image.tag(inputs)
         there = inspect(self.builder, [tag, self.image.reference], self.settings.tools)
@@ -157,6 +157,19 @@ class _Build:
             self._note(self.engine, entry, anew=converted)
         size = lock.read(self.settings.tools)[self.engine][self.image.reference]["size"]
         return Outcome(self.image, status, tag, built.digest, size, time.monotonic() - started, file)
+
+    def _base(self) -> Base:
+        """Return the base; where it cannot be had, say which one the image here was built on."""
+        name = self.image.base(self.options.base)
+        try:
+            return _base(self.builder, name, self.tell)
+        except StargazerError as error:
+            noted = lock.read(self.settings.tools).get(self.builder, {}).get(self.image.reference, {})
+            known = noted.get("base", {}).get("name", name)
+            if known == name:
+                raise
+            hint = f"The image that is here was built on another one: --base {known}"
+            raise StargazerError(error.message, hint, error.items) from None
 
     def _note(self, engine: str, entry: dict[str, Any], *, anew: bool) -> None:
         """Write the lock file; the time of an image that stays as it was stays too."""

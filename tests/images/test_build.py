@@ -141,6 +141,14 @@ def test_a_base_that_cannot_be_pulled_is_named_with_what_to_do(stargazer: Shell,
     assert not builder.calls("build")
 
 
+def test_a_base_that_was_forgotten_is_reminded_of(stargazer: Shell, builder: Builder) -> None:
+    builder.has("localhost/debian:bookworm", 3)
+    stargazer("build-images", "bwa", "--base", "localhost/debian:{}")
+    builder.says("pull", "Error: no such host")
+    done = stargazer("build-images", "bwa", "--base", "docker.io/library/debian:other")
+    assert "was built on another one: --base localhost/debian:bookworm" in done.err
+
+
 def test_a_failed_build_shows_its_last_words_and_moves_no_name(
     stargazer: Shell, builder: Builder, tools: Path
 ) -> None:
