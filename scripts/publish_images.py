@@ -10,33 +10,35 @@ name of each, as attestations take them.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
-def push(engine: str, tag: str, name: str) -> None:
-    """Give a local image its name in the registry and push it there."""
-    for arguments in (["tag", tag, name], ["push", name]):
-        done = subprocess.run([engine, *arguments], stdout=sys.stderr, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{engine} {' '.join(arguments)} failed ({done.returncode})")
+def push(engine: str, tag: str, name: str) -> str:
+    """Give a local image its name in the registry and push it there; returns its digest there."""
+    run([engine, "tag", tag, name])
+    # Podman compresses what it sends, so that the digests that it has of the image here are others.
+    with tempfile.NamedTemporaryFile() as file:
+        said = run([engine, "push", *(["--digestfile", file.name] if engine == "podman" else []), name])
+        found = re.search(r"sha256:[0-9a-f]{64}", Path(file.name).read_text()) or re.search(
+            r"digest: (sha256:[0-9a-f]{64})", said
+        )
+    if found is None:
+        sys.exit(f"{engine} does not tell the digest of {name}:\n{said}")
+    return found[found.lastindex or 0]
 
 
-def digest_there(engine: str, name: str) -> str:
-    """Return the digest by which the registry knows an image that was pushed."""
-    done = subprocess.run(
-        [engine, "image", "inspect", "--format", "{{json .RepoDigests}}", name],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    repository = name.rpartition(":")[0]
-    found = [each for each in json.loads(done.stdout) if each.startswith(f"{repository}@")]
-    if not found:
-        sys.exit(f"{engine} does not tell the digest of {name} in its registry")
-    return str(found[-1].partition("@")[2])
+def run(command: Sequence[str]) -> str:
+    """Run a command and return what it printed; where it fails, say so and end."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed ({done.returncode})")
+    return done.stdout
 
 
 def publish(engine: str, registry: str, built: dict[str, Any]) -> dict[str, Any]:
@@ -44,8 +46,7 @@ def publish(engine: str, registry: str, built: dict[str, Any]) -> dict[str, Any]
     published = {}
     for reference, entry in sorted(built.items()):
         push(engine, entry["tag"], f"{registry}/{entry['tag']}")
-        push(engine, entry["tag"], f"{registry}/{reference}")
-        digest = digest_there(engine, f"{registry}/{reference}")
+        digest = push(engine, entry["tag"], f"{registry}/{reference}")
         name = f"{registry}/{reference.rpartition(':')[0]}"
         published[reference] = {**entry, "published": f"{name}@{digest}"}
         print(f"{registry}/{entry['tag']} is {digest}")

@@ -169,8 +169,8 @@ def test_profiles_in_workflows_exist() -> None:
 ENGINE = """#!/bin/sh
 echo "$*" >> "{calls}"
 case "$*" in
-    image*) echo '["ghcr.io/other/stargazer/bwa@sha256:1","ghcr.io/me/stargazer/bwa@sha256:{digest}"]' ;;
     {failing}) echo denied >&2; exit 1 ;;
+    push*) echo "0.7.17: digest: sha256:{digest} size: 529" ;;
 esac
 """
 
