@@ -63,7 +63,7 @@ def parsed(
             "--root", own, "--profiles", ";".join(profiles),
         ],
         cwd=tmp_path_factory.mktemp("launch"),
-        env={**toolbox.environment(), "NXF_SYNTAX_PARSER": request.param},
+        env={**toolbox.environment(), "NXF_SYNTAX_PARSER": request.param, "STARGAZER_CONTAINER_REGISTRY": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -98,6 +98,10 @@ def test_no_engine_looks_elsewhere_for_an_image_that_is_not_here(parsed: Summary
 
 def test_the_clouds_get_what_is_set_for_them(parsed: Summary) -> None:
     aws, google, kubernetes = (parsed[name] for name in ("awsbatch", "googlebatch", "kubernetes"))
+    # Nobody's images but one's own: without a registry a job fails.
+    assert {cloud["engine"]["docker"]["registry"] for cloud in (aws, google, kubernetes)} == {
+        "set-container_registry.invalid"
+    }
     assert aws["queue"] == "high"
     assert aws["aws"] == {"region": "eu-central-1", "batch": {"cliPath": "/opt/aws"}}
     assert (aws["work"], google["work"]) == ("s3://lab/stargazer-work", "gs://lab/stargazer-work")
@@ -150,7 +154,8 @@ def test_every_task_gets_its_image_cpus_and_memory(
     reads = ",".join(str(bundled / f"father_R{mate}.fastq.gz") for mate in (1, 2))
     (tmp_path / "samples.csv").write_text(f"sample,fastq_1,fastq_2\nfather,{reads}\n")
     options = ["--container_registry", registry, "--aws_queue", "high"] if registry else []
-    env = {**toolbox.environment(), "PATH": f"{engine.parent / 'bin'}:{toolbox.environment()['PATH']}"}
+    env = {**toolbox.environment(), "STARGAZER_CONTAINER_REGISTRY": ""}
+    env["PATH"] = f"{engine.parent / 'bin'}:{env['PATH']}"
     done = subprocess.run(
         [
             *toolbox.nextflow, "run", ROOT, "-profile", profile, "-stub-run", "-ansi-log", "false",
