@@ -324,12 +324,13 @@ def test_another_process_of_the_same_number_is_left_alone(lab: Lab) -> None:
     assert folder.read().status == "interrupted"
 
 
-def test_a_holder_that_nobody_knows_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_nobody_knows_is_told(lab: Lab) -> None:
     folder = lab.starts()
     kept = folder.read()
-    monkeypatch.setattr(holder, "_UNKNOWN_SECONDS", 0.2)
-    monkeypatch.setattr(holder, "holds", lambda *_: False)
-    with pytest.raises(holder.StargazerError, match="does not name"):
+    # Undone here: the processes that are left are found by it.
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(holder.StargazerError, match="does not name"):
+        patch.setattr(holder, "_UNKNOWN_SECONDS", 0.2)
+        patch.setattr(holder, "holds", lambda *_: False)
         holder.cancel(folder, print)
     assert folder.read() == kept
 
