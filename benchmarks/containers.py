@@ -272,7 +272,7 @@ def first_line(command: Sequence[str]) -> str:
         text=True,
         check=False,
     )
-    return f"{command[0]} {done.stdout.splitlines()[0]}"
+    return f"{command[0]} {done.stdout.splitlines()[0]}" if done.returncode == 0 else ""
 
 
 def main() -> None:
