@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.user import make_user, manifest
+from e2e.user import Answer, make_user, manifest
 from helpers.slurm import Slurm
 
 from stargazer_cli import catalog
@@ -104,6 +104,12 @@ def test_germline_by_nextflow(
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
 
 
+def _made(answer: Answer) -> dict[str, str]:
+    """Return the CIDs of a run's results by name, without the reports."""
+    assets = [asset for asset in answer.json["assets"] if asset["keyvalues"]["asset"] != "report"]
+    return {asset["name"]: asset["cid"] for asset in assets}
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system than the results, to which nothing can be hardlinked."""
@@ -115,7 +121,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_germline_by_stargazer(
-    tmp_path: Path, here: Path, slurm: Slurm, images: None, elsewhere: Path
+    tmp_path: Path, slurm: Slurm, images: None, elsewhere: Path, toolbox: Toolbox
 ) -> None:
     """In arrays, on a scratch disk, in a partition, and with the work folder on another file system."""
     user = make_user(tmp_path)
@@ -123,18 +129,15 @@ def test_germline_by_stargazer(
     user.adds(data / "reference.fa", "-k", "asset=reference", "-k", "build=simulated")
     for sample in SAMPLES:
         user.adds(*sorted(data.glob(f"{sample}_*R?.fastq.gz")), "-k", f"sample_id={sample}")
+    asked = ["run", "germline", "--build", "simulated", "--samples", ",".join(SAMPLES), "--json"]
+    asked += ["--cohort-id", "trio", "--aligner", "bwa", "--scatter-count", PARTS, "--max-cpus", "2"]
+    here = user.succeeds(*asked)
     answer = user.succeeds(
-        *("run", "germline", "--build", "simulated", "--samples", ",".join(SAMPLES), "--cohort-id", "trio"),
-        *("--aligner", "bwa", "--profile", IN_IMAGES, "--scatter-count", PARTS, "--job-array", PARTS),
-        *("--scratch", "--partition", "long", "--max-cpus", "2"),
-        *("--work-dir", elsewhere, "--keep-work", "--json"),
+        *(*asked, "--no-reuse", "--profile", IN_IMAGES, "--job-array", PARTS, "--scratch"),
+        *("--partition", "long", "--work-dir", elsewhere, "--keep-work"),
         **slurm.environment(),
     )
-    assert {
-        asset["name"]: asset["cid"]
-        for asset in answer.json["assets"]
-        if asset["keyvalues"]["asset"] != "report"
-    } == {Path(path).name: cid for path, cid in _digests(here).items()}
+    assert _made(answer) == _made(here)
     assert not _outside(elsewhere / answer.json["run_id"])
     arrays = [
         script.read_text()
