@@ -61,7 +61,7 @@ FROM ${BASE} AS runtime
 # procps: Nextflow measures a task with ps.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates procps python3 \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
 COPY --from=engine /usr/bin/docker /usr/bin/
 COPY --from=python /opt/stargazer /opt/stargazer
 COPY docker/entrypoint /opt/stargazer/
@@ -96,7 +96,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         "bwa=${BWA_VERSION}-*" "samtools=${SAMTOOLS_VERSION}-*" "bcftools=${BCFTOOLS_VERSION}-*" \
         tabix libgomp1 \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
 COPY --from=tools /opt/stargazer/tools /opt/stargazer/tools
 LABEL org.opencontainers.image.description="Stargazer with Nextflow, Java and the tools of all tasks"
 
