@@ -133,4 +133,6 @@ def test_a_real_image_lists_all_that_its_package_manager_knows() -> None:
         for component in components
         if component["purl"].startswith("pkg:pypi/")
     }
-    assert python == {(name.lower().replace("_", "-"), version) for name, version in locked}
+    # The lock file has releases for other versions of Python too.
+    assert python <= {(name.lower().replace("_", "-"), version) for name, version in locked}
+    assert ("scanpy", image.version) in python and len(python) > 50
