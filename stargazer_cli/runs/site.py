@@ -1,6 +1,6 @@
 """Where and with what a run is carried out: the store, the tools and the profile."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,6 +91,21 @@ class Site:
 
         check(self.engine, images_of(self.workflow, self.without, tasks), self.settings.tools)
 
+    def changed_images(self, tasks: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Return the images of these tasks whose names mean others than when the run was planned.
+
+        To be asked when the tasks have run: `stargazer build-images` moves the names that they run by. An
+        image that is gone was not another one.
+
+        Raises:
+            StargazerError: the engine cannot be asked.
+
+        """
+        chosen = images_of(self.workflow, self.without, tasks)
+        known = [reference for reference in chosen if reference in self.images]
+        now = _digests(self, known)
+        return tuple(name for name in known if now.get(name, self.images[name]) != self.images[name])
+
 
 def images_of(
     workflow: str, without: Collection[str] = (), tasks: Iterable[str] | None = None
@@ -150,12 +165,17 @@ def _images(site: Site) -> dict[str, str]:
     """
     if not site.engine or site.toolbox.missing(site.needed):
         return {}
+    with suppress(StargazerError):
+        return _digests(site, images_of(site.workflow, site.without))
+    return {}
+
+
+def _digests(site: Site, references: Sequence[str]) -> dict[str, str]:
+    """Ask the engine for the digests of those images that are here; an unknown one is the reference."""
     from stargazer_cli.images import inspect
 
-    with suppress(StargazerError):
-        found = inspect(site.engine, images_of(site.workflow, site.without), site.settings.tools)
-        return {reference: built.digest or reference for reference, built in found.items()}
-    return {}
+    found = inspect(site.engine, references, site.settings.tools)
+    return {reference: built.digest or reference for reference, built in found.items()}
 
 
 def site_of_record(

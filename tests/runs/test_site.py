@@ -151,6 +151,25 @@ def test_in_containers_the_image_is_the_version(
     site.require_images()
 
 
+def test_an_image_that_moves_during_a_run_is_told(
+    store: LocalStore, settings: Settings, podman: Podman
+) -> None:
+    images = images_of("prepare_reference", {"bwa-mem2"})
+    podman(dict.fromkeys(images, "0123"))
+    site = find_site(settings, store, "podman", "prepare_reference", "bwa")
+    assert site.changed_images() == ()
+    moved = catalog.tasks()["samtools_faidx"].image
+    podman({image: "0456" if image == moved else "0123" for image in images})
+    assert site.changed_images() == (moved,)
+    assert site.changed_images(["bwa_index"]) == ()
+    # One that was removed after the last task ran.
+    podman({})
+    assert site.changed_images() == ()
+    podman({}, "Error: opening database /x: no space left on device")
+    with pytest.raises(StargazerError, match="no space"):
+        site.changed_images()
+
+
 @pytest.mark.parametrize("wrong", ["", "Error: opening database /x: no space left on device"])
 def test_an_image_that_is_not_there_is_an_error_only_where_it_is_needed(
     store: LocalStore, settings: Settings, podman: Podman, wrong: str
