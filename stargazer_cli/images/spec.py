@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stargazer_cli import catalog
-from stargazer_cli.errors import UsageError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.scripts import scripts_called
 from stargazer_cli.tools.python_env import lock_of
 
@@ -17,6 +17,8 @@ _ARGUMENT = re.compile(r"^ARG (\w+)=(.*)$", re.M)
 _CONTEXT = re.compile(r"\bfrom=(\w+)")
 _HEALTH = re.compile(r'^LABEL org\.stargazer\.health="(.*)"$', re.M)
 _RELEASE = re.compile(r":(\w+?)(?:-slim)?$")
+_COPIED = re.compile(r"^COPY (?:--\S+ )*(.+) \S+$", re.M)
+_SHARED = re.compile(r"(?:/common|\$here)/([\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,13 @@ class Image:
         return f"{self.reference}-{inputs}"
 
     def _files(self) -> dict[str, bytes]:
-        """Return what the build reads; the jars are those of the lock file, whose text stands for them."""
-        found = {f"own/{file.name}": file.read_bytes() for file in self.folder.iterdir() if file.is_file()}
-        if "common" in self.contexts:
-            common = containers() / "common"
-            found |= {f"common/{file.name}": file.read_bytes() for file in common.iterdir() if file.is_file()}
+        """Return what the build reads, and no other file that lies beside it.
+
+        The jars are those of the lock file, whose text stands for them.
+        """
+        copied = [name for names in _COPIED.findall(self.dockerfile) for name in names.split()]
+        found = {f"own/{name}": (self.folder / name).read_bytes() for name in ("Dockerfile", *copied)}
+        found |= {f"common/{name}": data for name, data in _shared(self.dockerfile).items()}
         if "locks" in self.contexts:
             found["lock"] = self.lock.read_bytes()
         if "steps" in self.contexts:
@@ -114,8 +118,26 @@ class Image:
     @cached_property
     def lock(self) -> Path:
         """The lock file of what is installed, where there is one."""
-        locks = lock_of(self.name, self.version).parent
-        return next(locks.glob(f"{self.name}-{self.version}.*"))
+        named = lock_of(self.name, self.version)
+        found = [file for file in (named, named.with_name(f"{named.stem}.lock")) if file.exists()]
+        if len(found) != 1:
+            raise StargazerError(
+                f"containers/{self.name} needs one lock file, of {self.version}, and there is {len(found)}.",
+                f"Its version is `ARG VERSION` of the Dockerfile; lock files are in {named.parent}.",
+            )
+        return found[0]
+
+
+def _shared(text: str) -> dict[str, bytes]:
+    """Return the scripts of `common` that a Dockerfile runs, and those that these run."""
+    found: dict[str, bytes] = {}
+    queue = _SHARED.findall(text)
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found[name] = (containers() / "common" / name).read_bytes()
+            queue += _SHARED.findall(found[name].decode())
+    return found
 
 
 def containers() -> Path:

@@ -86,6 +86,17 @@ def test_an_image_works_for_any_user_on_any_base(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_checkouts_modes_do_not_get_into_an_image(name: str) -> None:
+    """Under a strict umask nobody but root could start what lies in the image."""
+    text = (CONTAINERS / name / "Dockerfile").read_text()
+    assert not re.search(r"^ADD\b", text, re.M)
+    for line in re.findall(r"^COPY (.*)$", text, re.M):
+        mode, *files, _ = line.split()
+        assert mode in ("--chmod=644", "--chmod=755")
+        assert all((CONTAINERS / name / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_image_tests_itself_by_one_command(name: str) -> None:
     """Podman's images keep no HEALTHCHECK, so that the command is a label too."""
     text = (CONTAINERS / name / "Dockerfile").read_text()

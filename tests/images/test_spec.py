@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stargazer_cli.errors import UsageError
+from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.images import spec
 from stargazer_cli.images.spec import Base, Image
 
@@ -58,6 +58,20 @@ def test_a_change_of_an_input_is_another_image(copy: Path, name: str, file: str,
     assert (digest(name) != before) == changed
 
 
+def test_what_no_dockerfile_names_and_modes_change_no_image(copy: Path) -> None:
+    before = digest("bwamem2")
+    (copy / "containers" / "bwamem2" / ".Dockerfile.swp").write_text("half a line")
+    (copy / "containers" / "common" / "tidy~").write_text("of before")
+    (copy / "containers" / "bwamem2" / "bwa-mem2").chmod(0o600)
+    assert digest("bwamem2") == before
+
+
+def test_a_script_that_only_others_run_changes_no_image(copy: Path) -> None:
+    before = digest("bwamem2"), digest("multiqc")
+    (copy / "containers" / "common" / "python").write_text("#!/bin/sh\n")
+    assert digest("bwamem2") == before[0] and digest("multiqc") != before[1]
+
+
 def test_compiled_python_beside_the_scripts_changes_no_image(copy: Path) -> None:
     before = digest("scanpy")
     cache = copy / "bin" / "__pycache__"
@@ -73,6 +87,16 @@ def test_a_lock_file_is_an_input_of_its_image(tmp_path: Path, monkeypatch: pytes
     real = Image.lock.func  # type: ignore[attr-defined]
     monkeypatch.setattr(Image, "lock", property(lambda image: lock if image.name == "gatk" else real(image)))
     assert {name for name in before if digest(name) != before[name]} == {"gatk"}
+
+
+def test_a_version_without_its_lock_file_is_named(copy: Path) -> None:
+    file = copy / "containers" / "gatk" / "Dockerfile"
+    # The lock file of 4.6.2.0 is none of 4.6.2.
+    file.write_text(file.read_text().replace("ARG VERSION=4.6.2.0", "ARG VERSION=4.6.2"))
+    with pytest.raises(
+        StargazerError, match=r"containers/gatk needs one lock file, of 4\.6\.2, and there is 0"
+    ):
+        digest("gatk")
 
 
 @pytest.mark.parametrize(
