@@ -1,14 +1,24 @@
 """The images that tasks run in: building them, and finding them again."""
 
 from stargazer_cli.images.engines import (
-    ENGINES,
-    FILE_ENGINES,
     Built,
     check,
     file_of,
     hint_of,
     inspect,
     library,
+    recorded,
 )
+from stargazer_cli.tools.spec import ENGINES, FILE_ENGINES
 
-__all__ = ["ENGINES", "FILE_ENGINES", "Built", "check", "file_of", "hint_of", "inspect", "library"]
+__all__ = [
+    "ENGINES",
+    "FILE_ENGINES",
+    "Built",
+    "check",
+    "file_of",
+    "hint_of",
+    "inspect",
+    "library",
+    "recorded",
+]

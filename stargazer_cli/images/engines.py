@@ -10,15 +10,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from stargazer_cli.errors import StargazerError
-
-ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
-# Those whose images are files that `stargazer build-images` makes from the image of another engine.
-FILE_ENGINES = ("apptainer", "singularity", "charliecloud")
+from stargazer_cli.images import lock
+from stargazer_cli.tools.spec import FILE_ENGINES as FILE_ENGINES
 
 # An engine that has not told what it has by then never will: a daemon that hangs, a store that is locked.
 _SECONDS = 60
@@ -43,7 +42,8 @@ _USER_IDS = re.compile(r"newuidmap|subuid|cannot find UID/GID")
 class Built:
     """An image that is there: the id of its contents (`sha256:…`), its architecture, its size in bytes.
 
-    The id and the architecture are empty for a file that nobody recorded in the lock file.
+    A file that the lock file does not tell of has no architecture, and for an id the name that its build gave
+    it, which says what it was built from; where it has no such name the id is empty.
     """
 
     digest: str
@@ -81,6 +81,13 @@ def check(engine: str, references: Sequence[str], tools: Path) -> dict[str, str]
     if found and engine not in FILE_ENGINES:
         _check_space(engine)
     return {reference: found[reference].digest or reference for reference in references}
+
+
+def recorded(engine: str, references: Sequence[str], tools: Path) -> dict[str, str]:
+    """Return the digests of images that were built here, whether they are still here or not."""
+    entries = _locked(engine, tools)
+    digests = {reference: entries.get(reference, {}).get("digest") for reference in references}
+    return {reference: str(digest) for reference, digest in digests.items() if digest}
 
 
 def library(engine: str, tools: Path, env: Mapping[str, str] = os.environ) -> Path:
@@ -132,8 +139,7 @@ def _asked(engine: str, references: Sequence[str]) -> dict[str, Built]:
         digest, architecture, size, tags = fields
         built = Built(f"sha256:{digest.removeprefix('sha256:')}", architecture, int(size))
         for tag in json.loads(tags) or ():
-            # Podman keeps `stargazer/bwa:1` as `localhost/stargazer/bwa:1`.
-            found |= {name: built for name in references if tag == name or tag.endswith(f"/{name}")}
+            found |= {name: built for name in references if _means(engine, name, tag)}
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip() and "level=warning" not in line]
         if not said or not all(_MISSING.search(line) for line in said):
@@ -141,31 +147,44 @@ def _asked(engine: str, references: Sequence[str]) -> dict[str, Built]:
     return found
 
 
+def _means(engine: str, name: str, tag: str) -> bool:
+    """Whether an engine that is asked for a name means the image that it has under a tag.
+
+    Podman keeps what it builds below `localhost/`, and finds a name without a registry as that of any
+    registry, which it then runs as well. Docker leaves out its own registry.
+    """
+    if engine == "podman":
+        return tag == name or tag.endswith(f"/{name}")
+    return tag == name.removeprefix("docker.io/")
+
+
 def _files(engine: str, references: Sequence[str], tools: Path) -> dict[str, Built]:
     """Look for the image files, and in the lock file for what they were made from."""
-    locked = _locked(engine, tools)
+    # Apptainer and Singularity share their files, whichever of them made one.
+    makers = ("charliecloud",) if engine == "charliecloud" else ("apptainer", "singularity")
+    locked = [_locked(maker, tools) for maker in makers]
     found = {}
     for reference in references:
         file = file_of(engine, reference, tools)
         if not file.exists():
             continue
-        entry = locked.get(reference, {})
+        build = file.readlink().name if file.is_symlink() else ""
+        entries = [entries.get(reference, {}) for entries in locked]
+        made = (each for each in entries if build and Path(str(each.get("file", ""))).name == build)
+        entry: Mapping[str, Any] = next(made, {})
         size = entry.get("size") or file.stat().st_size
-        found[reference] = Built(str(entry.get("digest", "")), str(entry.get("architecture", "")), int(size))
+        digest = str(entry.get("digest", "")) or build
+        found[reference] = Built(digest, str(entry.get("architecture", "")), int(size))
     return found
 
 
-def _locked(engine: str, tools: Path) -> dict[str, Any]:
-    """Return what the lock file says of an engine's images; nothing where there is none that can be read."""
-    try:
-        content = json.loads((tools / "images.lock.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    # Apptainer and Singularity share their files, whichever of them made one.
-    engines = ("singularity", "apptainer") if engine != "charliecloud" else ("charliecloud",)
-    parts = [content.get(each) for each in engines] if isinstance(content, dict) else []
-    entries = [entry for part in parts if isinstance(part, dict) for entry in part.items()]
-    return {name: entry for name, entry in entries if isinstance(entry, dict)}
+def _locked(engine: str, tools: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the lock file says of an engine's images; nothing where it cannot be read."""
+    with suppress(StargazerError, OSError):
+        part = lock.read(tools).get(engine)
+        if isinstance(part, dict):
+            return {name: entry for name, entry in part.items() if isinstance(entry, dict)}
+    return {}
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":

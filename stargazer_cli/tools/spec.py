@@ -73,6 +73,8 @@ LIBRARIES: Mapping[str, tuple[Numbers, Numbers | None]] = {
 FETCHED = ("java", "nextflow", "gatk")
 SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix", "gzip")
 ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
+# Those whose images are files that `stargazer build-images` makes from the image of another engine.
+FILE_ENGINES = ("apptainer", "singularity", "charliecloud")
 CONDAS = ("micromamba", "mamba", "conda")
 # The executables that an engine may have, where they do not have its name.
 EXECUTABLES = {"conda": CONDAS, "charliecloud": ("ch-run",)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.images import Built, check, engines, file_of, hint_of, inspect, library
+from stargazer_cli.images import Built, check, engines, file_of, hint_of, inspect, library, recorded
 
 BWA, GATK = "stargazer/bwa:0.7.17", "stargazer/gatk:4.6.2.0"
 DIGEST = "4cfab9f8bbb5b09472dfa2d808063be3f3d517d3649be85a0d5c44ce605b2f24"
@@ -91,11 +91,23 @@ def test_no_images_are_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert inspect("podman", [], tmp_path) == {}
 
 
-def test_an_image_of_a_registry_is_not_taken_for_another(engine: AddEngine, tmp_path: Path) -> None:
-    engine(
-        "docker", f'sha256:{DIGEST}\tamd64\t1\t["other-stargazer/bwa:0.7.17"]\nsha256:{OTHER}\tamd64\t1\tnull'
-    )
-    assert inspect("docker", [BWA], tmp_path) == {}
+@pytest.mark.parametrize(
+    ("name", "tag", "asked", "means"),
+    [
+        # Podman 4.3 runs it, with --pull=never too, where it has no other one of that name.
+        ("podman", f"ghcr.io/other/{BWA}", BWA, True),
+        ("podman", f"docker.io/group/{BWA}", f"docker.io/group/{BWA}", True),
+        ("podman", "localhost/other-stargazer/bwa:0.7.17", BWA, False),
+        ("docker", f"ghcr.io/other/{BWA}", BWA, False),
+        ("docker", f"ghcr.io/group/{BWA}", f"ghcr.io/group/{BWA}", True),
+        ("docker", f"group/{BWA}", f"docker.io/group/{BWA}", True),
+    ],
+)
+def test_an_image_is_the_one_that_its_engine_runs_by_a_name(
+    engine: AddEngine, tmp_path: Path, name: str, tag: str, asked: str, means: bool
+) -> None:
+    engine(name, f'sha256:{DIGEST}\tamd64\t1\t["{tag}"]\nsha256:{OTHER}\tamd64\t1\tnull')
+    assert set(inspect(name, [asked], tmp_path)) == ({asked} if means else set())
 
 
 def test_a_check_gives_the_digests(engine: AddEngine, tmp_path: Path) -> None:
@@ -214,12 +226,46 @@ def test_image_files_are_where_nextflow_looks_for_them(tmp_path: Path, name: str
     assert inspect(name, [BWA], tmp_path) == {}
     place.parent.mkdir(parents=True)
     place.write_bytes(b"12345")
+    note(tmp_path, {name: {BWA: entry(file_of(name, f"{BWA}-0123", tmp_path, env={}))}})
+    # Not the one that is noted: nobody knows what is in it.
     assert inspect(name, [BWA], tmp_path) == {BWA: Built("", "", 5)}
     assert check(name, [BWA], tmp_path) == {BWA: BWA}
-    kept = {"digest": f"sha256:{DIGEST}", "architecture": "amd64", "size": 7}
-    lock = {("charliecloud" if name == "charliecloud" else "apptainer"): {BWA: kept}}
-    (tmp_path / "images.lock.json").write_text(json.dumps(lock))
+    build = place.rename(file_of(name, f"{BWA}-0123", tmp_path, env={}))
+    place.symlink_to(build.name)
     assert inspect(name, [BWA], tmp_path) == {BWA: Built(f"sha256:{DIGEST}", "amd64", 7)}
+    assert recorded(name, [BWA, GATK], tmp_path) == {BWA: f"sha256:{DIGEST}"}
+    # Copied to another machine, without the lock file: the name tells which build it is.
+    (tmp_path / "images.lock.json").unlink()
+    assert check(name, [BWA], tmp_path) == {BWA: build.name}
+
+
+@pytest.mark.parametrize("later", ["apptainer", "singularity"])
+def test_of_two_engines_with_the_same_files_the_one_that_made_it_tells_the_digest(
+    tmp_path: Path, later: str
+) -> None:
+    builds = {
+        name: file_of(name, f"{BWA}-{number}", tmp_path, env={})
+        for number, name in enumerate(("apptainer", "singularity"))
+    }
+    note(
+        tmp_path,
+        {name: {BWA: {**entry(file), "digest": f"sha256:{name}"}} for name, file in builds.items()},
+    )
+    builds[later].parent.mkdir(parents=True)
+    builds[later].touch()
+    file_of(later, BWA, tmp_path, env={}).symlink_to(builds[later].name)
+    for name in builds:
+        assert inspect(name, [BWA], tmp_path)[BWA].digest == f"sha256:{later}"
+
+
+def entry(file: Path) -> dict[str, object]:
+    """Return what the lock file says of an image file."""
+    return {"digest": f"sha256:{DIGEST}", "architecture": "amd64", "size": 7, "file": str(file)}
+
+
+def note(tools: Path, content: object) -> None:
+    """Write the lock file."""
+    (tools / "images.lock.json").write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"apptainer": []}', '{"apptainer": {"x": 1}}'])
