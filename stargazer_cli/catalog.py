@@ -31,7 +31,13 @@ _PROFILE = re.compile(r"^    (?P<name>\w+) \{", re.M)
 
 
 def pipeline_dir() -> Path:
-    """Return the folder that holds `main.nf`: inside an installed wheel, or the checkout."""
+    """Return the folder that holds `main.nf`: inside an installed wheel, or the checkout.
+
+    `STARGAZER_PIPELINE` names a copy of it, where tasks see another file system than the command does. It
+    is no setting: a folder with data must not choose what runs.
+    """
+    if copy := os.environ.get("STARGAZER_PIPELINE"):
+        return Path(copy)
     package = Path(__file__).resolve().parent
     for folder in (package / "pipeline", package.parent):
         if (folder / "main.nf").is_file():
@@ -219,6 +225,13 @@ def check_profile(profile: str) -> None:
 def _rules() -> dict[str, dict[str, Any]]:
     schema = json.loads((pipeline_dir() / "nextflow_schema.json").read_text(encoding="utf-8"))
     return {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
+
+
+@cache
+def planned_parameters() -> frozenset[str]:
+    """Return the parameters that a plan may have: all but those of where images and machines are."""
+    schema = json.loads((pipeline_dir() / "nextflow_schema.json").read_text(encoding="utf-8"))
+    return frozenset(_rules().keys() - schema["$defs"]["containers"]["properties"].keys())
 
 
 def check_parameters(values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -91,6 +92,149 @@ def test_the_locks_of_the_image_hold_what_the_project_asks_for() -> None:
         assert text.count("==") == len(pinned)
         for each in map(Requirement, requirements):
             assert each.specifier.contains(pinned[each.name]), f"{each} in docker/{name}: lock it again"
+
+
+# Stands for Stargazer in its image, and tells what it was started with.
+STARGAZER = """#!/bin/sh
+echo "pipeline=${STARGAZER_PIPELINE:-} python=${PYTHONPATH:-}" "$@"
+"""
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """What lies in /opt/stargazer of the image, with a stand-in for Stargazer."""
+    image = tmp_path / "image"
+    pipeline = image / "python" / "lib" / "python3.11" / "site-packages" / "stargazer_cli" / "pipeline"
+    (pipeline / "bin").mkdir(parents=True)
+    (pipeline / "main.nf").write_text("workflow {}\n")
+    (pipeline / "bin" / "step").write_text("#!/bin/sh\n")
+    (pipeline / "bin" / "step").chmod(0o755)
+    (image / "version").write_text("0.1.0-abc\n")
+    shutil.copy(ROOT / "docker" / "entrypoint", image / "entrypoint")
+    program = image / "python" / "bin" / "stargazer"
+    program.parent.mkdir()
+    program.write_text(STARGAZER)
+    program.chmod(0o755)
+    return image
+
+
+def enter(image: Path, *arguments: str, socket: bool = True) -> subprocess.CompletedProcess[str]:
+    """Start the entrypoint in a folder of data, beside the image."""
+    data = image.parent / "data"
+    data.mkdir(exist_ok=True)
+    engine = {"DOCKER_HOST": "unix:///nowhere"} if socket else {}
+    return subprocess.run(
+        [image / "entrypoint", *arguments],
+        env={"PATH": "/usr/bin:/bin", "STARGAZER_LOCAL": "stargazer", **engine},
+        cwd=data,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def copy_of(image: Path) -> Path:
+    return image.parent / "data" / "stargazer" / "app" / "0.1.0-abc"
+
+
+def files(folder: Path) -> dict[str, tuple[bytes, int]]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode) for path in found}
+
+
+def test_the_image_leads_the_pipeline_alone_to_a_copy_that_the_host_has(image: Path) -> None:
+    for _ in range(2):
+        done = enter(image, "demo", "germline --help")
+        assert done.stdout == f"pipeline={copy_of(image)} python= demo germline --help\n", done.stderr
+        [pipeline] = image.glob("python/lib/*/site-packages/stargazer_cli/pipeline")
+        assert files(copy_of(image)) == files(pipeline)
+        assert [path.name for path in copy_of(image).parent.iterdir()] == ["0.1.0-abc"]
+    assert copy_of(image).stat().st_mode & 0o777 == 0o755
+
+
+def test_the_image_copies_nothing_where_no_engine_is_given(image: Path) -> None:
+    assert enter(image, "--version", socket=False).stdout == "pipeline= python= --version\n"
+    assert list((image.parent / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("planted", ["changed", "more", "link", "link to a file", "package"])
+def test_what_a_data_folder_brought_is_never_run(image: Path, planted: str) -> None:
+    enter(image)
+    copy, evil = copy_of(image), image.parent / "evil"
+    shutil.copytree(copy, evil)
+    (evil / "main.nf").write_text("workflow { evil }\n")
+    if planted == "changed":
+        (copy / "main.nf").write_text("workflow { evil }\n")
+    elif planted == "more":
+        (copy / "bin" / "__pycache__").mkdir()
+        (copy / "bin" / "__pycache__" / "step.cpython-311.pyc").write_bytes(b"evil")
+    elif planted == "link":
+        shutil.rmtree(copy)
+        copy.symlink_to(evil)
+    elif planted == "link to a file":
+        # Of the same bytes, until somebody changes them.
+        shutil.copy(copy / "main.nf", evil / "main.nf")
+        (copy / "main.nf").unlink()
+        (copy / "main.nf").symlink_to(evil / "main.nf")
+    else:
+        (copy / "stargazer_cli").mkdir()
+        (copy / "stargazer_cli" / "__init__.py").write_text("raise SystemExit('evil')\n")
+    done = enter(image, "doctor")
+    assert done.stdout == f"pipeline={copy} python= doctor\n", done.stderr
+    [pipeline] = image.glob("python/lib/*/site-packages/stargazer_cli/pipeline")
+    assert files(copy) == files(pipeline)
+    assert [path for path in copy.rglob("*") if path.is_symlink()] == [] and not copy.is_symlink()
+
+
+def test_a_link_in_place_of_the_copies_is_refused(image: Path, tmp_path: Path) -> None:
+    enter(image)
+    copies = copy_of(image).parent
+    copies.rename(tmp_path / "elsewhere")
+    copies.symlink_to(tmp_path / "elsewhere")
+    done = enter(image)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: stargazer/app is a link." in done.stderr
+
+
+def test_no_run_is_left_behind_in_a_container_that_ends(image: Path) -> None:
+    done = enter(image, "run", "germline", "--detach", socket=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "docker run --detach" in done.stderr
+
+
+def test_the_pipeline_is_where_the_image_leads_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STARGAZER_PIPELINE", str(tmp_path))
+    assert catalog.pipeline_dir() == tmp_path
+
+
+def test_what_the_image_fetches_has_one_time_and_leaves_nothing_else(tmp_path: Path) -> None:
+    tools, temporary = tmp_path / "tools", tmp_path / "tmp"
+    (tools / "python").mkdir(parents=True)
+    (temporary / "left").mkdir(parents=True)
+    fetched = f"echo x >> {tools}/jar; ln -sf jar {tools}/link; echo {{}} > {tools}/probes.json"
+    done = subprocess.run(
+        [ROOT / "docker" / "fetch", "sh", "-c", fetched],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "STARGAZER_TOOLS": str(tools),
+            "SOURCE_DATE_EPOCH": "1767225600",
+            "TMPDIR": str(temporary),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tools.iterdir()} == {"python", "jar", "link"}
+    assert {path.lstat().st_mtime for path in (tools, *tools.iterdir())} == {1767225600}
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_fetch_that_fails_ends_the_build(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "STARGAZER_TOOLS": str(tmp_path), "SOURCE_DATE_EPOCH": "0"}
+    environment["TMPDIR"] = str(tmp_path / "tmp")
+    done = subprocess.run([ROOT / "docker" / "fetch", "false"], env=environment, check=False)
+    assert done.returncode == 1
 
 
 def test_no_file_names_the_host_of_a_package_registry() -> None:
