@@ -124,10 +124,10 @@ def _judge(box: Toolbox, profile: str, part: str | None, aligner: str | None) ->
 def _images(app: App, box: Toolbox, profile: str, part: str | None, aligner: str | None) -> list[str]:
     """Return what keeps the container engine of a profile from running the tasks in their images."""
     from stargazer_cli.runs.site import images_of
-    from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of
+    from stargazer_cli.runs.versions import engine_of
 
     engine = engine_of(profile)
-    if engine not in CONTAINER_ENGINES or app.settings.container_registry or box.missing([engine]):
+    if engine not in ENGINES or app.settings.container_registry or box.missing([engine]):
         return []
     from stargazer_cli.images import check
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of, planned
+from stargazer_cli.runs.versions import engine_of, full_name, planned, settled
+from stargazer_cli.tools.spec import ENGINES
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -22,7 +23,8 @@ class Site:
     """Everything around a run that is not its plan.
 
     versions         task -> tool -> version that the profile will run
-    images           reference -> digest of each image that the container engine has for the workflow
+    images           reference -> digest of each image that the container engine has for the workflow, or had
+                     when it was built; the reference again where the digest is not known
     without          tools whose tasks are no part of the run: the other aligner, a report that is skipped
     resolve_seconds  what resolve and reuse took, for the record
     """
@@ -50,9 +52,9 @@ class Site:
 
     @property
     def engine(self) -> str:
-        """The container engine whose images must be here; '' where none is used, or they are pulled."""
+        """The container engine that runs the tasks; '' where there is none."""
         engine = engine_of(self.profile)
-        return engine if engine in CONTAINER_ENGINES and not self.settings.container_registry else ""
+        return engine if engine in ENGINES else ""
 
     def require_tools(self, tasks: Iterable[str] | None = None) -> None:
         """Refuse to go on where a tool that the profile needs is missing, or an image of one of the tasks.
@@ -85,11 +87,16 @@ class Site:
 
     def require_images(self, tasks: Iterable[str] | None = None) -> None:
         """Refuse to go on where the container engine does not have the image of a task, or cannot run it."""
-        if not self.engine:
+        if not self.engine or self.settings.container_registry:
             return
         from stargazer_cli.images import check
 
-        check(self.engine, images_of(self.workflow, self.without, tasks), self.settings.tools)
+        check(self.engine, self.references(tasks), self.settings.tools)
+
+    def references(self, tasks: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Return the names by which the engine has the images of these tasks, or of all of the workflow."""
+        registry = self.settings.container_registry
+        return tuple(full_name(name, registry) for name in images_of(self.workflow, self.without, tasks))
 
     def changed_images(self, tasks: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return the images of these tasks whose names mean others than when the run was planned.
@@ -101,10 +108,40 @@ class Site:
             StargazerError: the engine cannot be asked.
 
         """
-        chosen = images_of(self.workflow, self.without, tasks)
-        known = [reference for reference in chosen if reference in self.images]
-        now = _digests(self, known)
+        known = [reference for reference in self.references(tasks) if reference in self.images]
+        now = self._digests(known)
         return tuple(name for name in known if now.get(name, self.images[name]) != self.images[name])
+
+    def pulled_images(self, tasks: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the digests of images that the tasks pulled from a registry: only now they are known."""
+        unknown = [name for name in self.references(tasks) if self.images.get(name, name) == name]
+        if not self.engine or not self.settings.container_registry:
+            return {}
+        with suppress(StargazerError):
+            return self._digests(unknown)
+        return {}
+
+    def known_images(self) -> dict[str, str]:
+        """Return the digests of the images that are here, or were when they were built.
+
+        What keeps the engine from telling them is an error of `require_tools`: a result that is reused needs
+        no engine, and the lock file tells what it was made by.
+        """
+        if not self.engine:
+            return {}
+        from stargazer_cli.images import recorded
+
+        digests = recorded(self.engine, self.references(), self.settings.tools)
+        with suppress(StargazerError):
+            digests |= {} if self.toolbox.missing(self.needed) else self._digests(self.references())
+        return digests
+
+    def _digests(self, references: Sequence[str]) -> dict[str, str]:
+        """Ask the engine for the digests of those images that are here; an unknown one is the reference."""
+        from stargazer_cli.images import inspect
+
+        found = inspect(self.engine, references, self.settings.tools)
+        return {reference: built.digest or reference for reference, built in found.items()}
 
 
 def images_of(
@@ -153,29 +190,9 @@ def find_site(
         without=frozenset({*ALIGNERS, *without} - {aligner}),
         keep_work=keep_work,
     )
-    images = _images(site)
+    images = site.known_images()
     versions = planned(profile, workflow, toolbox, images, settings.container_registry)
     return replace(site, images=images, versions={task: dict(tools) for task, tools in versions.items()})
-
-
-def _images(site: Site) -> dict[str, str]:
-    """Return the digests of the images that are here; none where the engine cannot be asked for them.
-
-    What keeps it from telling them is an error of `require_tools`: a result that is reused needs no engine.
-    """
-    if not site.engine or site.toolbox.missing(site.needed):
-        return {}
-    with suppress(StargazerError):
-        return _digests(site, images_of(site.workflow, site.without))
-    return {}
-
-
-def _digests(site: Site, references: Sequence[str]) -> dict[str, str]:
-    """Ask the engine for the digests of those images that are here; an unknown one is the reference."""
-    from stargazer_cli.images import inspect
-
-    found = inspect(site.engine, references, site.settings.tools)
-    return {reference: built.digest or reference for reference, built in found.items()}
 
 
 def site_of_record(
@@ -199,11 +216,12 @@ def site_of_record(
 
 def _check_unchanged(kept: record.RunRecord, site: Site) -> None:
     """Refuse to mix what two versions make: the recipes would say that one of them made all of it."""
+    site.require_images(kept.plan.tasks())  # or there is no image to compare
     scripts = kept.plan.scripts()
+    planned_then = settled(kept.planned_versions, site.images)
     for task in kept.plan.tasks():
-        then, now = kept.planned_versions.get(task), site.versions.get(task)
+        then, now = planned_then.get(task), site.versions.get(task)
         if then != now:
-            site.require_images([task])  # or there is no image to compare
             what = f"The tools of {task} changed since the run {kept.run_id} began: {then} then, {now} now."
         elif kept.scripts.get(task) != scripts.get(task):
             what = f"The script of {task} changed since the run {kept.run_id} began."

@@ -1,3 +1,4 @@
+import json
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -5,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from stargazer_cli import catalog
+from stargazer_cli import __version__, catalog
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.images import lock
 from stargazer_cli.runs import record
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.recipe import RecipeSpec
 from stargazer_cli.runs.reproduce import site_to_reproduce
 from stargazer_cli.runs.site import find_site, images_of, site_of_record
+from stargazer_cli.runs.versions import settled
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
 from stargazer_cli.tools import scanpy_env
@@ -28,11 +31,11 @@ def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Podman:
     bin_.mkdir()
     monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
     monkeypatch.delenv("STARGAZER_CONTAINER_REGISTRY", raising=False)
+    monkeypatch.setattr(lock, "lock_file", lambda _tools: tmp_path / "images.lock.json")
 
     def has(images: Mapping[str, str], wrong: str = "") -> None:
-        answers = [
-            f"echo '{digest}\t{ARCHITECTURE}\t1\t[\"localhost/{name}\"]'" for name, digest in images.items()
-        ]
+        tags = {name if name.startswith("ghcr") else f"localhost/{name}": images[name] for name in images}
+        answers = [f"echo '{digest}\t{ARCHITECTURE}\t1\t[\"{tag}\"]'" for tag, digest in tags.items()]
         script = bin_ / "podman"
         script.write_text(
             "#!/bin/sh\n"
@@ -192,14 +195,88 @@ def test_only_the_images_of_the_chosen_aligner_are_needed() -> None:
     )
 
 
-def test_images_of_a_registry_need_not_be_here(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch, podman: Podman
+def note(settings: Settings, digests: Mapping[str, str]) -> None:
+    """Write into the lock file what was built with Podman."""
+    built = {name: {"digest": digest} for name, digest in digests.items()}
+    lock.lock_file(settings.tools).write_text(json.dumps({"podman": built}))
+
+
+def test_what_was_built_here_is_reused_while_the_engine_is_down(
+    store: LocalStore, settings: Settings, podman: Podman
 ) -> None:
     podman({SCANPY: "0123"})
-    monkeypatch.setenv("STARGAZER_CONTAINER_REGISTRY", "ghcr.io/group")
-    site = find_site(Settings(), store, "podman", SCRNA)
-    assert site.versions["cluster"] == {"image": f"ghcr.io/group/{SCANPY}"}
-    assert site.images == {}
+    then = find_site(settings, store, "podman", SCRNA)
+    note(settings, {SCANPY: "sha256:0123"})
+    for wrong in ("Error: opening database /x: no space left on device", ""):
+        podman({}, wrong)
+        site = find_site(settings, store, "podman", SCRNA)
+        assert (site.images, site.versions) == (then.images, then.versions)
+        with pytest.raises(
+            StargazerError, match="no space" if wrong else f"{SCANPY} is not built for podman"
+        ):
+            site.require_images()
+    # What is here counts, where another one was built later and moved away.
+    podman({SCANPY: "0456"})
+    assert find_site(settings, store, "podman", SCRNA).images == {SCANPY: "sha256:0456"}
+    lock.lock_file(settings.tools).write_text("{")
     podman({})
+    assert find_site(settings, store, "podman", SCRNA).images == {}
+
+
+PULLED = f"ghcr.io/group/{SCANPY}"
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, podman: Podman) -> Settings:
+    """Settings that name a registry."""
+    monkeypatch.setenv("STARGAZER_CONTAINER_REGISTRY", "ghcr.io/group")
+    podman({})
+    return Settings()
+
+
+def test_images_of_a_registry_need_not_be_here(store: LocalStore, registry: Settings) -> None:
+    site = find_site(registry, store, "podman", SCRNA)
+    # A release moves the name.
+    assert site.versions["cluster"] == {"image": f"{PULLED} of stargazer {__version__}"}
+    assert site.images == {}
     site.require_images()
     assert site.toolbox.environment()["STARGAZER_CONTAINER_REGISTRY"] == "ghcr.io/group"
+
+
+def test_what_a_run_pulls_is_known_by_its_digest_afterwards(
+    store: LocalStore, registry: Settings, podman: Podman
+) -> None:
+    site = find_site(registry, store, "podman", SCRNA)
+    assert site.pulled_images() == {}
+    podman({PULLED: "0123"})
+    pulled = site.pulled_images()
+    assert (pulled, site.changed_images()) == ({PULLED: "sha256:0123"}, ())
+    later = find_site(registry, store, "podman", SCRNA)
+    # The first result has the recipe that the next run looks for.
+    assert settled(site.versions, pulled) == settled(later.versions, {}) == later.versions
+    assert (later.images, later.pulled_images()) == (pulled, {})
+    podman({PULLED: "0456"})
+    assert later.changed_images() == (PULLED,)
+    podman({}, "Error: opening database /x: no space left on device")
+    assert site.pulled_images() == {}
+
+
+def test_a_run_that_pulled_its_images_may_go_on(
+    store: LocalStore, registry: Settings, failed: record.RunFolder, podman: Podman
+) -> None:
+    kept = failed.load()
+    podman({})
+    kept.planned_versions = find_site(registry, store, "podman", kept.workflow, "bwa").versions
+    failed.save(kept)
+    podman({f"ghcr.io/group/{image}": "0123" for image in images_of(kept.workflow)})
+    site = site_of_record(registry, store, failed.run_id)
+    assert site.versions["samtools_faidx"] == {"image": "sha256:0123"}
+
+
+def test_a_run_does_not_go_on_without_its_images(
+    store: LocalStore, settings: Settings, failed: record.RunFolder, podman: Podman
+) -> None:
+    note(settings, dict.fromkeys(images_of("prepare_reference"), "sha256:0123"))
+    podman({})
+    with pytest.raises(StargazerError, match="is not built for podman"):
+        site_of_record(settings, store, failed.run_id)

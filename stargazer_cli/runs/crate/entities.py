@@ -11,7 +11,8 @@ from stargazer_cli import catalog
 from stargazer_cli.runs.crate.facts import DataFile, Facts
 from stargazer_cli.runs.crate.readme import readme
 from stargazer_cli.runs.trace import TaskRun
-from stargazer_cli.runs.versions import CONTAINER_ENGINES, engine_of
+from stargazer_cli.runs.versions import engine_of
+from stargazer_cli.tools.spec import ENGINES
 
 if TYPE_CHECKING:
     from rocrate.model.entity import Entity
@@ -262,7 +263,7 @@ class Builder:
             error="" if task.succeeded else f"exit {task.exit_status}",
         )
         _set(action, "result", made)
-        if task.container and engine_of(self.record.profile) in CONTAINER_ENGINES:
+        if task.container and engine_of(self.record.profile) in ENGINES:
             action["containerImage"] = self._image(self._reference(task.container))
         return action
 
