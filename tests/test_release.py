@@ -84,6 +84,7 @@ def test_the_locks_of_the_image_hold_what_the_project_asks_for() -> None:
     extras = project["optional-dependencies"]
     asked = {
         "requirements.txt": [*project["dependencies"], *extras["postgres"], *extras["crate"]],
+        "images.txt": [*project["dependencies"], *extras["images"]],
         "build.txt": PROJECT["build-system"]["requires"],
     }
     for name, requirements in asked.items():
@@ -254,10 +255,72 @@ def test_a_workflow_asks_for_little_and_ends(file: Path) -> None:
         assert "write-all" not in str(job.get("permissions")), name
     for step in steps(file):
         if action := step.get("uses"):
-            assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|release/v\d+|[0-9a-f]{40})", action)
+            assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})", action)
+            # Or whatever a step runs finds the job's token in the checkout.
+            assert "/checkout@" not in action or step["with"]["persist-credentials"] is False
         # An expression in a script would be run as a part of it, whatever it holds.
         assert "${{" not in step.get("run", "")
     assert not re.search(r"secrets\.(?!GITHUB_TOKEN)", file.read_text())
+
+
+def test_jobs_that_may_write_run_nothing_of_others() -> None:
+    file = ROOT / ".github" / "workflows" / "release.yml"
+    jobs = yaml.safe_load(file.read_text())["jobs"]
+    trusted = {name: job for name, job in jobs.items() if "write" in str(job.get("permissions"))}
+    assert trusted.keys() == {"attest-wheel", "images", "command-line", "publish", "release"}
+    for name, job in trusted.items():
+        for step in job["steps"]:
+            # A tag can be moved to other code; the version is a comment.
+            action = step.get("uses", "@" + "0" * 40)
+            assert re.fullmatch(r".*@[0-9a-f]{40}", action), name
+            assert not re.search(r"\b(?:pip|pytest|npm|cargo|stargazer) ", step.get("run", "")), name
+            # By its name alone, an artifact may be what another job put in its place.
+            if "/download-artifact@" in action and name != "release":
+                assert step["with"].keys() >= {"artifact-ids"}, name
+    assert all("#" in line for line in file.read_text().splitlines() if re.search(r"@[0-9a-f]{40}", line))
+
+
+def test_what_a_release_installs_to_build_with_is_locked() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    for name in ("wheel", "build-images"):
+        run = "\n".join(step.get("run", "") for step in jobs[name]["steps"])
+        installs = re.findall(r"pip install (.*)", run)
+        assert installs, name
+        for options in installs:
+            assert "--require-hashes" in options or "--no-deps --no-index" in options, name
+
+
+def test_the_page_of_a_release_gets_each_file_once(tmp_path: Path) -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    [script] = [step["run"] for step in jobs["release"]["steps"] if "run" in step]
+    made = [
+        *(f"parts/wheel/stargazer-1.2.3{end}" for end in ("-py3-none-any.whl", ".tar.gz")),
+        "parts/release-images/images.lock.json",
+        "parts/release-images/images.sha256",
+        "parts/release-images/sbom/bwa-0.7.17-abc.cdx.json",
+        "parts/release-command-line-cli/stargazer-cli.digest",
+        "parts/release-command-line-cli/sbom/stargazer-1.2.3.spdx.json",
+        "parts/release-command-line-full/stargazer-full.digest",
+        "parts/release-command-line-full/sbom/stargazer-1.2.3-full.spdx.json",
+    ]
+    for name in made:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\nfor each; do [ ! -f "$each" ] || echo "${each##*/}"; done\n')
+    gh.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{gh.parent}:/usr/bin:/bin", "VERSION": "1.2.3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = {Path(name).name for name in made} - {"images.sha256"} | {"sha256sums.txt"}
+    assert sorted(done.stdout.split()) == sorted(wanted)
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
