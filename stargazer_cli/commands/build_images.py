@@ -11,11 +11,10 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.output import emit_json, note, size_of, table
+from stargazer_cli.tools.spec import ENGINES
 
 if TYPE_CHECKING:
     from stargazer_cli.images.build import Outcome
-
-_ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
 
 
 @click.command(
@@ -30,7 +29,7 @@ _ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--engine",
-    type=click.Choice(_ENGINES),
+    type=click.Choice(ENGINES),
     help="What tasks will run in; by default podman, or else docker. The other engines get files, made from "
     "an image of one of these two.",
 )
@@ -75,16 +74,21 @@ def build_images(
     from stargazer_cli.images import sbom as listing
     from stargazer_cli.images.build import Options, build, checked_arguments, default_engine
     from stargazer_cli.images.spec import chosen
+    from stargazer_cli.runs.launch import stop_signals_interrupt
 
     images = chosen(names)
-    options = Options(base, ca, no_cache, checked_arguments(arguments))
+    options = Options(base, ca, no_cache, checked_arguments(arguments, images))
     engine = engine or default_engine()
     if sbom is not None:
         listing.require_library()
+    listed = listing.has_library()
+    if not listed:
+        note("No list is made of what is in the images; for that: pip install 'stargazer[images]'")
     done: list[Outcome] = []
-    with _progress(len(images)) as tell:
+    with stop_signals_interrupt(), _progress(len(images)) as tell:
         for outcome in build(images, engine, app.settings, options, tell):
-            listing.keep(outcome, engine, app.settings.tools, sbom, tell)
+            if listed:
+                listing.keep(outcome, engine, app.settings.tools, sbom, tell)
             tell(f"{outcome.status} {outcome.tag}")
             done.append(outcome)
     if as_json:

@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,20 +19,30 @@ from filelock import FileLock, Timeout
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.images import convert, lock
-from stargazer_cli.images.engines import FILE_ENGINES, file_of, hint_of, inspect
+from stargazer_cli.images.ask import LAST_LINES, ask, ask_image
+from stargazer_cli.images.engines import FILE_ENGINES, Built, file_of, hint_of, inspect
 from stargazer_cli.images.spec import Base, Image, containers
 from stargazer_cli.settings import Settings
 from stargazer_cli.tools import jars
+from stargazer_cli.tools.spec import ENGINES
 
 Tell = Callable[[str], None]
 
 # Those that build; what the others run is made from an image that one of these built.
-BUILDERS = ("podman", "docker")
-_LAST_LINES = 12
-# An image without its tool answers at once; a slow disk may take its time.
-_HEALTH_SECONDS = 300
+BUILDERS = tuple(engine for engine in ENGINES if engine not in FILE_ENGINES)
+# What may have become of an image; `named` is one that was here, to which the name of modules moved back.
+STATUSES = ("built", "named", "converted", "current")
+_LOOK_SECONDS = 60
+# How long an engine may take to end a build.
+_STOP_SECONDS = 20
 # No user of the image, and no one on this machine: it must work for anybody.
 _ANYBODY = "54321:54321"
+# What a build is given anyway, and how that is changed.
+_NOT_GIVEN = {
+    "BASE": "Name another base: --base IMAGE.",
+    "VERSION": "An image has the version that the modules ask for.",
+    "SOURCE_DATE_EPOCH": "All images have the same time, which the Dockerfiles say.",
+}
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -47,7 +58,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: `built`, `converted` to a file, or `current`."""
+    """What became of one image: a status of `STATUSES`."""
 
     image: Image
     status: str
@@ -60,9 +71,7 @@ class Outcome:
 
 def builder_of(engine: str) -> str:
     """Return the engine that builds for another one: itself, else the first builder on PATH."""
-    if engine in BUILDERS:
-        return engine
-    if found := next((name for name in BUILDERS if shutil.which(name)), None):
+    if found := engine if engine in BUILDERS else _first_builder():
         return found
     raise StargazerError(
         f"Images for {engine} are made from those of podman or docker, and neither is on PATH.",
@@ -72,13 +81,16 @@ def builder_of(engine: str) -> str:
 
 def default_engine() -> str:
     """Return the first engine on PATH that builds."""
-    found = next((name for name in BUILDERS if shutil.which(name)), None)
-    if found is None:
-        raise StargazerError(
-            "Neither podman nor docker is on this machine.",
-            "Install podman with your system's package manager: it needs no daemon and no rights.",
-        )
-    return found
+    if found := _first_builder():
+        return found
+    raise StargazerError(
+        "Neither podman nor docker is on this machine.",
+        "Install podman with your system's package manager: it needs no daemon and no rights.",
+    )
+
+
+def _first_builder() -> str | None:
+    return next((name for name in BUILDERS if shutil.which(name)), None)
 
 
 def build(
@@ -106,7 +118,8 @@ def _alone(tools: Path, tell: Tell) -> Iterator[None]:
     try:
         guard.acquire(timeout=0)
     except Timeout:
-        tell("Waiting for another stargazer build-images to end.")
+        # Where locks do not work on a file system, that of a build that was killed elsewhere stays.
+        tell(f"Waiting for another stargazer build-images to end; if there is none, remove {guard.lock_file}")
         guard.acquire()
     try:
         yield
@@ -129,17 +142,9 @@ class _Build:
         """Bring the image up to date, and its file where the engine runs files."""
         started = time.monotonic()
         base = self._base()
-        inputs = self.image.inputs_digest(base, self.options.arguments)
+        inputs = self.image.inputs_digest(base, self._arguments)
         tag = self.image.tag(inputs)
-        there = inspect(self.builder, [tag, self.image.reference], self.settings.tools)
-        status = "current"
-        if tag not in there or self.options.no_cache:
-            self._build(tag, inputs, base)
-            status = "built"
-        elif there[tag] != there.get(self.image.reference):
-            self._engine("tag", tag, self.image.reference)
-            status = "built"
-        built = there[tag] if status == "current" else inspect(self.builder, [tag], self.settings.tools)[tag]
+        built, status = self._ready(tag, inputs, base)
         entry: dict[str, Any] = {
             "tag": tag,
             "digest": built.digest,
@@ -151,12 +156,27 @@ class _Build:
         self._note(self.builder, entry, anew=status == "built")
         file = None
         if self.engine != self.builder:
-            file, converted = self._convert(tag, built.digest)
+            file, converted = self._file(tag, entry)
             status = "converted" if converted else status
-            entry |= {"file": str(file), "size": convert.size_of(file)} if converted else {"file": str(file)}
-            self._note(self.engine, entry, anew=converted)
         size = lock.read(self.settings.tools)[self.engine][self.image.reference]["size"]
         return Outcome(self.image, status, tag, built.digest, size, time.monotonic() - started, file)
+
+    @property
+    def _arguments(self) -> dict[str, str]:
+        """The build arguments of the user that this Dockerfile has."""
+        given = self.options.arguments
+        return {name: value for name, value in given.items() if name in self.image.arguments}
+
+    def _ready(self, tag: str, inputs: str, base: Base) -> tuple[Built, str]:
+        """Return the image, built and named as far as it is not, and what was done for that."""
+        there = inspect(self.builder, [tag, self.image.reference], self.settings.tools)
+        if tag not in there or self.options.no_cache:
+            self._build(tag, inputs, base)
+            return inspect(self.builder, [tag], self.settings.tools)[tag], "built"
+        if there[tag] != there.get(self.image.reference):
+            self._name(tag, self.image.reference)
+            return there[tag], "named"
+        return there[tag], "current"
 
     def _base(self) -> Base:
         """Return the base; where it cannot be had, say which one the image here was built on."""
@@ -186,11 +206,15 @@ class _Build:
             command = [*self._command(base, inputs), "--iidfile", str(noted), str(self.image.folder)]
             log = self.settings.tools / "images" / "logs" / f"{self.image.name}.log"
             self.tell(f"Building {tag}; what {self.builder} says is in {log}")
-            _logged(command, log, f"{self.image.reference} was not built", self.tell)
+            failure = f"{self.image.reference} was not built"
+            _logged(command, log, failure, self.tell)
+            if not noted.exists():
+                # Podman that is told to end does, with the exit status 0.
+                raise StargazerError(f"{failure}: {self.builder} was ended.", f"What it said is in {log}")
             identity = noted.read_text().strip()
         self._check_health(identity)
         for name in (tag, self.image.reference):
-            self._engine("tag", identity, name)
+            self._name(identity, name)
 
     def _command(self, base: Base, inputs: str) -> list[str]:
         # Packages come from the Debian mirror, which a build's own network does not always reach.
@@ -208,7 +232,7 @@ class _Build:
             command += ["--build-arg", f"SOURCE_DATE_EPOCH={self.image.epoch}"]
             for name in _PROXIES:
                 command += ["--build-arg", name] if os.environ.get(name) else []
-        for name, value in self.options.arguments.items():
+        for name, value in self._arguments.items():
             command += ["--build-arg", f"{name}={value}"]
         for name in self.image.contexts:
             command += ["--build-context", f"{name}={self._context(name)}"]
@@ -231,81 +255,52 @@ class _Build:
 
     def _check_health(self, identity: str) -> None:
         """Run the image's own test as anybody, where nothing can be written and nothing be reached."""
-        command = [
-            self.builder, "run", "--rm", "--network=none", f"--user={_ANYBODY}",
-            identity, "bash", "-c", f"ps --version && {self.image.health}",
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=_HEALTH_SECONDS,
-            )
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            status = f"exit status {done.returncode}" if done.returncode else ""
-        except subprocess.TimeoutExpired:
-            said, status = [], f"no answer within {_HEALTH_SECONDS} seconds"
-        if status:
-            raise StargazerError(
-                f"{self.image.reference} was built and does not work ({status}): {self.image.health}",
-                hint_of(said, "") or "The image of before keeps its name. Look at what it says above.",
-                said[-_LAST_LINES:],
-            )
+        ask_image(
+            self.builder,
+            identity,
+            f"ps --version && {self.image.health}",
+            f"{self.image.reference} was built and does not work",
+            hint=f"The image of before keeps its name. The test that failed: {self.image.health}",
+            options=[f"--user={_ANYBODY}"],
+        )
 
-    def _convert(self, tag: str, digest: str) -> tuple[Path, bool]:
-        """Make the file that the engine runs, unless it is there, and name it as Nextflow asks for it."""
+    def _file(self, tag: str, entry: Mapping[str, Any]) -> tuple[Path, bool]:
+        """Make the file that the engine runs, unless it is there; name it as Nextflow asks for it."""
         file = file_of(self.engine, tag, self.settings.tools)
         recorded = lock.read(self.settings.tools).get(self.engine, {}).get(self.image.reference, {})
-        made = not file.exists() or recorded.get("digest") != digest
+        made = not file.exists() or recorded.get("digest") != entry["digest"]
         if made:
             self.tell(f"Converting {tag} for {self.engine}")
             convert.convert(self.engine, self.builder, tag, file, self.image.epoch)
         convert.point(file_of(self.engine, self.image.reference, self.settings.tools), file)
+        size = {"size": convert.size_of(file)} if made else {}
+        self._note(self.engine, {**entry, "file": str(file), **size}, anew=made)
         return file, made
 
-    def _engine(self, *arguments: str) -> None:
-        convert.run([self.builder, *arguments], f"{self.image.reference} was not named")
+    def _name(self, identity: str, name: str) -> None:
+        ask([self.builder, "tag", identity, name], f"{self.image.reference} was not named")
 
 
 def _base(builder: str, name: str, tell: Tell) -> Base:
     """Return the base, which is pulled where it is not here: its contents are part of what is built."""
-    found = _look(builder, name)
-    if found is None:
+    try:
+        return _look(builder, name)
+    except StargazerError:
         tell(f"Pulling {name}")
-        try:
-            done = subprocess.run(
-                [builder, "pull", name], capture_output=True, text=True, errors="replace", check=False
-            )
-        except OSError as error:
-            raise StargazerError(f"{builder} cannot be started: {error.strerror}.") from None
-        found = _look(builder, name) if done.returncode == 0 else None
-        if found is None:
-            said = done.stderr.strip().splitlines()
-            raise StargazerError(
-                f"The base {name} is not on this machine and cannot be pulled.",
-                hint_of(said, "")
-                or "Check the network, or name another base: --base registry.example.org/debian:{}; without "
-                "any registry, make one with mmdebstrap (docs/guides/containers.md).",
-                said[-3:],
-            )
-    return found
-
-
-def _look(builder: str, name: str) -> Base | None:
-    form = '["{{.Id}}","{{.Architecture}}"]'
-    done = subprocess.run(
-        [builder, "image", "inspect", "--format", form, name],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
+    ask(
+        [builder, "pull", name],
+        f"The base {name} is not on this machine and cannot be pulled",
+        hint="Check the network, or name another base: --base registry.example.org/debian:{}; without any "
+        "registry, make one with mmdebstrap (docs/guides/containers.md).",
     )
-    if done.returncode:
-        return None
-    identity, architecture = json.loads(done.stdout)
+    return _look(builder, name)
+
+
+def _look(builder: str, name: str) -> Base:
+    form = '["{{.Id}}","{{.Architecture}}"]'
+    command = [builder, "image", "inspect", "--format", form, name]
+    said = ask(command, f"The base {name} is not here", seconds=_LOOK_SECONDS)
+    identity, architecture = json.loads(said)
     return Base(name, f"sha256:{identity.removeprefix('sha256:')}", architecture)
 
 
@@ -315,20 +310,14 @@ def _logged(command: Sequence[str], log: Path, failure: str, tell: Tell) -> None
     last: list[str] = []
     with log.open("w", encoding="utf-8") as stream:
         stream.write(f"{' '.join(command)}\n")
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        ) as process:
-            try:
-                for line in process.stdout or ():
-                    stream.write(line)
-                    stream.flush()
-                    if line.strip():
-                        last = [*last[1 - _LAST_LINES :], line.rstrip()]
-                    if line.startswith(("STEP ", "#")) and "RUN" in line:
-                        tell(f"  {line.strip()[:100]}")
-            except BaseException:
-                process.terminate()
-                raise
+        with _started(command) as process:
+            for line in process.stdout or ():
+                stream.write(line)
+                stream.flush()
+                if line.strip():
+                    last = [*last[1 - LAST_LINES :], line.rstrip()]
+                if line.startswith(("STEP ", "#")) and "RUN" in line:
+                    tell(f"  {line.strip()[:100]}")
     if process.returncode:
         raise StargazerError(
             f"{failure} (exit status {process.returncode}).",
@@ -337,9 +326,44 @@ def _logged(command: Sequence[str], log: Path, failure: str, tell: Tell) -> None
         )
 
 
-def checked_arguments(pairs: Sequence[str]) -> dict[str, str]:
-    """Return build arguments NAME=VALUE as a mapping."""
+@contextmanager
+def _started(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command, and end it with all that it started where the user stops waiting for it.
+
+    Podman leaves what runs in the build alone when it is ended by itself; what has started that takes Ctrl-C.
+    """
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            os.killpg(process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def checked_arguments(pairs: Sequence[str], images: Sequence[Image]) -> dict[str, str]:
+    """Return build arguments NAME=VALUE as a mapping; each is one of some image's Dockerfile."""
+    known = {name for image in images for name in image.arguments} - _NOT_GIVEN.keys()
     for pair in pairs:
-        if not pair.partition("=")[0].isidentifier() or "=" not in pair:
-            raise UsageError(f"The build argument {pair} is not NAME=VALUE.")
+        name, equals, _ = pair.partition("=")
+        if not equals:
+            raise UsageError(
+                f"The build argument {pair} is not NAME=VALUE.", f"There are: {', '.join(sorted(known))}."
+            )
+        if name in _NOT_GIVEN:
+            raise UsageError(f"The build argument {name} cannot be given.", _NOT_GIVEN[name])
+        if name not in known:
+            raise UsageError(
+                f"No image that is built has an argument {name}.", f"There are: {', '.join(sorted(known))}."
+            )
     return dict(pair.split("=", 1) for pair in pairs)

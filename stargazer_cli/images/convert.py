@@ -7,12 +7,10 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError
-from stargazer_cli.images.engines import hint_of
+from stargazer_cli.images.ask import ask
 
 # What ch-run binds files and folders of the host to; it cannot make them in a root file system.
 _MOUNT_POINTS = ("etc/hosts", "etc/resolv.conf", *(f"mnt/{number}" for number in range(10)))
@@ -38,13 +36,24 @@ def convert(engine: str, builder: str, tag: str, file: Path, epoch: int) -> None
             _unpack(builder, tag, partial)
         else:
             _pack(engine, builder, tag, partial, epoch)
-        if file.is_dir():
-            # A folder takes the place of none that holds something: it steps aside for this moment.
-            file.rename(before)
-        partial.replace(file)
+        _replace(file, partial, before)
     finally:
         _remove(partial)
         _remove(before)
+
+
+def _replace(file: Path, partial: Path, before: Path) -> None:
+    """Let what was made take the place of what was there; that stays where it cannot."""
+    if not file.is_dir():
+        partial.replace(file)
+        return
+    # A folder takes the place of none that holds something: it steps aside for this moment.
+    file.rename(before)
+    try:
+        partial.rename(file)
+    except OSError:
+        before.rename(file)
+        raise
 
 
 def point(alias: Path, file: Path) -> None:
@@ -64,26 +73,14 @@ def size_of(file: Path) -> int:
     return sum(Path(folder, name).lstat().st_size for folder, _, names in os.walk(file) for name in names)
 
 
-def run(command: Sequence[str], failure: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a command and return what it printed; its last words are told where it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=env)
-    except OSError as error:
-        raise StargazerError(f"{failure}: {command[0]} cannot be started ({error.strerror}).") from None
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise StargazerError(f"{failure} (exit status {done.returncode}).", hint_of(said, ""), said[-5:])
-    return done.stdout
-
-
 def _pack(engine: str, builder: str, tag: str, partial: Path, epoch: int) -> None:
     archive = partial.with_name(f"{partial.name}.tar")
     form = ["--format", "docker-archive"] if builder == "podman" else []
     failure = f"{tag} was not converted for {engine}"
     try:
-        run([builder, "save", *form, "--output", str(archive), tag], failure)
+        ask([builder, "save", *form, "--output", str(archive), tag], failure)
         env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
-        run([engine, "build", "--force", str(partial), f"docker-archive:{archive}"], failure, env)
+        ask([engine, "build", "--force", str(partial), f"docker-archive:{archive}"], failure, env=env)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -93,19 +90,18 @@ def _unpack(builder: str, tag: str, folder: Path) -> None:
     failure = f"{tag} was not unpacked for charliecloud"
     folder.mkdir()
     archive = folder.with_name(f"{folder.name}.tar")
-    container = run([builder, "create", tag, "true"], failure).strip()
+    container = ask([builder, "create", tag, "true"], failure).strip()
     try:
-        run([builder, "export", "--output", str(archive), container], failure)
-        # Devices are those of the host, and what is in an image belongs to whoever unpacks it.
-        run(
-            ["tar", "-xf", str(archive), "-C", str(folder), "--no-same-owner", "--exclude=dev/*"],
-            failure,
-        )
+        ask([builder, "export", "--output", str(archive), container], failure)
+        # Devices are those of the host. What is in an image belongs to whoever unpacks it, without its modes:
+        # on the host nobody becomes root by its programs, or writes what others run.
+        own = ("--no-same-owner", "--no-same-permissions")
+        ask(["tar", "-xf", str(archive), "-C", str(folder), *own, "--exclude=dev/*"], failure)
     finally:
         archive.unlink(missing_ok=True)
-        run([builder, "rm", container], failure)
+        ask([builder, "rm", container], failure)
     form = "{{json .Config.Env}}"
-    variables = json.loads(run([builder, "image", "inspect", "--format", form, tag], failure)) or []
+    variables = json.loads(ask([builder, "image", "inspect", "--format", form, tag], failure)) or []
     for place in _MOUNT_POINTS:
         _make_mount_point(folder / place)
     (folder / "ch").mkdir(exist_ok=True)

@@ -5,14 +5,14 @@ same list.
 """
 
 import importlib.util
-import subprocess
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import UsageError
+from stargazer_cli.images.ask import ask_image
 from stargazer_cli.images.spec import Image
 from stargazer_cli.tools.jars import Lock
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # One line a thing: its kind, its name, its version and more.
 _LOOK = r"""
+set -eu
 . /etc/os-release
 printf 'system\t%s\t%s\n' "$ID" "$VERSION_CODENAME"
 dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
@@ -38,9 +39,14 @@ for each in metadata.distributions():
 _NAMESPACE = uuid.UUID("6f1a1d0e-6a4c-5d0b-9b1c-5a1f6b1c7d2e")
 
 
+def has_library() -> bool:
+    """Whether the library that writes the lists is installed."""
+    return importlib.util.find_spec("cyclonedx") is not None
+
+
 def require_library() -> None:
     """Refuse where the library that writes the lists is not installed."""
-    if importlib.util.find_spec("cyclonedx") is None:
+    if not has_library():
         raise UsageError(
             "The lists of what is in the images need a library that is not installed.",
             "Install it: pip install 'stargazer[images]'",
@@ -50,15 +56,14 @@ def require_library() -> None:
 def keep(
     outcome: "Outcome", engine: str, tools: Path, folder: Path | None, tell: Callable[[str], None]
 ) -> None:
-    """Write the list of an image, unless it is there; without the library only where it was asked for."""
+    """Write the list of an image, unless it is there."""
     from stargazer_cli.images.build import builder_of
 
-    if folder is None and importlib.util.find_spec("cyclonedx") is None:
+    place = (folder or tools / "images" / "sbom") / file_name(outcome)
+    if place.exists() and outcome.status in ("current", "named"):
         return
-    place = (folder or tools / "images" / "sbom") / f"{file_name(outcome)}"
-    if place.exists() and outcome.status == "current":
-        return
-    text = make(outcome.image, outcome.digest, look(builder_of(engine), outcome.digest))
+    said = look(builder_of(engine), outcome.image, outcome.digest)
+    text = make(outcome.image, outcome.digest, said)
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(f".{place.name}")
     partial.write_text(text, encoding="utf-8")
@@ -71,30 +76,15 @@ def file_name(outcome: "Outcome") -> str:
     return outcome.tag.removeprefix("stargazer/").replace(":", "-") + ".cdx.json"
 
 
-def look(builder: str, digest: str) -> str:
+def look(builder: str, image: Image, digest: str) -> str:
     """Ask an image what is in it."""
-    done = subprocess.run(
-        [
-            builder,
-            "run",
-            "--rm",
-            "--network=none",
-            digest.removeprefix("sha256:"),
-            "bash",
-            "-eu",
-            "-c",
-            _LOOK,
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
+    return ask_image(
+        builder,
+        digest.removeprefix("sha256:"),
+        _LOOK,
+        f"{image.reference} does not tell what is in it",
+        hint="The image is built and named. Look at what it says above, or build it anew: --no-cache.",
     )
-    if done.returncode:
-        raise StargazerError(
-            "An image does not tell what is in it.", None, done.stderr.strip().splitlines()[-3:]
-        )
-    return done.stdout
 
 
 def make(image: Image, digest: str, said: str) -> str:

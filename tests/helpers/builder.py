@@ -7,6 +7,7 @@ from pathlib import Path
 _SCRIPT = r"""#!/bin/sh
 cd @STATE@
 echo "$(echo "${0##*/} $*" | tr '\n' ' ')" >> calls
+case ${0##*/} in podman) registry=localhost/ ;; esac
 id_of() { awk -v name="$1" '$1 == name || $2 == name { print $2; exit }' images; }
 case "$1 $2" in
 'image inspect')
@@ -23,7 +24,8 @@ case "$1 $2" in
         case $form in
         '["'*) echo "[\"$id\",\"amd64\"]" ;;
         *Env*) echo '["PATH=/opt/venv/bin:/usr/bin","HOME=/tmp"]' ;;
-        *) awk -v id="$id" '$2 == id { names = names (names == "" ? "" : ",") "\"localhost/" $1 "\"" }
+        *) awk -v id="$id" -v at="$registry" '
+            $2 == id { names = names (names == "" ? "" : ",") "\"" at $1 "\"" }
             END { printf "%s\tamd64\t%s\t[%s]\n", id, 1000000, names }' images ;;
         esac
     done

@@ -1,11 +1,14 @@
 """`stargazer build-images`, with a stand-in for the engine."""
 
+import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from helpers.builder import Builder
 from helpers.shell import Shell
 
 from stargazer_cli import catalog
-from stargazer_cli.images import convert, lock, spec
+from stargazer_cli.images import ask, convert, lock, spec
 from stargazer_cli.tools import jars
 
 BWA = "stargazer/bwa:0.7.17"
@@ -63,14 +66,18 @@ def test_what_is_current_is_not_built_again(stargazer: Shell, builder: Builder, 
     assert "--no-cache" in call
 
 
-def test_an_alias_that_was_moved_away_is_moved_back(stargazer: Shell, builder: Builder) -> None:
+def test_an_alias_that_was_moved_away_is_moved_back(stargazer: Shell, builder: Builder, tools: Path) -> None:
     (entry,) = stargazer("build-images", "bwa", "--json").json["images"]
     builder.has("elsewhere", 9)
     subprocess.run(["podman", "tag", "elsewhere", BWA], check=True)
     builder.forget()
-    assert stargazer("build-images", "bwa").code == 0
-    assert builder.images[BWA] == entry["digest"]
+    noted = lock.read(tools)
+    (again,) = stargazer("build-images", "bwa", "--json").json["images"]
+    assert again["status"] == "named"
+    assert builder.images[BWA] == again["digest"] == entry["digest"]
     assert not builder.calls("build")
+    # Nothing was built, so that the time of its build stays.
+    assert lock.read(tools) == noted
 
 
 def test_an_image_gets_the_contexts_that_its_dockerfile_names(
@@ -126,6 +133,20 @@ def test_docker_builds_where_podman_is_not(
     assert "--build-arg HTTPS_PROXY " in call
 
 
+def test_a_build_argument_is_an_input_of_the_images_that_have_it(stargazer: Shell, builder: Builder) -> None:
+    before = {
+        entry["reference"]: entry["tag"] for entry in stargazer("build-images", "--json").json["images"]
+    }
+    builder.forget()
+    done = stargazer("build-images", "--build-arg", "JRE=temurin-17-jre", "--json")
+    after = {entry["reference"]: entry["tag"] for entry in done.json["images"]}
+    assert [reference for reference in after if after[reference] != before[reference]] == [
+        "stargazer/gatk:4.6.2.0"
+    ]
+    (call,) = builder.calls("build")
+    assert "--build-arg JRE=temurin-17-jre " in call
+
+
 def test_a_base_that_is_not_here_is_pulled(stargazer: Shell, builder: Builder) -> None:
     done = stargazer("build-images", "bwa", "--base", "example.org/debian:{}")
     assert done.code == 0
@@ -136,7 +157,10 @@ def test_a_base_that_cannot_be_pulled_is_named_with_what_to_do(stargazer: Shell,
     builder.says("pull", "Error: dial tcp: lookup example.org: no such host")
     done = stargazer("build-images", "bwa", "--base", "example.org/debian:{}")
     assert done.code == 1
-    assert "The base example.org/debian:bookworm is not on this machine and cannot be pulled." in done.err
+    assert (
+        "The base example.org/debian:bookworm is not on this machine and cannot be pulled (exit status 125)."
+        in done.err
+    )
     assert "no such host" in done.err and "--base" in done.err
     assert not builder.calls("build")
 
@@ -184,12 +208,32 @@ def test_an_image_that_does_not_work_gets_no_name(stargazer: Shell, builder: Bui
     assert "--network=none" in run and "--user=54321:54321" in run
 
 
+def test_an_image_that_does_not_answer_leaves_no_container(
+    stargazer: Shell, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine's command that is ended leaves its container running."""
+    stand_in = builder.bin / "podman"
+    stand_in.write_text(stand_in.read_text().replace("'run '*)", "'run '*) exec sleep 30 ;;\n'run '*)", 1))
+    monkeypatch.setattr(ask, "_IMAGE_SECONDS", 0.3)
+    done = stargazer("build-images", "bwa")
+    assert done.code == 1
+    assert f"{BWA} was built and does not work: podman did not end within 0.3 seconds." in done.err
+    (run,) = builder.calls("run")
+    name = next(part for part in run.split() if part.startswith("--name=")).removeprefix("--name=")
+    assert builder.calls("rm") == [f"podman rm --force {name}"]
+    assert BWA not in builder.images
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("bwa3",), "There is no image bwa3."),
         (("--engine", "lxc"), "Invalid value for '--engine'"),
         (("--build-arg", "SOURCE"), "The build argument SOURCE is not NAME=VALUE."),
+        (("--build-arg", "BASE=debian"), "Name another base: --base IMAGE."),
+        (("--build-arg", "VERSION=1.17"), "The build argument VERSION cannot be given."),
+        (("--build-arg", "SOURCE_DATE_EPOCH=0"), "The build argument SOURCE_DATE_EPOCH cannot be given."),
+        (("bwa", "--build-arg", "JRE=x"), "There are: SAMTOOLS_VERSION, SOURCE."),
         (("--ca", "nowhere.crt"), "nowhere.crt"),
     ],
 )
@@ -225,36 +269,96 @@ def test_two_builds_at_once_take_turns(stargazer: Shell, builder: Builder, tools
     with FileLock(tools / ".build-images.lock"):
         other = subprocess.Popen([*command, "build-images", "bwa"], stderr=subprocess.PIPE, text=True)
         assert other.stderr is not None
-        assert "Waiting for another stargazer build-images" in other.stderr.readline()
+        line = other.stderr.readline()
+        assert "Waiting for another stargazer build-images" in line and ".build-images.lock" in line
         assert not builder.calls("build")
     assert other.wait(30) == 0
     other.stderr.close()
     assert len(builder.calls("build")) == 1
 
 
-def test_a_build_that_is_killed_moves_no_name(stargazer: Shell, builder: Builder, tools: Path) -> None:
-    stargazer("build-images", "bwa")
-    before, noted = builder.images, lock.read(tools)
+@pytest.fixture
+def stuck(
+    stargazer: Shell, builder: Builder
+) -> Iterator[Callable[[str], tuple[subprocess.Popen[bytes], int]]]:
+    """Start a build of bwa whose engine never ends a command; gives it and the process that goes on there."""
     real = builder.bin / "podman"
-    real.rename(builder.bin / "podman.real")
     begun = builder.folder / "begun"
-    builder.add(
-        "podman",
-        f'#!/bin/sh\n[ "$1" != build ] || {{ touch {begun}; exec sleep 30; }}\nexec {real}.real "$@"\n',
-    )
-    command = [sys.executable, "-c", "from stargazer_cli.commands.main import cli; cli()"]
-    process = subprocess.Popen(
-        [*command, "build-images", "bwa", "--no-cache"], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 20
-    while not begun.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process: list[subprocess.Popen[bytes]] = []
+
+    def start(command: str) -> tuple[subprocess.Popen[bytes], int]:
+        stargazer("build-images", "bwa")
+        real.rename(f"{real}.real")
+        # A process of its own, which Ctrl-C in a shell does not end: so goes on what runs in a container.
+        wait = f"sleep 30 & echo $! > {begun}.new; mv {begun}.new {begun}; wait; exit 0"
+        builder.add("podman", f'#!/bin/sh\n[ "$1" != {command} ] || {{ {wait}; }}\nexec {real}.real "$@"\n')
+        cli = [sys.executable, "-c", "from stargazer_cli.commands.main import cli; cli()"]
+        process.append(
+            subprocess.Popen(
+                [*cli, "build-images", "bwa", "--no-cache"], stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        )
+        deadline = time.monotonic() + 20
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return process[0], int(begun.read_text())
+
+    yield start
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+
+
+# While the image is built, and while it is tested.
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_a_build_that_is_killed_moves_no_name(
+    stargazer: Shell,
+    builder: Builder,
+    tools: Path,
+    command: str,
+    stuck: Callable[[str], tuple[subprocess.Popen[bytes], int]],
+) -> None:
+    process, _ = stuck(command)
+    before, noted = builder.images, lock.read(tools)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert len(builder.calls("build")) == (1 if command == "build" else 2)
     assert builder.images == before and lock.read(tools) == noted
     # The lock went with the process: the next build waits for nobody.
-    builder.add("podman", (builder.bin / "podman.real").read_text())
+    (builder.bin / "podman.real").rename(builder.bin / "podman")
     assert stargazer("build-images", "bwa", "--no-cache").code == 0
+
+
+def test_a_build_that_is_told_to_end_ends_with_all_that_it_started(
+    builder: Builder, stuck: Callable[[str], tuple[subprocess.Popen[bytes], int]]
+) -> None:
+    process, inner = stuck("build")
+    before = builder.images
+    process.terminate()
+    assert process.wait(30) != 0
+    deadline = time.monotonic() + 10
+    while runs(inner) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not runs(inner)
+    assert builder.images == before
+
+
+def runs(pid: int) -> bool:
+    """Whether a process goes on; one that nobody asked for its end does not."""
+    done = subprocess.run(
+        ["/bin/ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()[:1] not in ("", "Z")
+
+
+def test_an_engine_that_was_ended_by_somebody_built_nothing(stargazer: Shell, builder: Builder) -> None:
+    """Podman that gets a SIGTERM ends with the exit status 0."""
+    before = builder.images
+    stand_in = builder.bin / "podman"
+    stand_in.write_text(stand_in.read_text().replace("'build '*)", "'build '*) exit 0 ;;\n'build '*)", 1))
+    done = stargazer("build-images", "bwa")
+    assert done.code == 1
+    assert f"{BWA} was not built: podman was ended." in done.err
+    assert builder.images == before
 
 
 def test_a_file_for_apptainer_is_made_where_nextflow_looks(
@@ -313,6 +417,34 @@ def test_charliecloud_gets_a_root_file_system_with_the_images_environment(
     assert builder.calls("rm") == ["podman rm 0123456789ab"]
     (entry,) = done.json["images"]
     assert entry["size"] == convert.size_of(root.resolve())
+
+
+def test_a_root_file_system_gives_nobody_rights_on_the_host(
+    stargazer: Shell, builder: Builder, tools: Path
+) -> None:
+    """Unpacked by root, a program that becomes root would do that outside of any container."""
+    program = builder.folder / "root" / "su"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o4755)
+    cache = builder.folder / "root" / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    umask = os.umask(0o022)
+    try:
+        assert stargazer("build-images", "bwa", "--engine", "charliecloud").code == 0
+    finally:
+        os.umask(umask)
+    root = tools / "images" / "charliecloud" / "img" / "stargazer%bwa+0.7.17"
+    assert [stat.S_IMODE((root / name).stat().st_mode) for name in ("su", "cache")] == [0o755, 0o755]
+
+
+def test_what_was_there_stays_where_the_new_cannot_take_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "image"
+    file.mkdir()
+    (file / "old").touch()
+    with pytest.raises(FileNotFoundError):
+        convert._replace(file, tmp_path / "nothing", tmp_path / "before")
+    assert [place.name for place in tmp_path.iterdir()] == ["image"] and (file / "old").exists()
 
 
 def test_a_root_file_system_that_nothing_is_known_of_is_made_anew(

@@ -100,6 +100,16 @@ def test_a_list_is_written_for_each_image(
     assert not builder.calls("run")
 
 
+def test_an_image_that_does_not_tell_is_named(
+    builder: Builder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (builder.folder / "said").unlink()
+    done = Shell(capfd)("build-images", "bwa")
+    assert done.code == 1
+    assert "stargazer/bwa:0.7.17 does not tell what is in it (exit status 1)." in done.err
+    assert "Hint:  The image is built and named." in done.err
+
+
 def test_without_the_library_images_are_built_and_lists_refused(
     builder: Builder, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +118,8 @@ def test_without_the_library_images_are_built_and_lists_refused(
     error = stargazer.refuses("build-images", "bwa", "--sbom", tmp_path / "lists")
     assert "pip install 'stargazer[images]'" in error
     assert not builder.calls()
-    assert stargazer("build-images", "bwa").code == 0
+    done = stargazer("build-images", "bwa")
+    assert done.code == 0 and "pip install 'stargazer[images]'" in done.err
     assert not (tmp_path / "tools" / "images" / "sbom").exists()
 
 
@@ -125,7 +136,7 @@ def test_a_real_image_lists_all_that_its_package_manager_knows() -> None:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip(f"{image.reference} is not built: run stargazer build-images scanpy")
     digest = found.stdout.strip()
-    components = json.loads(sbom.make(image, digest, sbom.look("podman", digest)))["components"]
+    components = json.loads(sbom.make(image, digest, sbom.look("podman", image, digest)))["components"]
     assert {"libc6", "procps", "python3"} <= {component["name"] for component in components}
     locked = set(re.findall(r"^([\w-]+)==(\S+)", image.lock.read_text(), re.M))
     python = {
