@@ -9,7 +9,7 @@
   around a task: wall time, milliseconds that a task takes more than without an image, and from Nextflow's
   trace the time from a task's submission to its end that is not its own.
 - `trio`: `stargazer run germline` on the bundled trio, each time from a fresh store, without a report. All
-  profiles must make the same bytes.
+  profiles must make the same bytes; where only one can run, it says that nothing was compared.
 - `images`: size of each image as the lock file has it; with --build, seconds of a build from nothing, with
   all downloads of packages.
 
@@ -119,6 +119,9 @@ def measure_tasks(
     profiles: Sequence[str], repeats: int, count: int, scratch: Path, settings: Settings
 ) -> None:
     """Print what an engine adds to a task that does nothing."""
+    if not profiles:
+        print("\nNo profile can run tasks here: nothing was measured.")
+        return
     scratch.mkdir()
     write_pipeline(scratch)
     toolbox = locate(settings, ["java", "nextflow"])
@@ -145,7 +148,10 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 
 def measure_trio(profiles: Sequence[str], repeats: int, scratch: Path) -> bool:
-    """Print what profiles cost `stargazer run germline`; returns whether all made the same bytes."""
+    """Print what profiles cost `stargazer run germline`; returns whether none made other bytes."""
+    if not profiles:
+        print("\nNo profile can run the trio here: nothing was measured.")
+        return True
     job = bundled()
     subjects = {
         name: Workflow(
@@ -174,10 +180,19 @@ def measure_trio(profiles: Sequence[str], repeats: int, scratch: Path) -> bool:
     print("\n## `stargazer run germline`, bundled trio\n")
     columns = ["profile", f"median wall of {repeats}, s", f"this / {base}", "tasks", "work in tasks, s"]
     print(table([*columns, "ms around a task"], rows))
-    same = len(digests) == 1
-    groups = "; ".join(", ".join(names) for names in digests.values())
-    print(f"\nThe VCFs are {'the same bytes' if same else f'DIFFERENT bytes: {groups}'}.")
-    return same
+    print(f"\n{compared(digests)}")
+    return len(digests) == 1
+
+
+def compared(made: Mapping[str, Sequence[str]]) -> str:
+    """Say whether profiles made the same: digest of a VCF -> profiles that made it."""
+    groups = list(made.values())
+    if len(groups) > 1:
+        return f"The VCFs are DIFFERENT bytes: {'; '.join(', '.join(names) for names in groups)}."
+    [names] = groups
+    return (
+        f"No VCFs were compared: only {names[0]} ran." if len(names) == 1 else "The VCFs are the same bytes."
+    )
 
 
 def measure_images(profiles: Sequence[str], build: bool, base: str | None, settings: Settings) -> None:
