@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,13 @@ _TASK_LINE = re.compile(r"\[[0-9a-f]{2}/[0-9a-f]+\] (?P<what>Submitted|Cached) p
 # What Nextflow says around its own error: banner, progress, warnings, and where its log is.
 _CHATTER = re.compile(
     r"N E X T F L O W|Launching |WARN:|(bqsr|filter): |\[[0-9a-f]{2}/|Execution cancelled|-- Check |Tip: "
+    r"|- (attempt|command|reason|cmd executed|exit status|output) *:"
 )
+# What it warns of while it waits for a scheduler, and below that, why.
+_NOT_SUBMITTED = re.compile(r"WARN: Failed to submit process '(?P<name>.+)'")
+_NO_QUEUE = re.compile(r"WARN: \[\w+\] (queue .*status cannot be fetched|failed to retrieve queue)")
+_BECAUSE = re.compile(r"\s*(?:- reason *: *)?(?P<why>[^\s-].*)")
+_AGAIN_SECONDS = 60.0
 _TAIL_LINES = 12
 # conf/resources.config tells where they come from.
 _REASONS = {
@@ -65,7 +72,7 @@ _REFUSALS = (
     ),
 )
 _SUBMITTING = "Failed to submit process to grid scheduler"
-_NO_SBATCH = re.compile(r"Cannot run program \"(?P<program>\w+)\"")
+_NO_SBATCH = re.compile(r"Cannot run program \"(?P<program>sbatch|squeue|scancel)\"")
 # How long Nextflow may take to end: it cancels every job of a scheduler first.
 STOP_SECONDS = 120.0
 
@@ -135,7 +142,7 @@ def run(
     keep: int,
     begun: Callable[[int], None] = lambda _pid: None,
 ) -> int:
-    """Run Nextflow in `folder`; `tell` gets one line for each task that starts.
+    """Run Nextflow in `folder`; `tell` gets one line for each task that starts, and why none does.
 
     Nextflow inherits the descriptor `keep`, and with it the lock of the run; `begun` gets its process id.
 
@@ -163,17 +170,49 @@ def run(
         try:
             begun(process.pid)
             assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            waits = _Waits(tell)
             for line in process.stdout:
                 copy.write(line)
                 copy.flush()
                 if match := _TASK_LINE.match(line):
                     tell(_describe(match["what"], match["name"]))
+                else:
+                    waits.hear(line)
             return process.wait()
         except BaseException as reason:
             # Also where its output cannot be kept: nobody would see what it does.
             if not _stop(process) and isinstance(reason, KeyboardInterrupt):
                 raise HadToBeKilled from None
             raise
+
+
+class _Waits:
+    """Tells from Nextflow's warnings what a run waits for, such as a queue that is full: it may take days.
+
+    A new reason is told at once, the same one once a minute at most.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._about = ""
+        self._why = ""
+        self._told = 0.0
+
+    def hear(self, line: str) -> None:
+        """Take a line of Nextflow's output."""
+        if match := _NOT_SUBMITTED.match(line):
+            self._about = f"waiting to submit {_named(match['name'])}"
+        elif _NO_QUEUE.match(line):
+            self._about = "the scheduler does not tell its queue"
+        elif self._about and (match := _BECAUSE.match(line)):
+            self._say(match["why"].rstrip())
+            self._about = ""
+
+    def _say(self, why: str) -> None:
+        now = time.monotonic()
+        if why != self._why or now - self._told >= _AGAIN_SECONDS:
+            self._tell(f"{self._about}: {why}")
+            self._why, self._told = why, now
 
 
 def failure(folder: Path, trace: Path) -> Failure:
@@ -207,7 +246,9 @@ def _task_failure(row: dict[str, str]) -> Failure:
 
 def _refused_job(row: dict[str, str], said: Sequence[str]) -> Failure | None:
     """Explain why the scheduler took no job; None where the task failed by itself."""
-    if not any(_SUBMITTING in line or _NO_SBATCH.search(line) for line in said):
+    # Elsewhere in the output it may be what the tool said.
+    causes = _section(said, "Caused by:")
+    if not any(_SUBMITTING in line or _NO_SBATCH.search(line) for line in causes):
         return None
     message = f"{_whose(row, 'could not be submitted')}: the scheduler did not take its job."
     # The table tells a refused job by the exit status of sbatch; what that said, Nextflow shows.
@@ -215,7 +256,7 @@ def _refused_job(row: dict[str, str], said: Sequence[str]) -> Failure | None:
     for pattern, hint, option in _REFUSALS:
         if any(re.search(pattern, line, re.IGNORECASE) for line in told):
             return Failure(message, hint, lines=[f"| {line}" for line in told], option=option)
-    for line in said:
+    for line in causes:
         if match := _NO_SBATCH.search(line):
             hint = (
                 "Start the run where jobs are submitted from, such as a login node, or take --profile local"
@@ -259,10 +300,12 @@ def _pipeline_failure(output: Path, lines: Sequence[str], *, begun: bool) -> Fai
 
 
 def _describe(what: str, name: str) -> str:
+    return f"{'kept' if what == 'Cached' else 'started'} {_named(name)}"
+
+
+def _named(name: str) -> str:
     process, _, tag = name.partition(" (")
-    done = "kept" if what == "Cached" else "started"
-    subject = f" for {tag.removesuffix(')')}" if tag else ""
-    return f"{done} {task_name(process)}{subject}"
+    return task_name(process) + (f" for {tag.removesuffix(')')}" if tag else "")
 
 
 def _tail(file: Path) -> list[str]:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,66 @@ def test_nextflow_s_own_full_disk_is_told_with_what_to_do(tmp_path: Path) -> Non
     (tmp_path / "nextflow.out").write_text("ERROR ~ Disk quota exceeded\n")
     found = launch.failure(tmp_path, tmp_path / "trace-1.txt")
     assert "A disk is full" in found.hint
+
+
+def test_what_a_tool_says_is_not_taken_for_the_scheduler_s_word(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text(
+        "ERROR ~ x\n\nCaused by:\n  Process terminated with an error exit status (1)\n\nCommand error:\n"
+        '  Cannot run program "sbatch": error=2\n  Failed to submit process to grid scheduler for execution\n'
+    )
+    (tmp_path / "trace-1.txt").write_text(TRACE)
+    assert "failed for a" in launch.failure(tmp_path, tmp_path / "trace-1.txt").message
+    (tmp_path / "nextflow.out").write_text(NO_SBATCH.replace("sbatch", "Rscript"))
+    assert "failed for a" in launch.failure(tmp_path, tmp_path / "trace-1.txt").message
+
+
+# What it waits for
+
+FULL = """WARN: Failed to submit process 'STARGAZER:BWA_MEM (a)'
+                         - attempt : 1
+                         - command : sbatch .command.run
+                         - reason  : sbatch: error: {reason}
+sbatch: error: Batch job submission failed: Job violates accounting/QOS policy
+"""
+AWAY = """WARN: [SLURM] queue status cannot be fetched
+- cmd executed: squeue --noheader -o %i %t -t all -u ada
+- exit status : 1
+- output      :
+  slurm_load_jobs error: Unable to contact slurm controller (connect failure)
+"""
+STARTED = "[aa/bbbbbb] Submitted process > STARGAZER:BWA_MEM (a)\n"
+
+
+def _said_of(tmp_path: Path, output: str) -> list[str]:
+    (tmp_path / "output").write_text(output)
+    said: list[str] = []
+    with (tmp_path / "lock").open("w") as lock:
+        launch.run(
+            ["cat", str(tmp_path / "output")], tmp_path, dict(os.environ), said.append, keep=lock.fileno()
+        )
+    return said
+
+
+def test_what_a_run_waits_for_is_told_once(tmp_path: Path) -> None:
+    quota = FULL.format(reason="QOSMaxSubmitJobPerUserLimit")
+    away = FULL.format(reason="Unable to contact slurm controller")
+    never_run = "WARN: It appears you have never run this project before -- Option `-resume` is ignored\n"
+    assert _said_of(tmp_path, never_run + quota * 3 + AWAY + away + quota + STARTED) == [
+        "waiting to submit bwa_mem for a: sbatch: error: QOSMaxSubmitJobPerUserLimit",
+        "the scheduler does not tell its queue: "
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+        "waiting to submit bwa_mem for a: sbatch: error: Unable to contact slurm controller",
+        "waiting to submit bwa_mem for a: sbatch: error: QOSMaxSubmitJobPerUserLimit",
+        "started bwa_mem for a",
+    ]
+
+
+def test_the_same_reason_is_told_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "_AGAIN_SECONDS", 0.0)
+    assert len(_said_of(tmp_path, FULL.format(reason="x") * 3)) == 3
+
+
+def test_what_it_waited_for_is_not_why_it_ended(tmp_path: Path) -> None:
+    (tmp_path / "nextflow.out").write_text(FULL.format(reason="x").splitlines()[0] + "\n" + AWAY)
+    found = launch.failure(tmp_path, tmp_path / "trace-1.txt")
+    assert "cmd executed" not in found.message
