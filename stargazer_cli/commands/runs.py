@@ -83,9 +83,9 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
         click.echo(f"error     {printable(line)}")
     if kept.hint and kept.status != "done":
         click.echo(f"hint      {printable(kept.hint)}")
-    work = Path(kept.work) if kept.work else folder.work
-    if work.exists():
-        click.echo(f"work      {work}")
+    for work in kept.work_folders(folder):
+        if work.exists():
+            click.echo(f"work      {printable(str(work))}")
     click.echo(f"folder    {folder.path}")
 
 

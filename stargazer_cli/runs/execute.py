@@ -73,6 +73,8 @@ def claim(site: Site, plan: Plan) -> RunFolder:
 def resume(site: Site, run_id: str, tell: Tell) -> RunResult:
     """Go on with a claimed, failed or interrupted run from where it ended."""
     folder = record.find(site.runs, run_id)
+    if not folder.busy():
+        folder.cancelled.unlink(missing_ok=True)  # of an earlier attempt
     with folder.locked() as lock:
         kept = folder.read()
         check_unfinished(kept)
@@ -89,8 +91,7 @@ def change(folder: RunFolder, limits: Mapping[str, Any], work_dir: Path | None) 
         cluster.check(kept.profile, limits)
         kept.plan = with_limits(kept.plan, limits)
         if work_dir:
-            work.check(work_dir / folder.run_id)
-            kept.work = str(work_dir / folder.run_id)
+            _move_work(folder, kept, work_dir / folder.run_id)
         if kept.status == "running":
             kept.status = "interrupted"  # nobody holds it
         folder.save(kept)
@@ -132,7 +133,9 @@ def files_of(plan: Plan, folder: RunFolder, *, linked: bool = True) -> dict[str,
     `linked`: a published file is a second name of the one in the work folder.
     """
     mode = "link" if linked else "copy"
-    parameters = {**plan.parameters, "outdir": str(folder.outdir), "publish_dir_mode": mode}
+    # A record may have come from someone else; where images come from is not its to say.
+    own = {name: value for name, value in plan.parameters.items() if name in catalog.planned_parameters()}
+    parameters = {**own, "outdir": str(folder.outdir), "publish_dir_mode": mode}
     files = {}
     for parameter, name, rows in (
         ("input", "samplesheet.csv", plan.samplesheet),
@@ -174,6 +177,13 @@ def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
         work.check(site.settings.work)
     commit = record.pipeline_commit(catalog.pipeline_dir())
     folder = record.create(site.runs, plan.workflow, commit)
+    where = work_of(site, folder)
+    if site.settings.work:
+        try:
+            work.make(where, folder.path)  # from now on it is there, or it was taken away
+        except StargazerError:
+            shutil.rmtree(folder.path)
+            raise
     kept = record.new_record(
         folder,
         plan,
@@ -182,10 +192,8 @@ def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
         versions=site.versions,
         tools={name: tool.version for name, tool in site.toolbox.tools.items() if tool.version},
         images=site.images,
-        work=work_of(site, folder) if site.settings.work else None,
+        work=where if site.settings.work else None,
     )
-    if kept.work:
-        Path(kept.work).mkdir()  # from now on it is there, or it was taken away
     kept.timings["resolve"] = round(site.resolve_seconds, 3)
     return folder, kept
 
@@ -196,7 +204,9 @@ def _attempt(
     """Carry out a run whose lock is held by the descriptor `lock`; `checked`: its inputs are whole."""
     with launch.stop_signals_interrupt():
         try:
-            made = _made_by(site, folder, kept, keeping(folder, tell), lock, checked=checked)
+            _begin(folder, kept)
+            with folder.alive():
+                made = _made_by(site, folder, kept, keeping(folder, tell), lock, checked=checked)
         except KeyboardInterrupt as stop:
             how = "cancelled" if folder.cancelled.exists() else "interrupted"
             by_itself = not isinstance(stop, launch.HadToBeKilled)
@@ -215,7 +225,9 @@ def _attempt(
     _close(folder, kept, "done")
     if not site.keep_work:
         # Everything worth keeping is in the store.
-        shutil.rmtree(_work_of(folder, kept), ignore_errors=True)
+        shutil.rmtree(folder.work, ignore_errors=True)
+        for where in kept.work_folders(folder):
+            work.remove(where, folder.path)
     return result_of(folder, kept)
 
 
@@ -223,7 +235,6 @@ def _made_by(
     site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int, *, checked: bool
 ) -> list["Asset"]:
     """Run the pipeline, and return what it made, which is in the store then."""
-    _begin(folder, kept)
     tell(f"run {kept.run_id}")
     if not checked:
         with _timed(kept, "check"):
@@ -231,7 +242,7 @@ def _made_by(
     with _timed(kept, "stage"):
         _stage_again(site.store, kept.plan)
         _write_files(folder, kept)
-    kept.command = command_of(site, folder, kept.attempts, _work_of(folder, kept))
+    kept.command = command_of(site, folder, kept.attempts, kept.work_folders(folder)[0])
 
     def begun(pid: int) -> None:
         kept.nextflow_pid = pid
@@ -244,15 +255,38 @@ def _made_by(
         )
     if kept.exit_status != 0:
         raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
+    _check_images(site, folder, kept)
     with _timed(kept, "ingest"):
         kept.reported_versions = reported(folder.outdir)
         versions = actual(kept.planned_versions, kept.reported_versions)
         return ingest(site.store, Made(kept.run_id, kept.plan, folder.outdir, versions, site.settings.owner))
 
 
+def _check_images(site: Site, folder: RunFolder, kept: RunRecord) -> None:
+    """Refuse what was not made, or not all of it, by the images that recipes would name."""
+    moved = site.changed_images(kept.plan.tasks())
+    if not moved:
+        return
+    # Nobody knows which tasks ran in which: none may be gone on from, should the images move back.
+    shutil.rmtree(folder.path / ".nextflow", ignore_errors=True)
+    raise StargazerError(
+        f"{', '.join(moved)} changed while the run {kept.run_id} went on: it cannot be told which image made "
+        "what, and nothing was stored.",
+        "Start a new run, and build no images while it goes on.",
+    )
+
+
+def _move_work(folder: RunFolder, kept: RunRecord, where: Path) -> None:
+    """Have the run go on with another work folder; what it finds in the one before is still reused."""
+    work.make(where, folder.path)
+    work.check(where)
+    before = [str(each) for each in kept.work_folders(folder)]
+    kept.work = str(where)
+    kept.earlier_work = [each for each in before if each != kept.work]
+
+
 def _begin(folder: RunFolder, kept: RunRecord) -> None:
     """Write down who carries the run out, so that it can be cancelled from now on."""
-    folder.cancelled.unlink(missing_ok=True)
     kept.attempts += 1
     kept.status = "running"
     kept.error, kept.hint, kept.ended_at, kept.exit_status = "", "", "", None
@@ -262,16 +296,14 @@ def _begin(folder: RunFolder, kept: RunRecord) -> None:
 
 def _write_files(folder: RunFolder, kept: RunRecord) -> None:
     """Write what tells the pipeline what to do."""
-    where = _work_of(folder, kept)
+    where, *earlier = kept.work_folders(folder)
     if kept.work:
         work.check_there(where, kept.run_id)
         work.check(where)
-    for name, content in files_of(kept.plan, folder, linked=work.linked(where, folder.outdir)).items():
+    reused = [each for each in earlier if each.is_dir()]
+    linked = all(work.linked(each, folder.outdir) for each in (where, *reused))
+    for name, content in files_of(kept.plan, folder, linked=linked).items():
         (folder.path / name).write_text(content, encoding="utf-8")
-
-
-def _work_of(folder: RunFolder, kept: RunRecord) -> Path:
-    return Path(kept.work) if kept.work else folder.work
 
 
 def _fault(folder: RunFolder, error: OSError) -> StargazerError:

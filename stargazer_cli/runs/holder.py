@@ -55,7 +55,8 @@ def cancel(folder: RunFolder, tell: Callable[[str], None]) -> RunRecord:
     # Another user's is refused before anything of theirs is touched.
     for pid in (kept.pid, kept.nextflow_pid):
         holds(pid, folder)
-    folder.cancelled.touch()
+    with suppress(OSError):  # a full disk: then it is told as interrupted, not as cancelled
+        folder.cancelled.touch()
     tell(f"ending the run {kept.run_id}; Nextflow has {launch.STOP_SECONDS:.0f} seconds to end its tasks")
     by_itself = _end_all(folder)
     return _closed(folder, by_itself=by_itself)
@@ -67,15 +68,19 @@ def ended(run_id: str, how: str, *, by_itself: bool) -> StargazerError:
     `by_itself` is whether nothing had to be killed.
     """
     resume = f"stargazer run --resume {run_id}"
+    message = f"The run {run_id} was {how}; {how_nextflow_ended(by_itself=by_itself)}."
     if by_itself:
-        return StargazerError(
-            f"The run {run_id} was {how}; Nextflow and its tasks have ended.",
-            f"Go on from there with: {resume}",
-        )
+        return StargazerError(message, f"Go on from there with: {resume}")
     return StargazerError(
-        f"The run {run_id} was {how}; Nextflow did not end and was killed, so that its tasks may go on.",
-        f"End what is left of them (squeue --me, ps), then go on from there with: {resume}",
+        message, f"End what is left of them (squeue --me, ps), then go on from there with: {resume}"
     )
+
+
+def how_nextflow_ended(*, by_itself: bool) -> str:
+    """Say what became of Nextflow and its tasks, where it was asked to end."""
+    if by_itself:
+        return "Nextflow and its tasks have ended"
+    return "Nextflow did not end and was killed, so that its tasks may go on"
 
 
 def _end_all(folder: RunFolder) -> bool:

@@ -1,14 +1,17 @@
 """The record of a run: a folder `runs/<run_id>/` whose `run.json` says what was done, and with what."""
 
+import errno
 import fcntl
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -26,6 +29,8 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BEAT_SECONDS = 30.0
 # Nextflow, where it outlives its stargazer, writes into its log every five minutes.
 _SILENT_SECONDS = 900.0
+# A file system that has no locks, such as Lustre without `-o flock`, or an NFS without its lock service.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class MadeAsset(BaseModel):
@@ -43,7 +48,8 @@ class RunRecord(BaseModel):
 
     `scripts` are the digests of the scripts that the recipes of the plan cover, by task; `images` those of
     the images that tasks run in, by reference. `work` is Nextflow's work folder where it is not in the
-    run's own. `hint` says what to do about `error`. `pid` is of the stargazer that carries the run out.
+    run's own, `earlier_work` are those it had before and may still reuse. `hint` says what to do about
+    `error`. `pid` is of the stargazer that carries the run out.
     """
 
     run_id: str
@@ -58,6 +64,7 @@ class RunRecord(BaseModel):
     tools: dict[str, str] = {}
     images: dict[str, str] = {}
     work: str = ""
+    earlier_work: list[str] = []
     command: list[str] = []
     started_at: str
     ended_at: str = ""
@@ -75,6 +82,11 @@ class RunRecord(BaseModel):
     def elsewhere(self) -> bool:
         """Whether it is or was carried out on another host."""
         return self.host != socket.gethostname()
+
+    def work_folders(self, folder: "RunFolder") -> list[Path]:
+        """Return Nextflow's work folder, and after it those that the run had before."""
+        where = [Path(self.work) if self.work else folder.work, *map(Path, self.earlier_work)]
+        return list(dict.fromkeys(where))
 
 
 class RunFolder:
@@ -145,17 +157,33 @@ class RunFolder:
         """
         handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if not _took(handle, fcntl.LOCK_EX):
+            if not self._took_alone(handle):
                 raise UsageError(
                     f"The run {self.run_id} is still being carried out.",
                     f"Wait for its end (stargazer runs attach {self.run_id}), or end it: "
                     f"stargazer runs cancel {self.run_id}",
                 )
             self._check_not_elsewhere()
-            with _touching(self.lock):
-                yield handle
+            yield handle
         finally:
             os.close(handle)
+
+    def _took_alone(self, handle: int) -> bool:
+        try:
+            return _took(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise StargazerError(
+                f"The file system of {self.path.parent} has no locks ({error.strerror}): nothing would keep "
+                "two from carrying out one run.",
+                "Have it mounted with locks (Lustre: -o flock), or keep the store elsewhere: "
+                "STARGAZER_LOCAL=FOLDER",
+            ) from None
+
+    def alive(self) -> AbstractContextManager[None]:
+        """Give signs of life, for other hosts, while the run is carried out."""
+        return _touching(self.lock)
 
     def check_free(self) -> None:
         """Refuse a run that somebody carries out."""
@@ -175,21 +203,33 @@ class RunFolder:
             )
 
     def silence(self) -> float:
-        """Return how many seconds ago the run gave a sign of life, by the clock of its file system."""
+        """Return how many seconds ago the run gave a sign of life."""
         times = [0.0]
         for file in (self.lock, self.log):
             with suppress(OSError):
                 times.append(file.stat().st_mtime)
-        return max(0.0, time.time() - max(times))
+        return max(0.0, self._clock() - max(times))
+
+    def _clock(self) -> float:
+        """Return the time as the folder's file system has it, which is another host's where it is shared."""
+        try:
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                return os.fstat(probe.fileno()).st_mtime
+        except OSError:  # full, or not ours to write
+            return time.time()
 
     def busy(self) -> bool:
-        """Whether somebody carries the run out."""
+        """Whether somebody carries the run out; where there are no locks, whether it gives signs of life."""
         try:
             handle = os.open(self.lock, os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:
             return not _took(handle, fcntl.LOCK_SH)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return self.silence() < _SILENT_SECONDS
         finally:
             os.close(handle)
 
@@ -235,7 +275,14 @@ def create(runs: Path, workflow: str, commit: str, now: datetime | None = None) 
         except FileExistsError:
             suffix += 1
         else:
-            return RunFolder(path)
+            break
+    folder = RunFolder(path)
+    try:
+        folder.check_free()  # whether it can be locked at all
+    except StargazerError:
+        shutil.rmtree(path)
+        raise
+    return folder
 
 
 def find(runs: Path, run_id: str) -> RunFolder:

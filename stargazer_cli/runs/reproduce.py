@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.runs import cluster, launch, record, work
+from stargazer_cli.runs import cluster, holder, launch, record, work
 from stargazer_cli.runs.execute import check_inputs, files_of, with_limits, work_of
 from stargazer_cli.runs.ingest import read_manifest
 from stargazer_cli.runs.plan import Plan
@@ -140,10 +140,12 @@ def reproduce(
             found.changes += _new_changes(kept.reported_versions, reported(folder.outdir), found.changes)
             then = paths_of(kept.assets, record.RunFolder(site.runs / kept.run_id).outdir)
             found.outputs = compare(kept.assets, folder.outdir, then)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        by_itself = not isinstance(stop, launch.HadToBeKilled)
+        left = "" if by_itself else "End what is left of them (squeue --me, ps). "
         raise StargazerError(
-            f"Reproducing {kept.run_id} was interrupted; Nextflow and its tasks have ended.",
-            f"What there is, is in {keep}" if keep else "Nothing was kept.",
+            f"Reproducing {kept.run_id} was interrupted; {holder.how_nextflow_ended(by_itself=by_itself)}.",
+            left + (f"What there is, is in {keep}" if keep else "Nothing was kept."),
         ) from None
     if not found.decisive:
         raise StargazerError(
@@ -307,8 +309,11 @@ def _clean_folder(site: Site, run_id: str, keep: Path | None) -> Iterator[tuple[
     parent.mkdir(exist_ok=True)
     _remove_left_behind(site, parent)
     path = Path(tempfile.mkdtemp(prefix=f"{run_id}-", dir=parent))
+    where = work_of(site, RunFolder(path))
     try:
-        yield RunFolder(path), work_of(site, RunFolder(path))
+        if site.settings.work:
+            work.make(where, path)
+        yield RunFolder(path), where
     finally:
         _remove(site, path)
         with contextlib.suppress(OSError):  # another one is at work there
@@ -316,8 +321,8 @@ def _clean_folder(site: Site, run_id: str, keep: Path | None) -> Iterator[tuple[
 
 
 def _remove(site: Site, path: Path) -> None:
-    """Remove a folder, and the work folder that belongs to it; the name of the one leads to the other."""
-    shutil.rmtree(work_of(site, RunFolder(path)), ignore_errors=True)
+    """Remove a folder, and the work folder that was made for it; the name of the one leads to the other."""
+    work.remove(work_of(site, RunFolder(path)), path)
     shutil.rmtree(path, ignore_errors=True)
 
 

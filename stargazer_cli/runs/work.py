@@ -1,7 +1,12 @@
-"""Nextflow's work folder, where it is not in the run's own: on a scratch disk, away from a home's quota."""
+"""Nextflow's work folder, where it is not in the run's own: on a scratch disk, away from a home's quota.
+
+A file in it says whose it is. A record alone does not: with the folder that it is in, it may have come from
+someone else, or have been copied.
+"""
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +14,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 
 # More than a file system keeps beside the name of a file, so that a full disk shows.
 _PROBE = b"\0" * 65536
+_OWNER = ".stargazer-run"
 _FULL = {errno.ENOSPC: "is on a full disk", errno.EDQUOT: "is where your quota is used up"}
 
 
@@ -19,14 +25,34 @@ def check(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _write(probe)
     except OSError as error:
-        full = _FULL.get(error.errno or 0)
-        raise (StargazerError if full else UsageError)(
-            f"The work folder {folder} {full or f'cannot be used ({error.strerror or error})'}.",
-            "Make room or give rights there, or name another one: --work-dir FOLDER (STARGAZER_WORK).",
-        ) from None
+        raise _unusable(folder, error) from None
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
+
+
+def make(folder: Path, run: Path) -> None:
+    """Make the work folder of a run's folder; it must not be there, unless this run made it before."""
+    if _is_of(folder, run):
+        return
+    try:
+        folder.mkdir(parents=True)
+        (folder / _OWNER).write_text(str(run), encoding="utf-8")
+    except FileExistsError:
+        raise UsageError(
+            f"The work folder {folder} is there already, and is not of the run in {run}.",
+            "Name another one (--work-dir FOLDER), or run again: the next run has another name.",
+        ) from None
+    except OSError as error:
+        with suppress(OSError):
+            shutil.rmtree(folder)
+        raise _unusable(folder, error) from None
+
+
+def remove(folder: Path, run: Path) -> None:
+    """Remove a work folder that the run made; another one is left as it is."""
+    if _is_of(folder, run):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_there(folder: Path, run_id: str) -> None:
@@ -57,6 +83,21 @@ def linked(work: Path, outdir: Path) -> bool:
         for file in (probe, second):
             with suppress(OSError):
                 file.unlink(missing_ok=True)
+
+
+def _is_of(folder: Path, run: Path) -> bool:
+    try:
+        return (folder / _OWNER).read_text(encoding="utf-8") == str(run)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _unusable(folder: Path, error: OSError) -> StargazerError:
+    full = _FULL.get(error.errno or 0)
+    return (StargazerError if full else UsageError)(
+        f"The work folder {folder} {full or f'cannot be used ({error.strerror or error})'}.",
+        "Make room or give rights there, or name another one: --work-dir FOLDER (STARGAZER_WORK).",
+    )
 
 
 def _probe(folder: Path) -> Path:

@@ -1,4 +1,7 @@
+import errno
+import os
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +59,46 @@ def test_a_nextflow_that_outlives_its_starter_still_has_the_run(tmp_path: Path) 
     assert folder.load().status == "running"
     orphan.communicate()
     assert folder.load().status == "interrupted"
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told_and_its_runs_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    folder = _saved(tmp_path)
+
+    def refused(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(record.fcntl, "flock", refused)
+    with pytest.raises(StargazerError, match=f"{tmp_path} has no locks") as error, folder.locked():
+        pass
+    assert "STARGAZER_LOCAL" in str(error.value.hint)
+    with pytest.raises(StargazerError, match="has no locks"):
+        record.create(tmp_path, "prepare_reference", "abc1234", NOW)
+    assert [each.name for each in tmp_path.iterdir()] == [folder.run_id]
+    assert folder.load().status == "running"
+    os.utime(folder.lock, (0, 0))
+    assert folder.load().status == "interrupted"
+
+
+def test_to_look_whether_a_run_is_free_is_no_sign_of_life(tmp_path: Path) -> None:
+    folder = _saved(tmp_path)
+    os.utime(folder.lock, (0, 0))
+    folder.check_free()
+    assert folder.silence() > 1e6
+    with folder.alive():
+        pass
+    assert folder.silence() < 60
+
+
+def test_signs_of_life_are_by_the_clock_of_the_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _saved(tmp_path)
+    now = time.time()
+    monkeypatch.setattr(record.time, "time", lambda: now + 3600)
+    assert folder.silence() < 60
 
 
 def test_a_run_is_found_by_the_end_of_its_id_unless_that_is_ambiguous(tmp_path: Path) -> None:

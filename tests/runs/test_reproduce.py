@@ -332,6 +332,14 @@ def test_an_interrupted_or_failed_attempt_leaves_nothing(
     monkeypatch.setattr(launch, "run", interrupted)
     with pytest.raises(StargazerError, match="interrupted"):
         reproduce(site, done, print, limits={})
+
+    def killed(*_: object, **__: object) -> int:
+        raise launch.HadToBeKilled
+
+    monkeypatch.setattr(launch, "run", killed)
+    with pytest.raises(StargazerError, match="was killed, so that its tasks may go on") as stopped:
+        reproduce(site, done, print, limits={})
+    assert "squeue" in str(stopped.value.hint)
     monkeypatch.setattr(launch, "run", lambda *_, **__: 1)
     with pytest.raises(StargazerError, match="ended without a word") as failed:
         reproduce(site, done, print, limits={})
