@@ -32,18 +32,29 @@ EXECUTORS = {
 PAIRS = [f"slurm,{engine}" for engine in ENGINES]
 TESTS = ("test,podman", "test_scrna,slurm,apptainer", "test_scrna,charliecloud", "test,slurm", "test_scrna")
 REGISTRY = "registry.example.org/group"
+# Where the engines of files find them; with each parser some of these are set.
+FOLDERS = {
+    "apptainer": "NXF_APPTAINER_LIBRARYDIR",
+    "singularity": "NXF_SINGULARITY_LIBRARYDIR",
+    "charliecloud": "NXF_CHARLIECLOUD_CACHEDIR",
+}
+SET = {"v1": ("apptainer",), "v2": ("singularity", "charliecloud")}
 
 Summary = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
-def parsed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox
-) -> Summary:
-    """The configuration under each profile, as one of the two parsers has it."""
+def parser(request: pytest.FixtureRequest, toolbox: Toolbox) -> str:
+    """Nextflow's two parsers of configurations."""
     version = tuple(int(part) for part in toolbox.tools["nextflow"].version.split(".")[:2])
     if request.param == "v2" and version < (25, 4):
         pytest.skip("the strict parser came with 25.04")
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def parsed(parser: str, tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox) -> Summary:
+    """The configuration under each profile, as one of the two parsers has it."""
     set_ = {
         "aws_queue": "high", "aws_region": "eu-central-1", "aws_bucket": "lab", "aws_cli_path": "/opt/aws",
         "google_project": "p", "google_location": "europe-west4", "google_bucket": "lab",
@@ -57,13 +68,15 @@ def parsed(
     (own / "nextflow.config").write_text(f"{values}\n{text}")
     (own / "main.nf").touch()
     profiles = [*EXECUTORS, *ENGINES, *PAIRS, *TESTS]
+    env = {**toolbox.environment(), "NXF_SYNTAX_PARSER": parser, "STARGAZER_CONTAINER_REGISTRY": ""}
+    env |= {variable: str(own) if engine in SET[parser] else "" for engine, variable in FOLDERS.items()}
     done = subprocess.run(
         [
             *toolbox.nextflow, "-q", "run", Path(__file__).parent / "profiles" / "main.nf",
             "--root", own, "--profiles", ";".join(profiles),
         ],
         cwd=tmp_path_factory.mktemp("launch"),
-        env={**toolbox.environment(), "NXF_SYNTAX_PARSER": request.param, "STARGAZER_CONTAINER_REGISTRY": ""},
+        env=env,
         capture_output=True,
         text=True,
         check=False,
@@ -88,10 +101,17 @@ def test_every_profile_and_combination_parses_and_keeps_the_sizes_of_tasks(parse
         assert (config["cpus"], labels - set(config["labels"])) == (1, set()), profile
 
 
-def test_no_engine_looks_elsewhere_for_an_image_that_is_not_here(parsed: Summary) -> None:
+def test_no_engine_looks_elsewhere_for_an_image_that_is_not_here(parser: str, parsed: Summary) -> None:
     for engine in ("docker", "podman"):
         options = parsed[engine]["engine"][engine]["runOptions"].split()
         assert {"--network=none", "--pull=never"} <= set(options)
+    # Those of files pull what they do not find: without a folder of images from where nobody is.
+    for engine, folder in FOLDERS.items():
+        nowhere = None if engine in SET[parser] else f"set-{folder}-or-container_registry.invalid"
+        assert parsed[engine]["engine"][engine]["registry"] == nowhere
+
+
+def test_engines_are_told_what_they_would_do_otherwise(parsed: Summary) -> None:
     assert "-u $(id -u):$(id -g)" in parsed["docker"]["engine"]["docker"]["runOptions"]
     assert parsed["charliecloud"]["engine"]["charliecloud"]["writeFake"] is False
 
