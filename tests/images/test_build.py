@@ -278,16 +278,13 @@ def test_two_builds_at_once_take_turns(stargazer: Shell, builder: Builder, tools
 
 
 @pytest.fixture
-def stuck(
-    stargazer: Shell, builder: Builder
-) -> Iterator[Callable[[str], tuple[subprocess.Popen[bytes], int]]]:
+def stuck(builder: Builder) -> Iterator[Callable[[str], tuple[subprocess.Popen[bytes], int]]]:
     """Start a build of bwa whose engine never ends a command; gives it and the process that goes on there."""
     real = builder.bin / "podman"
     begun = builder.folder / "begun"
     process: list[subprocess.Popen[bytes]] = []
 
     def start(command: str) -> tuple[subprocess.Popen[bytes], int]:
-        stargazer("build-images", "bwa")
         real.rename(f"{real}.real")
         # A process of its own, which Ctrl-C in a shell does not end: so goes on what runs in a container.
         wait = f"sleep 30 & echo $! > {begun}.new; mv {begun}.new {begun}; wait; exit 0"
@@ -317,8 +314,9 @@ def test_a_build_that_is_killed_moves_no_name(
     command: str,
     stuck: Callable[[str], tuple[subprocess.Popen[bytes], int]],
 ) -> None:
-    process, _ = stuck(command)
+    stargazer("build-images", "bwa")
     before, noted = builder.images, lock.read(tools)
+    process, _ = stuck(command)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert len(builder.calls("build")) == (1 if command == "build" else 2)
@@ -331,8 +329,8 @@ def test_a_build_that_is_killed_moves_no_name(
 def test_a_build_that_is_told_to_end_ends_with_all_that_it_started(
     builder: Builder, stuck: Callable[[str], tuple[subprocess.Popen[bytes], int]]
 ) -> None:
-    process, inner = stuck("build")
     before = builder.images
+    process, inner = stuck("build")
     process.terminate()
     assert process.wait(30) != 0
     deadline = time.monotonic() + 10
