@@ -58,6 +58,8 @@ def test_every_parameter_of_the_cluster_is_an_option() -> None:
             {"cluster_options": "--qos=long --exclude=n[1-3]"},
         ),
         (["--job-array", "20", "--scratch"], {"job_array": 20, "scratch": "true"}),
+        # The word, as a parameter that may be a folder has it; Nextflow takes both for $TMPDIR.
+        (["--scratch", "true"], {"scratch": "true"}),
         (["--scratch", "/local"], {"scratch": "/local"}),
         (["--scratch", "$TMPDIR"], {"scratch": "$TMPDIR"}),
     ],

@@ -1,14 +1,17 @@
 """Runs in the background: started, followed, ended; a stand-in plays Nextflow."""
 
+import errno
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,8 +23,9 @@ from helpers.shell import FASTA, Shell
 from helpers.stand_in import happened, wait_until
 
 from stargazer_cli.commands.main import cli
-from stargazer_cli.runs import detach, holder, launch, progress, record
+from stargazer_cli.runs import detach, execute, holder, launch, progress, record
 from stargazer_cli.runs.record import RunFolder
+from stargazer_cli.runs.site import Site
 from stargazer_cli.tools import Toolbox
 
 REQUEST = ("run", "prepare-reference", "--build", "b", "--aligner", "bwa", "--no-reuse")
@@ -34,7 +38,20 @@ class Lab:
     user: User
 
     def types(self, *arguments: str | Path, **more: str) -> Answer:
-        return self.user.types(*arguments, **more)
+        """Run a command in a process of its own, in a fraction of the time that a new interpreter takes."""
+        printed = [self.user.folder / name for name in ("printed", "said")]
+
+        def work() -> None:
+            os.chdir(self.user.folder)
+            os.environ |= more
+            for number, file in enumerate(printed, start=1):
+                os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+            cli([str(argument) for argument in arguments])
+
+        _, status = os.waitpid(fork(work), 0)
+        out, err = (file.read_text() for file in printed)
+        return Answer(os.waitstatus_to_exitcode(status), out, err)
 
     def starts(self, *arguments: str | Path, **more: str) -> RunFolder:
         """Start a run in the background, which then waits in its Nextflow."""
@@ -43,6 +60,13 @@ class Lab:
         folder = RunFolder(self.user.local / "runs" / answer.json["run_id"])
         wait_until(lambda: "started" in happened(folder.path))
         return folder
+
+    def starts_again(self, folder: RunFolder, *arguments: str | Path) -> None:
+        """Go on with a run in the background, up to its Nextflow."""
+        before = len(happened(folder.path))
+        answer = self.types("run", "--resume", folder.run_id, "--detach", *arguments)
+        assert answer.status == 0, answer.err
+        wait_until(lambda: len(happened(folder.path)) > before)
 
     def status(self) -> str:
         (kept,) = self.types("runs", "list", "--json").json
@@ -57,8 +81,10 @@ def lab(tmp_path: Path, toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch) -> It
     user = make_user(tmp_path / "a user")
     monkeypatch.setenv("STARGAZER_LOCAL", str(user.local))
     (user.folder / "r.fa").write_text(FASTA)
-    user.adds(user.folder / "r.fa", "-k", "asset=reference", "-k", "build=b")
-    yield Lab(user)
+    lab = Lab(user)
+    added = lab.types("assets", "add", user.folder / "r.fa", "-k", "asset=reference", "-k", "build=b")
+    assert added.status == 0, added.err
+    yield lab
     for folder in record.every(user.local / "runs"):
         _kill_what_is_left(folder)
 
@@ -177,6 +203,28 @@ def test_a_run_is_not_started_twice(lab: Lab) -> None:
         assert f"stargazer runs cancel {folder.run_id}" in refused.err
 
 
+def test_what_ran_while_an_image_changed_is_not_stored_and_not_gone_on_from(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[set[str]] = []
+
+    def moved(_site: Site, tasks: set[str]) -> tuple[str, ...]:
+        asked.append(set(tasks))
+        return ("stargazer/samtools:1.16.1",)
+
+    monkeypatch.setattr(Site, "changed_images", moved)
+    monkeypatch.setenv("STAND_IN", "at once")
+    shell = Shell(capfd)
+    changed = shell(*REQUEST)
+    assert changed.code == 1
+    assert "stargazer/samtools:1.16.1 changed while the run" in changed.err
+    assert "samtools_faidx" in asked[0]
+    (folder,) = record.every(lab.user.local / "runs")
+    assert happened(folder.path)[-1] == "done"
+    assert not (folder.path / ".nextflow").exists()
+    assert shell("assets", "query", "asset=reference_index", "--json").json == []
+
+
 # Followed
 
 
@@ -269,6 +317,33 @@ def test_two_who_cancel_at_once_do_no_harm(lab: Lab) -> None:
     kept = folder.load()
     assert kept.status == "interrupted"
     assert "was cancelled" in kept.error
+
+
+def test_a_run_is_cancelled_also_where_nothing_can_be_written(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = lab.starts()
+    monkeypatch.setattr(Path, "touch", full)
+    assert holder.cancel(folder, print).status == "interrupted"
+    assert "asked to end" in happened(folder.path)
+
+
+def test_a_cancel_in_the_first_moment_is_told_as_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = execute._begin
+
+    def cancelled_first(folder: RunFolder, kept: record.RunRecord) -> None:
+        folder.cancelled.touch()
+        begin(folder, kept)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "_begin", cancelled_first)
+    with pytest.raises(SystemExit):
+        cli(list(REQUEST))
+    (folder,) = record.every(lab.user.local / "runs")
+    assert "was cancelled" in folder.read().error
 
 
 def test_the_nextflow_of_a_killed_stargazer_is_cancelled(lab: Lab) -> None:
@@ -402,7 +477,10 @@ def test_a_run_on_another_host_is_running_while_it_gives_signs_of_life(
     assert "is being carried out on node7" in refused.err
 
 
-def test_of_one_that_is_silent_it_is_said_that_nobody_knows(elsewhere: RunFolder, lab: Lab) -> None:
+@pytest.mark.parametrize("how", [(), ("--detach",)])
+def test_of_one_that_is_silent_it_is_said_that_nobody_knows(
+    elsewhere: RunFolder, lab: Lab, how: tuple[str, ...]
+) -> None:
     _silent(elsewhere)
     assert lab.status() == "interrupted"
     attached = lab.types("runs", "attach", elsewhere.run_id)
@@ -411,7 +489,9 @@ def test_of_one_that_is_silent_it_is_said_that_nobody_knows(elsewhere: RunFolder
     assert f"ssh node7 stargazer runs show {elsewhere.run_id}" in attached.err
     assert "host      node7" in lab.types("runs", "show", elsewhere.run_id).out
     _ends(elsewhere)
-    assert lab.types("run", "--resume", elsewhere.run_id).status == 0
+    resumed = lab.types("run", "--resume", elsewhere.run_id, *how)
+    assert resumed.status == 0, resumed.err
+    assert lab.types("runs", "attach", elsewhere.run_id).status == 0
 
 
 def test_who_carries_a_run_out_gives_signs_of_life(
@@ -419,7 +499,8 @@ def test_who_carries_a_run_out_gives_signs_of_life(
 ) -> None:
     monkeypatch.setattr(record, "_BEAT_SECONDS", 0.05)
     folder = RunFolder(tmp_path)
-    with folder.locked():
+    folder.lock.touch()
+    with folder.alive():
         os.utime(folder.lock, (0, 0))
         wait_until(lambda: folder.silence() < 60)
 
@@ -446,6 +527,55 @@ def test_the_work_is_on_another_disk_and_gone_after_a_success(
     assert lab.types("assets", "get", asset["cid"], "-o", tmp_path / "got").status == 0
     assert (tmp_path / "got").read_text() == "chr1\t8\n"
     assert json.loads((folder.path / "run.json").read_text())["work"] == str(disk / folder.run_id)
+
+
+def test_work_that_goes_on_elsewhere_is_gone_from_both_places_after_a_success(
+    lab: Lab, small_disk: SmallDisk, tmp_path: Path
+) -> None:
+    disk = small_disk.mount()
+    folder = lab.starts("--work-dir", disk)
+    _stop(folder)
+    lab.starts_again(folder, "--work-dir", tmp_path)
+    # What is reused of the old one cannot be linked.
+    assert json.loads((folder.path / "params.json").read_text())["publish_dir_mode"] == "copy"
+    shown = lab.types("runs", "show", folder.run_id).out
+    assert [f"work      {where / folder.run_id}" in shown for where in (disk, tmp_path)] == [True, True]
+    _ends(folder)
+    assert lab.types("runs", "attach", folder.run_id).status == 0
+    assert list(disk.iterdir()) == []
+    assert not (tmp_path / folder.run_id).exists()
+
+
+@pytest.mark.parametrize("name", ["{run_id}", "documents"])
+def test_a_record_does_not_decide_which_folder_is_removed(lab: Lab, tmp_path: Path, name: str) -> None:
+    folder = lab.starts()
+    _stop(folder)
+    kept = folder.read()
+    theirs = tmp_path / name.format(run_id=folder.run_id)
+    theirs.mkdir()
+    (theirs / "thesis.txt").touch()
+    kept.work = str(theirs)
+    kept.plan.parameters |= {"container_registry": "example.org/evil", "no_parameter": 1}
+    folder.save(kept)
+    _ends(folder)
+    assert lab.types("run", "--resume", folder.run_id).status == 0
+    assert (theirs / "thesis.txt").exists()
+    told = json.loads((folder.path / "params.json").read_text())
+    assert not {"container_registry", "no_parameter"} & told.keys()
+
+
+def test_a_work_folder_that_another_store_s_run_has_is_refused(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_id = "prepare_reference-abc1234-20260102T030405Z"
+    (tmp_path / "scratch" / run_id).mkdir(parents=True)
+    create, then = record.create, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    monkeypatch.setattr(record, "create", lambda *_: create(*_, now=then))
+    monkeypatch.setattr(record, "pipeline_commit", lambda _: "abc1234")
+    refused = Shell(capfd)(*REQUEST, "--work-dir", str(tmp_path / "scratch"))
+    assert refused.code == 2
+    assert f"{run_id} is there already" in refused.err
+    assert list((lab.user.local / "runs").iterdir()) == []
 
 
 def test_a_full_disk_of_work_is_one_error(lab: Lab, small_disk: SmallDisk) -> None:

@@ -1,6 +1,7 @@
 """Work in processes of its own, without the start-up of new interpreters."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 
@@ -12,6 +13,10 @@ def fork(work: Callable[[], None]) -> int:
     try:
         work()
         os._exit(0)
+    except SystemExit as ended:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else bool(ended.code))
     except BaseException:
         import traceback
 
