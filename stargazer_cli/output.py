@@ -100,3 +100,30 @@ def progress(
                 shown = time.monotonic()
 
         yield show
+
+
+@contextmanager
+def live_line(begin: str, counted: tuple[str, ...], so_far: str) -> Iterator[Callable[[str], None]]:
+    """Give a function that takes one line of progress: a live line on a terminal, else plain lines.
+
+    Lines that begin with one of `counted` are counted, and the live line tells how many there were (`{}` in
+    `so_far`). It alone shows an indented line, which is soon another one.
+    """
+    if not sys.stderr.isatty():
+        yield note
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True)
+    with console.status(begin) as status:
+        count = 0
+
+        def tell(line: str) -> None:
+            nonlocal count
+            count += line.startswith(counted)
+            if not line.startswith(" "):
+                console.print(printable(line), highlight=False, markup=False, style="dim")
+            status.update(escape(f"{so_far.format(count)}; {printable(line.strip())}"))
+
+        yield tell

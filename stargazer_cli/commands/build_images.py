@@ -1,8 +1,5 @@
 """`stargazer build-images`: the images that tasks run in."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +7,7 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
-from stargazer_cli.output import emit_json, note, size_of, table
+from stargazer_cli.output import emit_json, live_line, note, size_of, table
 from stargazer_cli.tools.spec import ENGINES
 
 if TYPE_CHECKING:
@@ -72,7 +69,7 @@ def build_images(
     moves to it when it is built and works. `images.lock.json` in the tools folder says what there is.
     """
     from stargazer_cli.images import sbom as listing
-    from stargazer_cli.images.build import Options, build, checked_arguments, default_engine
+    from stargazer_cli.images.build import STATUSES, Options, build, checked_arguments, default_engine
     from stargazer_cli.images.spec import chosen
     from stargazer_cli.runs.launch import stop_signals_interrupt
 
@@ -85,7 +82,10 @@ def build_images(
     if not listed:
         note("No list is made of what is in the images; for that: pip install 'stargazer[images]'")
     done: list[Outcome] = []
-    with stop_signals_interrupt(), _progress(len(images)) as tell:
+    with (
+        stop_signals_interrupt(),
+        live_line("asking the engine …", STATUSES, f"{{}} of {len(images)} images") as tell,
+    ):
         for outcome in build(images, engine, app.settings, options, tell):
             if listed:
                 listing.keep(outcome, engine, app.settings.tools, sbom, tell)
@@ -112,26 +112,3 @@ def _entry(outcome: "Outcome") -> dict[str, object]:
 def _row(outcome: "Outcome") -> tuple[str, ...]:
     digest = outcome.digest.removeprefix("sha256:")[:12]
     return (outcome.tag, digest, size_of(outcome.size), f"{outcome.seconds:.1f}", outcome.status)
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Callable[[str], None]]:
-    """Give a function that takes one line of progress: a live line on a terminal, else plain lines."""
-    if not sys.stderr.isatty():
-        yield note
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with console.status("asking the engine …") as status:
-        ready = 0
-
-        def tell(line: str) -> None:
-            nonlocal ready
-            if line.startswith(("built", "current", "converted")):
-                ready += 1
-            if not line.startswith(" "):
-                console.print(line, highlight=False, markup=False, style="dim")
-            status.update(f"{ready} of {count} images; {line.strip()}")
-
-        yield tell

@@ -133,6 +133,17 @@ def test_docker_builds_where_podman_is_not(
     assert "--build-arg HTTPS_PROXY " in call
 
 
+def test_a_terminal_is_shown_how_many_images_are_ready(
+    stargazer: Shell, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = stargazer("build-images", "bwa", "samtools").err
+    assert "built stargazer/bwa:0.7.17-" in shown
+    assert "2 of 2 images; built stargazer/samtools:1.16.1-" in shown
+
+
 def test_a_build_argument_is_an_input_of_the_images_that_have_it(stargazer: Shell, builder: Builder) -> None:
     before = {
         entry["reference"]: entry["tag"] for entry in stargazer("build-images", "--json").json["images"]

@@ -1,6 +1,5 @@
 """From a request to its result: plan it, carry it out, and show how it goes and what it gave."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stargazer_cli.app import App
-from stargazer_cli.output import emit_json, note
+from stargazer_cli.output import emit_json, live_line, note
 from stargazer_cli.runs import cluster, detach
 from stargazer_cli.runs.execute import RunResult, claim, command_of, execute, files_of, shown, work_of
 from stargazer_cli.runs.record import RunFolder
@@ -91,23 +90,8 @@ def start_detached(folder: RunFolder, as_json: bool, *, keep_work: bool) -> None
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give a function that takes one line of progress: a live line on a terminal, else plain lines."""
-    if not sys.stderr.isatty():
-        yield note
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with console.status("starting Nextflow …") as status:
-        tasks = 0
-
-        def tell(line: str) -> None:
-            nonlocal tasks
-            console.print(line, highlight=False, markup=False, style="dim")
-            if line.startswith(("started", "kept")):
-                tasks += 1
-                status.update(f"{tasks} tasks so far; last {line}")
-
+    """Give a function that takes one line of a run's progress."""
+    with live_line("starting Nextflow …", ("started", "kept"), "{} tasks so far") as tell:
         yield tell
 
 
