@@ -21,7 +21,7 @@ from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.progress import Tell, keeping
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site
-from stargazer_cli.runs.versions import actual, reported
+from stargazer_cli.runs.versions import actual, reported, settled
 from stargazer_cli.store.upkeep import check_whole
 
 if TYPE_CHECKING:
@@ -258,6 +258,8 @@ def _made_by(
     _check_images(site, folder, kept)
     with _timed(kept, "ingest"):
         kept.reported_versions = reported(folder.outdir)
+        kept.images |= site.images_after(kept.plan.tasks())
+        kept.planned_versions = settled(kept.planned_versions, kept.images)
         versions = actual(kept.planned_versions, kept.reported_versions)
         return ingest(site.store, Made(kept.run_id, kept.plan, folder.outdir, versions, site.settings.owner))
 

@@ -112,14 +112,14 @@ class Site:
         now = self._digests(known)
         return tuple(name for name in known if now.get(name, self.images[name]) != self.images[name])
 
-    def pulled_images(self, tasks: Iterable[str] | None = None) -> dict[str, str]:
-        """Return the digests of images that the tasks pulled from a registry: only now they are known."""
-        unknown = [name for name in self.references(tasks) if self.images.get(name, name) == name]
-        if not self.engine or not self.settings.container_registry:
-            return {}
-        with suppress(StargazerError):
-            return self._digests(unknown)
-        return {}
+    def images_after(self, tasks: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the digests that are known when the tasks have run: also of what they pulled."""
+        known = dict(self.images)
+        if self.engine and self.settings.container_registry:
+            unknown = [name for name in self.references(tasks) if known.get(name, name) == name]
+            with suppress(StargazerError):
+                known |= self._digests(unknown)
+        return known
 
     def known_images(self) -> dict[str, str]:
         """Return the digests of the images that are here, or were when they were built.

@@ -9,11 +9,12 @@ import pytest
 from stargazer_cli import __version__, catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.images import lock
-from stargazer_cli.runs import record
+from stargazer_cli.runs import execute, launch, record
+from stargazer_cli.runs.ingest import Made
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.recipe import RecipeSpec
 from stargazer_cli.runs.reproduce import site_to_reproduce
-from stargazer_cli.runs.site import find_site, images_of, site_of_record
+from stargazer_cli.runs.site import Site, find_site, images_of, site_of_record
 from stargazer_cli.runs.versions import settled
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore
@@ -247,22 +248,40 @@ def test_what_a_run_pulls_is_known_by_its_digest_afterwards(
     store: LocalStore, registry: Settings, podman: Podman
 ) -> None:
     site = find_site(registry, store, "podman", SCRNA)
-    assert site.pulled_images() == {}
+    assert site.images_after() == {}
     podman({PULLED: "0123"})
-    pulled = site.pulled_images()
+    pulled = site.images_after()
     assert (pulled, site.changed_images()) == ({PULLED: "sha256:0123"}, ())
     later = find_site(registry, store, "podman", SCRNA)
     # The first result has the recipe that the next run looks for.
     assert settled(site.versions, pulled) == settled(later.versions, {}) == later.versions
-    assert (later.images, later.pulled_images()) == (pulled, {})
+    assert later.images == later.images_after() == pulled
     podman({PULLED: "0456"})
     assert later.changed_images() == (PULLED,)
     podman({}, "Error: opening database /x: no space left on device")
-    assert site.pulled_images() == {}
+    assert site.images_after() == {}
+
+
+def _go_on(site: Site, folder: record.RunFolder, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Carry a run out as though Nextflow had, and return what would be stored."""
+    stored: list[Made] = []
+    monkeypatch.setattr(launch, "run", lambda *_arguments, **_options: 0)
+
+    def ingest(_store: LocalStore, made: Made) -> list[object]:
+        stored.append(made)
+        return []
+
+    monkeypatch.setattr(execute, "ingest", ingest)
+    execute.resume(site, folder.run_id, lambda _line: None)
+    return stored[0]
 
 
 def test_a_run_that_pulled_its_images_may_go_on(
-    store: LocalStore, registry: Settings, failed: record.RunFolder, podman: Podman
+    store: LocalStore,
+    registry: Settings,
+    failed: record.RunFolder,
+    podman: Podman,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept = failed.load()
     podman({})
@@ -271,6 +290,10 @@ def test_a_run_that_pulled_its_images_may_go_on(
     podman({f"ghcr.io/group/{image}": "0123" for image in images_of(kept.workflow)})
     site = site_of_record(registry, store, failed.run_id)
     assert site.versions["samtools_faidx"] == {"image": "sha256:0123"}
+    # What it then makes has the recipe that the next run looks for.
+    done = _go_on(site, failed, monkeypatch)
+    assert done.versions["samtools_faidx"] == site.versions["samtools_faidx"]
+    assert failed.load().images[f"ghcr.io/group/{catalog.tasks()['samtools_faidx'].image}"] == "sha256:0123"
 
 
 def test_a_run_does_not_go_on_without_its_images(
