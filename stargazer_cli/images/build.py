@@ -20,11 +20,11 @@ from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.images import convert, lock
 from stargazer_cli.images.ask import LAST_LINES, ask, ask_image
-from stargazer_cli.images.engines import FILE_ENGINES, Built, file_of, hint_of, inspect
+from stargazer_cli.images.engines import Built, file_of, hint_of, inspect
 from stargazer_cli.images.spec import Base, Image, containers
 from stargazer_cli.settings import Settings
 from stargazer_cli.tools import jars
-from stargazer_cli.tools.spec import ENGINES
+from stargazer_cli.tools.spec import ENGINES, FILE_ENGINES
 
 Tell = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.images import lock
-from stargazer_cli.tools.spec import FILE_ENGINES as FILE_ENGINES  # noqa: PLC0414 - build.py has it from here
+from stargazer_cli.tools.spec import FILE_ENGINES
 
 # An engine that has not told what it has by then never will: a daemon that hangs, a store that is locked.
 _SECONDS = 60
