@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import slurm as one_node
+
+from stargazer_cli.tools import Toolbox
 
 from .conftest import Jobs
 
@@ -27,6 +30,32 @@ def test_a_job_that_takes_too_long_or_too_much_gets_more(jobs: Jobs) -> None:
     ]
     for status in (140, 137, 1):
         assert f"terminated with an error exit status ({status}) -- Execution is retried" in printed
+
+
+def test_only_the_end_of_a_log_tells_of_memory(jobs: Jobs) -> None:
+    """Slurm's note is the last thing there; what a tool wrote long before is not Slurm's."""
+    nextflow = jobs.start("echo 'oom-kill event'; seq 20000; exit 1")
+    assert nextflow.wait(120) == 1
+    assert jobs.attempts() == [(1, 1, 100, 1)]
+
+
+def test_jobs_that_somebody_cancels_run_again(jobs: Jobs) -> None:
+    """One runs, and the other waits for its node."""
+    nextflow = jobs.start("[ $attempt -eq 2 ] || sleep 300", "-c", _whole_node(jobs), parts=2)
+    jobs.wait(lambda: jobs.attempts() and len(jobs.slurm.jobs()) == 2, nextflow)
+    jobs.slurm.run("scancel", *jobs.slurm.jobs("-o", "%i"))
+    printed = jobs.ends(nextflow)
+    assert "terminated with an error exit status (143) -- Execution is retried (1)" in printed
+    (ran,) = (part for part, attempt, *_ in jobs.attempts() if attempt == 1)
+    waited = 3 - ran
+    assert jobs.attempts() == sorted([(ran, 1, 100, 1), (ran, 2, 200, 2), (waited, 2, 200, 2)])
+
+
+def _whole_node(jobs: Jobs) -> Path:
+    """Return a file of settings with which only one job runs at a time."""
+    config = jobs.folder / "own.config"
+    config.write_text(f"process {{ withName: HAPLOTYPE_CALLER {{ cpus = {os.cpu_count()} }} }}\n")
+    return config
 
 
 def test_a_job_whose_node_is_lost_runs_again(jobs: Jobs) -> None:
@@ -55,9 +84,7 @@ def test_a_controller_that_restarts_is_waited_for(jobs: Jobs) -> None:
 
 def test_no_job_outlives_a_run_that_is_ended(jobs: Jobs) -> None:
     """One runs and two wait, as a job takes the whole node."""
-    config = jobs.folder / "own.config"
-    config.write_text(f"process {{ withName: HAPLOTYPE_CALLER {{ cpus = {os.cpu_count()} }} }}\n")
-    nextflow = jobs.start("sleep 300", "-c", config, parts=3)
+    nextflow = jobs.start("sleep 300", "-c", _whole_node(jobs), parts=3)
     jobs.wait(lambda: jobs.attempts() and len(jobs.slurm.jobs()) == 3, nextflow)
     nextflow.send_signal(signal.SIGTERM)
     assert nextflow.wait(60) != 0
@@ -65,20 +92,22 @@ def test_no_job_outlives_a_run_that_is_ended(jobs: Jobs) -> None:
     assert not jobs.slurm.jobs()
 
 
-def test_no_container_outlives_a_run_that_is_ended(jobs: Jobs) -> None:
+@pytest.mark.parametrize("ended", ["run", "job"])
+def test_no_container_outlives_what_is_ended(jobs: Jobs, ended: str) -> None:
     """Its memory and CPUs are those of the job, although podman holds it outside of the job's cgroup."""
     if "stargazer/samtools" not in _podman("images", "--format", "{{.Names}}"):
         pytest.skip("stargazer/samtools is not here: stargazer build-images samtools")
     nextflow = jobs.start("sleep 300", "-profile", "podman")
-    jobs.wait(jobs.attempts, nextflow)
-    mine = [name for name in _podman("ps", "--format", "{{.Names}}").split() if _is_of(jobs.folder, name)]
-    assert len(mine) == 1
-    limit = _podman("inspect", "--format", "{{.HostConfig.Memory}}", mine[0])
-    assert int(limit) == 100 * 1024**2
+    jobs.wait(lambda: _containers(jobs.folder), nextflow)
+    (mine,) = _containers(jobs.folder)
+    assert int(_podman("inspect", "--format", "{{.HostConfig.Memory}}", mine)) == 100 * 1024**2
+    if ended == "job":
+        jobs.slurm.run("scancel", *jobs.slurm.jobs("-o", "%i"))
+        jobs.wait(lambda: mine not in _containers(jobs.folder), nextflow)
     nextflow.send_signal(signal.SIGTERM)
     assert nextflow.wait(60) != 0
     jobs.slurm.wait_for_node("idle")
-    assert not set(mine) & set(_podman("ps", "--format", "{{.Names}}").split())
+    assert not _containers(jobs.folder)
 
 
 def _podman(*arguments: str) -> str:
@@ -88,8 +117,11 @@ def _podman(*arguments: str) -> str:
     return subprocess.run(["podman", *arguments], capture_output=True, text=True, check=False).stdout
 
 
-def _is_of(folder: Path, container: str) -> bool:
-    return str(folder) in _podman("inspect", "--format", "{{.Config.WorkingDir}}", container)
+def _containers(folder: Path) -> list[str]:
+    """Return the containers that run for the tasks of a run in a folder."""
+    running = _podman("ps", "--format", "{{.Names}}").split()
+    places = [_podman("inspect", "--format", "{{.Config.WorkingDir}}", name) for name in running]
+    return [name for name, place in zip(running, places, strict=True) if str(folder) in place]
 
 
 def test_arrays_hold_the_parts(jobs: Jobs) -> None:
@@ -132,7 +164,7 @@ def test_scratch_is_where_a_job_runs_and_left_empty(jobs: Jobs, given: str) -> N
     assert (jobs.folder / "results" / "part_1.txt").read_text() == "1\n"
 
 
-def test_a_queue_that_is_full_is_waited_for(tmp_path: Path, jobs: Jobs) -> None:
+def test_a_queue_that_limits_submissions_is_waited_for(tmp_path: Path, jobs: Jobs) -> None:
     """As accounting says it, which is not on here: sbatch refuses as it does there, twice."""
     refusing = tmp_path / "bin" / "sbatch"
     refusing.parent.mkdir()
@@ -152,6 +184,14 @@ def test_a_queue_that_is_full_is_waited_for(tmp_path: Path, jobs: Jobs) -> None:
     printed = jobs.run("true", path=str(refusing.parent))
     assert printed.count("QOSMaxSubmitJobPerUserLimit") == 2
     assert jobs.attempts() == [(1, 1, 100, 1)]
+
+
+def test_a_controller_that_holds_no_more_jobs_is_waited_for(tmp_path: Path, toolbox: Toolbox) -> None:
+    """Of two jobs at once it forgets one a minute after its end; until then sbatch itself asks again."""
+    with one_node.serve({"MaxJobCount": "2", "MinJobAge": "2"}) as full:
+        jobs = Jobs(tmp_path, full, toolbox)
+        jobs.run("true", parts=3)
+    assert jobs.attempts() == [(part, 1, 100, 1) for part in (1, 2, 3)]
 
 
 def test_a_submission_that_can_never_work_ends_the_run(jobs: Jobs) -> None:
