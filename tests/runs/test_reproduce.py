@@ -363,6 +363,22 @@ def test_what_a_killed_one_left_goes_with_the_next(
         assert busy.exists()
 
 
+def test_a_folder_left_in_a_store_does_not_decide_which_work_is_removed(
+    site: Site, done: RunRecord, nextflow: Callable[[Made], list[Path]], tmp_path: Path
+) -> None:
+    """The store may have come from someone else, and name what is of another run."""
+    theirs = tmp_path / "scratch" / "documents"
+    theirs.mkdir(parents=True)
+    planted = site.store.root / "reproduce" / "documents"
+    planted.mkdir(parents=True)
+    os.utime(planted, (0, 0))
+    nextflow(FILES)
+    elsewhere = replace(site, settings=site.settings.model_copy(update={"work": tmp_path / "scratch"}))
+    reproduce(elsewhere, done, print, limits={})
+    assert not planted.exists()
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
 def test_a_folder_to_keep_must_be_new_and_one_that_nextflow_can_work_in(
     site: Site, done: RunRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
