@@ -169,8 +169,9 @@ def test_every_task_gets_its_image_cpus_and_memory(
     done = subprocess.run(
         [
             *toolbox.nextflow, "run", ROOT, "-profile", "test,awsbatch,docker", "-stub-run",
-            "-ansi-log", "false", "-process.executor", "local", "-with-trace", "trace.txt", "--input", "samples.csv",
-            "--max_cpus", "1", "--aws_queue", "high", "--container_registry", REGISTRY,
+            "-ansi-log", "false", "-process.executor", "local", "-with-trace", "trace.txt",
+            "--input", "samples.csv", "--max_cpus", "1",
+            "--aws_queue", "high", "--container_registry", REGISTRY,
         ],
         cwd=tmp_path,
         env=env,
