@@ -190,7 +190,10 @@ def test_a_controller_that_holds_no_more_jobs_is_waited_for(tmp_path: Path, tool
     """Of two jobs at once it forgets one a minute after its end; until then sbatch itself asks again."""
     with one_node.serve({"MaxJobCount": "2", "MinJobAge": "2"}) as full:
         jobs = Jobs(tmp_path, full, toolbox)
-        jobs.run("true", parts=3)
+        printed = jobs.run("true", parts=3)
+        said = (full.folder / "log" / "slurmctld.log").read_text()
+    assert "MaxJobCount limit from slurm.conf reached" in said
+    assert "Failed to submit" not in printed
     assert jobs.attempts() == [(part, 1, 100, 1) for part in (1, 2, 3)]
 
 
