@@ -330,7 +330,7 @@ def _logged(command: Sequence[str], log: Path, failure: str, tell: Tell) -> None
 def _started(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
     """Start a command, and end it with all that it started where the user stops waiting for it.
 
-    Podman leaves what runs in the build alone when it is ended by itself; what has started that takes Ctrl-C.
+    In a session of its own it gets no Ctrl-C of the terminal, and what it started is told from the rest.
     """
     with subprocess.Popen(
         command,
@@ -343,12 +343,41 @@ def _started(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
         try:
             yield process
         except BaseException:
-            os.killpg(process.pid, signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             raise
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a build: what runs in its container, on which Podman tidies up and ends, else the engine itself.
+
+    Podman that gets a signal leaves the container and what runs in it.
+    """
+    inside = _in_other_sessions(process.pid)
+    for pid in inside:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        if not inside:
+            os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _in_other_sessions(leader: int) -> list[int]:
+    """Return what a session's leader started, itself or through others, that has a session of its own."""
+    try:
+        listed = ask(
+            ["ps", "-eo", "pid=,ppid=,sess="], "The processes cannot be listed", seconds=_LOOK_SECONDS
+        )
+    except StargazerError:
+        return []
+    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    family = [leader]
+    for parent in family:
+        family += [pid for pid, above, _ in rows if above == parent]
+    sessions = {pid: session for pid, _, session in rows}
+    return [pid for pid in family if sessions.get(pid) != leader]
 
 
 def checked_arguments(pairs: Sequence[str], images: Sequence[Image]) -> dict[str, str]:

@@ -58,7 +58,7 @@ case "$1 $2" in
 esac
 """
 # What there is on PATH beside it: no engine that this machine may have.
-_PROGRAMS = ("sh", "awk", "cat", "cp", "gzip", "mv", "sleep", "tar", "touch", "tr", "wc")
+_PROGRAMS = ("sh", "awk", "cat", "cp", "gzip", "mv", "ps", "setsid", "sleep", "tar", "touch", "tr", "wc")
 _SAID = "system\tdebian\tbookworm\ndeb\tprocps\t2:4.0.2-3\tamd64\tprocps\t2:4.0.2-3\n"
 
 
