@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stargazer_cli import __version__, catalog
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.runs.recipe import Versions
-from stargazer_cli.tools.spec import ENGINES
+from stargazer_cli.tools.spec import CLOUDS, ENGINES
 
 if TYPE_CHECKING:
     from stargazer_cli.tools import Toolbox
@@ -26,9 +26,9 @@ def full_name(image: str, registry: str) -> str:
 
 
 def engine_of(profile: str) -> str:
-    """Return the container engine or `conda` among the names of a profile (`slurm,podman`), or ''."""
+    """Return the engine, cloud or `conda` among the names of a profile (`slurm,podman`), or ''."""
     for name in profile.split(","):
-        if name in ENGINES or name == "conda":
+        if name in (*ENGINES, *CLOUDS, "conda"):
             return name
     return ""
 
@@ -43,8 +43,9 @@ def planned(
     """Return task -> tool -> version for the tasks of a workflow under a profile, before anything runs.
 
     Without containers: the versions of the tools found here (an empty string where one is missing).
-    With an engine: the digest of the image that the module names, by `images`, or its name where the digest
-    is not known. In a registry a release moves that name, so Stargazer's version stands beside it.
+    With an engine or in a cloud: the digest of the image that the module names, by `images`, or its name
+    where the digest is not known. In a registry a release moves that name, so Stargazer's version stands
+    beside it.
     With conda: the digest of its environment file.
     """
     engine = engine_of(profile)

@@ -76,6 +76,8 @@ ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
 # Those whose images are files that `stargazer build-images` makes from the image of another engine.
 FILE_ENGINES = ("apptainer", "singularity", "charliecloud")
 CONDAS = ("micromamba", "mamba", "conda")
+# Profiles whose tasks run elsewhere, each in its image.
+CLOUDS = ("awsbatch", "googlebatch", "kubernetes")
 # The executables that an engine may have, where they do not have its name.
 EXECUTABLES = {"conda": CONDAS, "charliecloud": ("ch-run",)}
 
@@ -97,7 +99,8 @@ def tools_for(profile: str, workflow: str, aligner: str = "", *, without: Collec
     """Name the tools that a workflow needs on this machine under a profile.
 
     In a container profile the tools of the tasks come with the images; only Nextflow, its Java and the
-    engine are needed here. Other parts of a comma-separated profile (`slurm`, `test`) need nothing more.
+    engine are needed here, in a cloud's the first two. Other parts of a comma-separated profile (`slurm`,
+    `test`) need nothing more.
     Of the aligners only the chosen one is needed; all Python libraries together are the tool `scanpy`.
     Tools `without` which a run does, as one without a report does without `multiqc`, are left out.
     """
@@ -107,6 +110,8 @@ def tools_for(profile: str, workflow: str, aligner: str = "", *, without: Collec
         return [*base, engine]
     if next((part for part in parts if part in CONDAS), None):
         return [*base, "conda"]
+    if set(parts) & set(CLOUDS):
+        return base
     others = {*ALIGNERS, *without} - {aligner}
     used = (tool if tool in SPECS else "scanpy" for tool in catalog.tools_of(workflow))
     return list(dict.fromkeys((*base, *(tool for tool in used if tool not in others))))

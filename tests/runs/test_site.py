@@ -244,6 +244,16 @@ def test_images_of_a_registry_need_not_be_here(store: LocalStore, registry: Sett
     assert site.toolbox.environment()["STARGAZER_CONTAINER_REGISTRY"] == "ghcr.io/group"
 
 
+@pytest.mark.parametrize("cloud", ["awsbatch", "googlebatch", "kubernetes"])
+def test_a_cloud_runs_images_of_the_registry_and_needs_no_tool_of_a_task_here(
+    store: LocalStore, registry: Settings, cloud: str
+) -> None:
+    site = find_site(registry, store, cloud, SCRNA)
+    assert site.needed == ("java", "nextflow")
+    assert site.versions["cluster"] == {"image": f"{PULLED} of stargazer {__version__}"}
+    assert site.engine == ""
+
+
 def test_what_a_run_pulls_is_known_by_its_digest_afterwards(
     store: LocalStore, registry: Settings, podman: Podman
 ) -> None:
