@@ -18,11 +18,16 @@ from stargazer_cli.tools import Toolbox
 JOBS = Path(__file__).parent / "jobs"
 
 
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[Slurm]:
-    """One node; a module that wants other settings of Slurm has a fixture of its own."""
+@pytest.fixture(scope="session")
+def slurm_here() -> None:
+    """Skip what starts a Slurm where none can be started."""
     if why := one_node.missing():
         pytest.skip(why)
+
+
+@pytest.fixture(scope="module")
+def slurm(slurm_here: None) -> Iterator[Slurm]:
+    """One node; a test that wants other settings of Slurm starts its own."""
     with one_node.serve(partitions=("long",)) as running:
         yield running
 

@@ -186,7 +186,9 @@ def test_a_queue_that_limits_submissions_is_waited_for(tmp_path: Path, jobs: Job
     assert jobs.attempts() == [(1, 1, 100, 1)]
 
 
-def test_a_controller_that_holds_no_more_jobs_is_waited_for(tmp_path: Path, toolbox: Toolbox) -> None:
+def test_a_controller_that_holds_no_more_jobs_is_waited_for(
+    slurm_here: None, tmp_path: Path, toolbox: Toolbox
+) -> None:
     """Of two jobs at once it forgets one a minute after its end; until then sbatch itself asks again."""
     with one_node.serve({"MaxJobCount": "2", "MinJobAge": "2"}) as full:
         jobs = Jobs(tmp_path, full, toolbox)
