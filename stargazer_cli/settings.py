@@ -23,6 +23,9 @@ from pydantic_settings import (
 
 from stargazer_cli.errors import UsageError
 
+# s3://bucket/folder, of which a path keeps one slash.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
+
 
 def _not_empty(value: Any) -> Any:
     if not str(value).strip():
@@ -31,6 +34,8 @@ def _not_empty(value: Any) -> Any:
 
 
 def _absolute(path: Path) -> Path:
+    if _ADDRESS.match(str(path)):
+        raise ValueError("it is an address, and a folder of this machine is wanted")
     try:
         absolute = path.expanduser().absolute()
     except RuntimeError:

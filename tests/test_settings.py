@@ -20,6 +20,7 @@ from stargazer_cli.settings import Settings
         ("a$(touch here)", r"path with \$"),
         ("a`id`", "path with `"),
         ("a;id", "path with ;"),
+        ("s3://lab/work", "is an address"),
         (os.fsdecode(b"\xff"), "not UTF-8"),
     ],
 )

@@ -176,6 +176,7 @@ def find_site(
     from stargazer_cli.tools.spec import ALIGNERS
 
     catalog.check_profile(profile)
+    _check_one_engine(profile)
     needed = tuple(tools_for(profile, workflow, aligner, without=without))
     used = () if engine_of(profile) else catalog.tools_of(workflow)
     toolbox = locate(settings, (*needed, *used))
@@ -193,6 +194,16 @@ def find_site(
     images = site.known_images()
     versions = planned(profile, workflow, toolbox, images, settings.container_registry)
     return replace(site, images=images, versions={task: dict(tools) for task, tools in versions.items()})
+
+
+def _check_one_engine(profile: str) -> None:
+    """Refuse a profile with two container engines, of which Nextflow takes none."""
+    engines = [name for name in profile.split(",") if name in ENGINES]
+    if len(engines) > 1:
+        raise UsageError(
+            f"The profiles {engines[0]} and {engines[1]} exclude each other.",
+            "A run has one container engine: leave one of them out.",
+        )
 
 
 def site_of_record(

@@ -92,6 +92,6 @@ def helpText(schema, String version) {
         """\
             nextflow run . --workflow germline_short_variant_discovery --input samplesheet.csv --fasta reference.fa [-profile PROFILE]
             nextflow run . --workflow scrna_clustering_pipeline --input samplesheet.csv [-profile PROFILE]
-            profiles: docker, podman, apptainer, singularity, conda, slurm, test, test_scrna""".stripIndent(),
+            profiles: local, docker, podman, apptainer, singularity, charliecloud, conda, slurm, awsbatch, googlebatch, kubernetes, test, test_scrna""".stripIndent(),
     ] + groups).join('\n\n') + '\n'
 }

@@ -147,3 +147,17 @@ def test_options_before_a_workflow_are_refused_and_not_forgotten(capsys: pytest.
         code, _, err = _types(capsys, "run", *option, *RUN[1:])
         assert code == 2
         assert f"{option[0]} before the name of the workflow" in err
+
+
+def test_options_without_a_workflow_are_no_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in (["--detach"], ["--partition", "long"], ["--json"]):
+        code, out, err = _types(capsys, "run", *option)
+        assert (code, out) == (2, "")
+        assert f"{option[0]} comes after the name of a workflow" in err
+    assert _types(capsys, "run")[0] == 0
+
+
+def test_a_work_folder_in_a_cloud_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _types(capsys, *RUN, "--work-dir", "s3://lab/work")
+    assert code == 2
+    assert "it is an address, and a folder of this machine is wanted" in err

@@ -244,6 +244,11 @@ def test_images_of_a_registry_need_not_be_here(store: LocalStore, registry: Sett
     assert site.toolbox.environment()["STARGAZER_CONTAINER_REGISTRY"] == "ghcr.io/group"
 
 
+def test_two_engines_are_one_too_many(store: LocalStore, registry: Settings) -> None:
+    with pytest.raises(UsageError, match="profiles podman and docker exclude each other"):
+        find_site(registry, store, "slurm,podman,docker", SCRNA)
+
+
 @pytest.mark.parametrize("cloud", ["awsbatch", "googlebatch", "kubernetes"])
 def test_a_cloud_runs_images_of_the_registry_and_needs_no_tool_of_a_task_here(
     store: LocalStore, registry: Settings, cloud: str

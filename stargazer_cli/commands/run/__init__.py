@@ -47,9 +47,27 @@ def run(ctx: click.Context, /, run_id: str | None, **options: Any) -> None:
         _check_before(ctx.invoked_subcommand, run_id, options)
         return
     if not run_id:
+        _check_alone(options)
         click.echo(ctx.get_help())
         return
     _resume(ctx.obj, run_id, **options)
+
+
+def _check_alone(options: dict[str, Any]) -> None:
+    """Refuse options with nothing to run: a script would take the help for a run that began."""
+    if option := _first_given(options):
+        raise UsageError(
+            f"{option} comes after the name of a workflow, or belongs to --resume.",
+            f"Use: stargazer run germline … {option} …, or stargazer run --resume RUN_ID {option} …",
+        )
+
+
+def _first_given(options: dict[str, Any]) -> str:
+    """Return the first option that is given, as it is written; '' where none is."""
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if not given:
+        return ""
+    return "--json" if given[0] == "as_json" else f"--{given[0].replace('_', '-')}"
 
 
 def _check_before(workflow: str, run_id: str | None, options: dict[str, Any]) -> None:
@@ -59,9 +77,7 @@ def _check_before(workflow: str, run_id: str | None, options: dict[str, Any]) ->
             "--resume goes on with a run as it was planned, and takes no workflow.",
             f"Use: stargazer run --resume {run_id}",
         )
-    given = [name for name, value in options.items() if value not in (None, False)]
-    if given:
-        option = "--json" if given[0] == "as_json" else f"--{given[0].replace('_', '-')}"
+    if option := _first_given(options):
         raise UsageError(
             f"{option} before the name of the workflow belongs to --resume.",
             f"Use: stargazer run {workflow} … {option} …",
