@@ -293,7 +293,7 @@ def built(name: str) -> str:
             found = subprocess.run(
                 [engine, "image", "inspect", image(name)], capture_output=True, check=False
             )
-        except FileNotFoundError:
+        except OSError:
             continue
         if found.returncode == 0:
             return engine
