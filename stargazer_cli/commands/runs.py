@@ -7,8 +7,8 @@ import click
 
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
+from stargazer_cli.commands.limits import limits, work_dir
 from stargazer_cli.commands.paths import GivenPath, check_outside
-from stargazer_cli.commands.run.options import limits, work_dir
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import emit_json, note, printable, progress
 from stargazer_cli.runs import record

@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.limits import limits, work_dir
 from stargazer_cli.commands.run import germline, scrna
 from stargazer_cli.commands.run.carry_out import progress, show_result, start_detached, with_work_dir
-from stargazer_cli.commands.run.options import detach, limits, work_dir
+from stargazer_cli.commands.run.options import detach
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.execute import change, check_unfinished, resume

@@ -1,17 +1,14 @@
 """Options that several workflows have, and those that are made from the pipeline's own files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stargazer_cli import catalog
-from stargazer_cli.commands.paths import GivenPath
+from stargazer_cli.commands.limits import LIMITS, Command, Option, decorated, limit_options, work_dir
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs import cluster
-
-Command = Callable[..., Any]
 
 _TYPES: dict[str, click.ParamType[Any]] = {
     "integer": click.INT,
@@ -21,56 +18,6 @@ _TYPES: dict[str, click.ParamType[Any]] = {
 }
 
 
-def _limits() -> list[Callable[[Command], Command]]:
-    """Return the options that change no result: what a task may take, and what a cluster is told.
-
-    What the pipeline is told of them is what is given, under their own names.
-    """
-    return [
-        click.option("--max-cpus", type=click.IntRange(min=1), help="Most CPUs that one task may take."),
-        click.option(
-            "--max-memory", metavar="SIZE", help="Most memory that one task may take, such as '8 GB'."
-        ),
-        click.option("--max-time", metavar="TIME", help="Most time that one task may take, such as '12 h'."),
-        click.option(
-            "--partition", metavar="NAME[,NAME…]", help="Cluster: partition (queue) that jobs go to."
-        ),
-        click.option("--account", metavar="NAME", help="Cluster: account that jobs are charged to."),
-        click.option(
-            "--cluster-options",
-            metavar="OPTIONS",
-            help="Cluster: further options of sbatch, such as '--qos=long --exclude=node7'.",
-        ),
-        click.option(
-            "--scratch",
-            is_flag=False,
-            flag_value="true",
-            metavar="[FOLDER]",
-            help="Cluster: run tasks on a disk of their node, in $TMPDIR there or in FOLDER.",
-        ),
-        click.option(
-            "--job-array",
-            type=click.IntRange(min=2),
-            metavar="N",
-            help="Cluster: submit the parts of calling and genotyping as job arrays of N.",
-        ),
-        click.option(
-            "--queue-size",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Cluster: most jobs in its queue at once.",
-        ),
-    ]
-
-
-_LIMITS = ("max_cpus", "max_memory", "max_time", *cluster.OPTIONS)
-work_dir = click.option(
-    "--work-dir",
-    metavar="FOLDER",
-    type=GivenPath(),
-    help="Keep Nextflow's work here, in a folder named after the run, such as on a scratch disk "
-    "(STARGAZER_WORK).",
-)
 detach = click.option(
     "--detach",
     is_flag=True,
@@ -78,32 +25,21 @@ detach = click.option(
 )
 
 
-def limits(command: Command) -> Command:
-    """Add the options that change no result."""
-    return _decorated(command, _limits())
-
-
 def running(command: Command) -> Command:
     """Add the options of every workflow: where and how it runs, and what is printed."""
-    options: list[Callable[[Command], Command]] = [
+    options: list[Option] = [
         click.option(
             "--profile", default="local", show_default=True, help="Nextflow profiles, such as slurm,podman."
         ),
         click.option("--no-reuse", is_flag=True, help="Compute all anew."),
         click.option("--dry-run", is_flag=True, help="Show what would be reused and computed, and stop."),
         detach,
-        *_limits(),
+        *limit_options(),
         work_dir,
         click.option("--keep-work", is_flag=True, help="Keep Nextflow's work folder after a success."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
     ]
-    return _decorated(command, options)
-
-
-def _decorated(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return decorated(command, options)
 
 
 def parameters(workflow: str, *, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
@@ -136,8 +72,11 @@ def chosen_parameters(
 
 def chosen_running(options: dict[str, Any], *more: str) -> dict[str, Any]:
     """Return those of the options that say how the pipeline runs, as far as they are given."""
-    given = {name: options[name] for name in (*_LIMITS, *more) if options.get(name) is not None}
-    return {name: value for name, value in given.items() if value is not False}
+    return {
+        name: value
+        for name in (*LIMITS, *more)
+        if (value := options.get(name)) is not None and value is not False
+    }
 
 
 def read_samples(values: tuple[str, ...]) -> tuple[str, ...]:
