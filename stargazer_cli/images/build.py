@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.images import convert, lock
@@ -24,6 +22,7 @@ from stargazer_cli.images.engines import Built, file_of, hint_of, inspect
 from stargazer_cli.images.spec import Base, Image, containers
 from stargazer_cli.settings import Settings
 from stargazer_cli.tools import jars
+from stargazer_cli.tools.alone import alone
 from stargazer_cli.tools.spec import ENGINES, FILE_ENGINES
 
 Tell = Callable[[str], None]
@@ -105,26 +104,12 @@ def build(
         convert.check_tool(engine)
     # The first question to the engine: it tells whether it runs, and may be used.
     inspect(builder, [image.reference for image in images], settings.tools)
-    with _alone(settings.tools, tell):
+    guard = settings.tools / ".build-images.lock"
+    # Where locks do not work on a file system, that of a build that was killed elsewhere stays.
+    waiting = f"Waiting for another stargazer build-images to end; if there is none, remove {guard}"
+    with alone(guard, waiting, tell):
         for image in images:
             yield _Build(image, engine, builder, settings, options, tell).run()
-
-
-@contextmanager
-def _alone(tools: Path, tell: Tell) -> Iterator[None]:
-    """Hold the lock of builds; a file system without locks does without."""
-    tools.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(tools / ".build-images.lock")
-    try:
-        guard.acquire(timeout=0)
-    except Timeout:
-        # Where locks do not work on a file system, that of a build that was killed elsewhere stays.
-        tell(f"Waiting for another stargazer build-images to end; if there is none, remove {guard.lock_file}")
-        guard.acquire()
-    try:
-        yield
-    finally:
-        guard.release()
 
 
 @dataclass(frozen=True)
@@ -153,13 +138,12 @@ class _Build:
             "architecture": built.architecture,
             "size": built.size,
         }
-        self._note(self.builder, entry, anew=status == "built")
-        file = None
+        noted = self._note(self.builder, entry, anew=status == "built")
         if self.engine != self.builder:
-            file, converted = self._file(tag, entry)
+            noted, converted = self._file(tag, entry)
             status = "converted" if converted else status
-        size = lock.read(self.settings.tools)[self.engine][self.image.reference]["size"]
-        return Outcome(self.image, status, tag, built.digest, size, time.monotonic() - started, file)
+        file = Path(noted["file"]) if "file" in noted else None
+        return Outcome(self.image, status, tag, built.digest, noted["size"], time.monotonic() - started, file)
 
     @property
     def _arguments(self) -> dict[str, str]:
@@ -191,13 +175,14 @@ class _Build:
             hint = f"The image that is here was built on another one: --base {known}"
             raise StargazerError(error.message, hint, error.items) from None
 
-    def _note(self, engine: str, entry: dict[str, Any], *, anew: bool) -> None:
-        """Write the lock file; the time of an image that stays as it was stays too."""
+    def _note(self, engine: str, entry: dict[str, Any], *, anew: bool) -> dict[str, Any]:
+        """Write the lock file, and return what is noted; an image that stays as it was keeps its time."""
         before = lock.read(self.settings.tools).get(engine, {}).get(self.image.reference, {})
         same = not anew and before.get("digest") == entry["digest"] and "built_at" in before
         kept = {name: before[name] for name in ("built_at", "size")} if same else {}
         entry = {**entry, "built_at": datetime.now(UTC).isoformat(timespec="seconds"), **kept}
         lock.write(self.settings.tools, engine, self.image.reference, entry)
+        return entry
 
     def _build(self, tag: str, inputs: str, base: Base) -> None:
         """Build, look whether the image works, and give it its names: the one of modules last."""
@@ -264,8 +249,11 @@ class _Build:
             options=[f"--user={_ANYBODY}"],
         )
 
-    def _file(self, tag: str, entry: Mapping[str, Any]) -> tuple[Path, bool]:
-        """Make the file that the engine runs, unless it is there; name it as Nextflow asks for it."""
+    def _file(self, tag: str, entry: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Make the file that the engine runs, unless it is there, and name it as Nextflow asks for it.
+
+        Returns what the lock file says of it, and whether it was made.
+        """
         file = file_of(self.engine, tag, self.settings.tools)
         recorded = lock.read(self.settings.tools).get(self.engine, {}).get(self.image.reference, {})
         made = not file.exists() or recorded.get("digest") != entry["digest"]
@@ -274,8 +262,7 @@ class _Build:
             convert.convert(self.engine, self.builder, tag, file, self.image.epoch)
         convert.point(file_of(self.engine, self.image.reference, self.settings.tools), file)
         size = {"size": convert.size_of(file)} if made else {}
-        self._note(self.engine, {**entry, "file": str(file), **size}, anew=made)
-        return file, made
+        return self._note(self.engine, {**entry, "file": str(file), **size}, anew=made), made
 
     def _name(self, identity: str, name: str) -> None:
         ask([self.builder, "tag", identity, name], f"{self.image.reference} was not named")

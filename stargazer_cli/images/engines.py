@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.images import lock
-from stargazer_cli.tools.spec import FILE_ENGINES
+from stargazer_cli.tools.spec import FILE_ENGINES, IMAGE_FOLDERS
 
 # An engine that has not told what it has by then never will: a daemon that hangs, a store that is locked.
 _SECONDS = 60
@@ -92,13 +92,9 @@ def recorded(engine: str, references: Sequence[str], tools: Path) -> dict[str, s
 
 def library(engine: str, tools: Path, env: Mapping[str, str] = os.environ) -> Path:
     """Return the folder in which Nextflow looks for an engine's image files: the user's, else ours."""
-    if engine == "charliecloud":
-        own = env.get("NXF_CHARLIECLOUD_CACHEDIR")
-    else:
-        own = env.get(f"NXF_{engine.upper()}_LIBRARYDIR")
-    return (
-        Path(own) if own else tools / "images" / ("charliecloud" if engine == "charliecloud" else "apptainer")
-    )
+    kind = "CACHEDIR" if engine == "charliecloud" else "LIBRARYDIR"
+    own = env.get(f"NXF_{engine.upper()}_{kind}")
+    return Path(own) if own else tools / "images" / IMAGE_FOLDERS[engine]
 
 
 def file_of(engine: str, reference: str, tools: Path, env: Mapping[str, str] = os.environ) -> Path:

@@ -1,13 +1,12 @@
 """Get the tools that are missing."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools import archive, jars, java, launchers, multiqc_env, scanpy_env, system
+from stargazer_cli.tools.alone import alone
 from stargazer_cli.tools.jars import Echo, Lock
 from stargazer_cli.tools.spec import SYSTEM
 from stargazer_cli.tools.toolbox import Toolbox, locate
@@ -23,7 +22,7 @@ def ensure(settings: "Settings", names: Iterable[str], *, yes: bool, echo: Echo)
     can give may still be missing afterwards: `Toolbox.require` turns that into an error.
     """
     wanted = list(dict.fromkeys(names))
-    with _alone(settings.tools, echo):
+    with alone(settings.tools / ".lock", f"Waiting for another setup in {settings.tools}.", echo):
         # Only now: another setup may have installed everything while this one waited.
         box = locate(settings, wanted, fresh=True)
         if system_tools := [tool.name for tool in box.missing(wanted) if tool.name in SYSTEM]:
@@ -63,21 +62,3 @@ def _fetch(settings: "Settings", box: Toolbox, echo: Echo) -> None:
         launchers.write_launcher(lock, folder, java_path, archive.place(lock, folder, java_path))
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda lock: archive.make(lock, folder, java_path, echo), locks))
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, echo: Echo) -> Iterator[None]:
-    """Let one process at a time change the tools folder."""
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        echo(f"Waiting for another setup in {folder}.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

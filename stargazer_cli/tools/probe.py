@@ -58,13 +58,11 @@ def which(name: str, env: Mapping[str, str], without: Path | None = None) -> Pat
     return None
 
 
-def engine_answers(engine: Path, env: Mapping[str, str]) -> bool:
-    """Whether an engine can start containers: Docker's command is no use without its daemon."""
-    return not engine_trouble(engine, env)
-
-
 def engine_trouble(engine: Path, env: Mapping[str, str]) -> str:
-    """Say why an engine that is there cannot start containers; nothing where it can."""
+    """Say why an engine that is there cannot start containers; nothing where it can.
+
+    Docker's command is no use without its daemon.
+    """
     if engine.name != "docker":
         return ""
     answer = run_quietly([str(engine), "ps", "-q"], env, 5)

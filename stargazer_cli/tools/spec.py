@@ -73,8 +73,10 @@ LIBRARIES: Mapping[str, tuple[Numbers, Numbers | None]] = {
 FETCHED = ("java", "nextflow", "gatk")
 SYSTEM = ("bwa", "bwa-mem2", "samtools", "bcftools", "tabix", "gzip")
 ENGINES = ("podman", "docker", "apptainer", "singularity", "charliecloud")
-# Those whose images are files that `stargazer build-images` makes from the image of another engine.
-FILE_ENGINES = ("apptainer", "singularity", "charliecloud")
+# Engines whose images are files that `stargazer build-images` makes from the image of another one -> the
+# folder of these files in `images` of the tools folder.
+IMAGE_FOLDERS = {"apptainer": "apptainer", "singularity": "apptainer", "charliecloud": "charliecloud"}
+FILE_ENGINES = tuple(IMAGE_FOLDERS)
 CONDAS = ("micromamba", "mamba", "conda")
 # Profiles whose tasks run elsewhere, each in its image.
 CLOUDS = ("awsbatch", "googlebatch", "kubernetes")

