@@ -222,16 +222,20 @@ def check_profile(profile: str) -> None:
 
 
 @cache
-def _rules() -> dict[str, dict[str, Any]]:
+def _groups() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the rules of all parameters: group -> name -> rule."""
     schema = json.loads((pipeline_dir() / "nextflow_schema.json").read_text(encoding="utf-8"))
-    return {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
+    return {name: group["properties"] for name, group in schema["$defs"].items()}
 
 
 @cache
+def _rules() -> dict[str, dict[str, Any]]:
+    return {name: rule for group in _groups().values() for name, rule in group.items()}
+
+
 def planned_parameters() -> frozenset[str]:
     """Return the parameters that a plan may have: all but those of where images and machines are."""
-    schema = json.loads((pipeline_dir() / "nextflow_schema.json").read_text(encoding="utf-8"))
-    return frozenset(_rules().keys() - schema["$defs"]["containers"]["properties"].keys())
+    return frozenset(_rules().keys() - _groups()["containers"].keys())
 
 
 def check_parameters(values: Mapping[str, Any]) -> None:
