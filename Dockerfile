@@ -27,7 +27,7 @@ RUN python3 -m venv /build \
     && pip install --only-binary=:all: --require-hashes --requirement /src/docker/requirements.txt
 COPY . /src
 RUN cd /src \
-    && /build/bin/hatchling build --target wheel --directory /wheel \
+    && npm_config_cafile="${PIP_CERT}" /build/bin/hatchling build --target wheel --directory /wheel \
     && pip install --no-deps --no-index /wheel/*.whl \
     && sha256sum /wheel/*.whl | sed 's|\(.\{12\}\).*/stargazer-\([^-]*\).*|\2-\1|' > /opt/stargazer/version
 
