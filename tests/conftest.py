@@ -1,6 +1,7 @@
 """What several tests share: a store in a temporary folder, the tools, and the real data sets."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,17 @@ pytest.register_assert_rewrite("helpers")  # so that a helper that fails says wi
 pytest_plugins = ["helpers.disk"]
 
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several workers start with the files that take longest: none is left alone with one at the end.
+
+    A file is one worker's, and takes the longer the more of its tests run Nextflow.
+    """
+    if hasattr(config, "workerinput"):
+        long = Counter(item.path for item in items if item.get_closest_marker("pipeline"))
+        items.sort(key=lambda item: -long[item.path])
 
 
 @pytest.fixture
