@@ -46,7 +46,7 @@ def tasks() -> str:
     for task in catalog.tasks().values():
         parts.append(f"## {task.name}\n\n{task.description.strip()}\n")
         parts.append(f"Tools: {', '.join(task.tools)}. Container: `{task.image}`.\n")
-        made = ", ".join(f"{output['name']} ({output['kind']})" for output in task.outputs)
+        made = ", ".join(f"{output.name} ({output.kind})" for output in task.outputs)
         parts.append(f"Makes: {made}.\n")
         if task.parameters:
             parts.append("| parameter | type | default | meaning |\n| --- | --- | --- | --- |")

@@ -43,6 +43,26 @@ def wiring(pipeline: Path) -> dict[Path, dict[str, str]]:
     return dict(found)
 
 
+def wiring_of_tasks(pipeline: Path) -> dict[Path, str]:
+    """Return for the folder of each module that `task.nf` includes the sha256 of how it is called there.
+
+    That is the call, and the functions which make of what is given what it takes: a change of the call of one
+    task leaves the others as they are.
+    """
+    pipeline = pipeline.resolve()
+    script = pipeline / "task.nf"
+    if not script.is_file():
+        return {}
+    own = bare(script.read_text(encoding="utf-8"))
+    functions = _with_what_they_include(file for file in _included(script) if _is_function(file, pipeline))
+    texts = {file.relative_to(pipeline).as_posix(): bare(file.read_text("utf-8")) for file in functions}
+    return {
+        file.parent: _digest(texts | {"task.nf": "\n".join(_calls(file.parent.name.upper(), own))})
+        for file in _included(script)
+        if file.is_relative_to(pipeline / "modules")
+    }
+
+
 def bare(source: str) -> str:
     """Return the code of a Nextflow script, without comments, indentation and empty lines."""
     code = _STRING_OR_COMMENT.sub(lambda found: "" if found["comment"] else found[0], source)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stargazer_cli import catalog
+from stargazer_cli.catalog import entries
 from stargazer_cli.scripts import scripts_called
 
 FILES = {
@@ -81,5 +82,5 @@ def test_a_change_of_a_script_is_a_change_of_the_task(monkeypatch: pytest.Monkey
     changed = dict(task.scripts) | {"check_fastq": "changed"}
     twin = replace(task)
     assert twin.script_digest == task.script_digest
-    monkeypatch.setattr(catalog, "scripts_called", lambda body, folder: changed)
+    monkeypatch.setattr(entries, "scripts_called", lambda body, folder: changed)
     assert replace(task).script_digest != task.script_digest

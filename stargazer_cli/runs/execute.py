@@ -134,12 +134,14 @@ def files_of(plan: Plan, folder: RunFolder, *, linked: bool = True) -> dict[str,
     """
     mode = "link" if linked else "copy"
     # A record may have come from someone else; where images come from is not its to say.
-    own = {name: value for name, value in plan.parameters.items() if name in catalog.planned_parameters()}
+    known = catalog.planned_parameters(plan.workflow)
+    own = {name: value for name, value in plan.parameters.items() if name in known}
     parameters = {**own, "outdir": str(folder.outdir), "publish_dir_mode": mode}
     files = {}
     for parameter, name, rows in (
         ("input", "samplesheet.csv", plan.samplesheet),
         ("known_sites", "known_sites.csv", plan.known_sites),
+        ("input", "inputs.csv", plan.inputs_table),
     ):
         if rows:
             parameters[parameter] = str(folder.path / name)
@@ -157,7 +159,7 @@ def command_of(site: Site, folder: RunFolder, attempt: int, work_dir: Path) -> l
     """Return the exact `nextflow run` command of a run."""
     return launch.command(
         site.toolbox.nextflow,
-        catalog.pipeline_dir(),
+        catalog.pipeline_dir() / catalog.script_of(site.workflow),
         profile=site.profile,
         trace=folder.trace(attempt),
         log=folder.log,

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 MANIFEST = "assets.jsonl"
 
 # What a line says of the run, beside the fields of the asset: the task that made the file, the task whose
-# recipe stands for it where that is another (`step`: a gathered GVCF is what haplotype_caller calls), and the
-# sample or cohort that it was made for where no field of the asset tells.
-_OF_THE_RUN = frozenset({"asset", "path", "task", "step", "subject", "derived_from"})
+# recipe stands for it where that is another (`step`: a gathered GVCF is what haplotype_caller calls), the
+# sample or cohort that it was made for where no field of the asset tells, and where a task was run alone
+# the name of the output.
+_OF_THE_RUN = frozenset({"asset", "path", "task", "step", "subject", "output", "derived_from"})
 
 
 @dataclass(frozen=True)

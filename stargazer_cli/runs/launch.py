@@ -99,7 +99,7 @@ class Failure:
 
 def command(
     nextflow: Sequence[str],
-    pipeline: Path,
+    script: Path,
     *,
     profile: str,
     trace: Path,
@@ -108,13 +108,13 @@ def command(
     work: Path,
     resume: bool = True,
 ) -> list[str]:
-    """Return the `nextflow run` command of a run, which goes on where an earlier one in its folder ended."""
+    """Return the `nextflow run` command of a script; it goes on where an earlier one in its folder ended."""
     return [
         *nextflow,
         "-log",
         str(log),
         "run",
-        str(pipeline / "main.nf"),
+        str(script),
         "-profile",
         profile,
         "-params-file",

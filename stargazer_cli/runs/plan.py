@@ -17,16 +17,29 @@ class Step(BaseModel):
     cids: tuple[str, ...] = ()
 
 
+class PlannedOutput(BaseModel):
+    """What is known of an output before it is made: its kind, and the fields of its assets.
+
+    `links` are fields that point at a file which is made under another name: field -> name of that output.
+    """
+
+    kind: str
+    fields: dict[str, Any] = {}
+    links: dict[str, str] = {}
+
+
 class Plan(BaseModel):
     """The outcome of resolve and reuse.
 
-    inputs       path as the pipeline is given it -> CID of the asset behind it
-    parameters   params.json without `input` and `outdir`
-    samplesheet  rows of samplesheet.csv, each with every column; empty where the workflow takes none
-    known_sites  rows of known_sites.csv, likewise
-    notes        what was decided for the user, one sentence each
-    recipes      what each output of this run is made by
-    reused       CIDs of earlier outputs that belong to the result -> recipe they were made by
+    inputs        path as the pipeline is given it -> CID of the asset behind it
+    parameters    params.json without `input` and `outdir`
+    samplesheet   rows of samplesheet.csv, each with every column; empty where the workflow takes none
+    known_sites   rows of known_sites.csv, likewise
+    inputs_table  rows of inputs.csv, for a task that is run alone
+    outputs       what such a task makes, by name
+    notes         what was decided for the user, one sentence each
+    recipes       what each output of this run is made by
+    reused        CIDs of earlier outputs that belong to the result -> recipe they were made by
     """
 
     workflow: str
@@ -34,6 +47,8 @@ class Plan(BaseModel):
     parameters: dict[str, Any]
     samplesheet: list[dict[str, str]] = []
     known_sites: list[dict[str, str]] = []
+    inputs_table: list[dict[str, str]] = []
+    outputs: dict[str, PlannedOutput] = {}
     notes: list[str] = []
     inputs: dict[str, str] = {}
     recipes: list[RecipeSpec] = []

@@ -51,11 +51,12 @@ class Planner:
         unknown = sorted(set(request.parameters) - set(known))
         if unknown:
             raise UsageError(
-                f"The workflow {request.workflow} has no parameter {unknown[0]!r}.",
+                f"{request.workflow} has no parameter {unknown[0]!r}.",
                 f"It has: {', '.join(sorted(known))}.",
             )
         self.parameters = {name: item.default for name, item in known.items()} | request.parameters
-        given = {"workflow": request.workflow, **parameters, **self.parameters, **request.options}
+        what = "task" if catalog.is_task(request.workflow) else "workflow"
+        given = {what: request.workflow, **parameters, **self.parameters, **request.options}
         self.draft = Plan(
             workflow=request.workflow,
             subject=subject,
@@ -66,7 +67,7 @@ class Planner:
 
     def finished(self) -> Plan:
         """Return the plan, with its steps in the order of the workflow."""
-        order = catalog.workflows()[self.draft.workflow].tasks
+        order = catalog.tasks_of(self.draft.workflow)
         self.draft.steps.sort(key=lambda step: (order.index(step.stage), step.subject))
         return self.draft
 
@@ -151,6 +152,6 @@ def _complete(stage: str, assets: Iterable["Asset"], kinds: Sequence[str]) -> li
 def _files_of(stage: str, kind: str) -> int:
     """How many files of `kind` the task makes: an aligner's index is several, and useless in part."""
     for output in catalog.tasks()[stage].outputs:
-        if output["kind"] == kind:
-            return len(output.get("files") or (kind,))
+        if output.kind == kind:
+            return len(output.files or (kind,))
     return 1

@@ -36,6 +36,7 @@ class RecipeSpec(BaseModel):
 
     `tasks` are all tasks from the sources to the output, in any order; `subject` is the sample, the
     cohort, or empty for the reference; `told` is what is decided or told that nothing else here covers.
+    `alone`: the one task was run by itself, and not as a part of a workflow.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class RecipeSpec(BaseModel):
     sources: tuple[Source, ...]
     parameters: dict[str, Any] = {}
     told: dict[str, str] = {}
+    alone: bool = False
 
     def digest(self, versions: Versions) -> str:
         """Return the sha256 of the recipe, or an empty string where a tool's version is not known.
@@ -62,7 +64,7 @@ class RecipeSpec(BaseModel):
             "stage": self.stage,
             "subject": self.subject,
             "tasks": document_tasks,
-            "wiring": catalog.wiring_of(self.tasks),
+            "wiring": catalog.wiring_of_task(self.stage) if self.alone else catalog.wiring_of(self.tasks),
             "sources": [source.model_dump() for source in self.sources],
             "told": self.told,
         }

@@ -317,8 +317,8 @@ def started(run_id: str) -> tuple[str, int]:
 
 
 def check_workflow(kept: RunRecord) -> None:
-    """Refuse a run of a workflow that this pipeline does not have."""
-    if kept.workflow not in catalog.workflows():
+    """Refuse a run of a workflow or task that this pipeline does not have."""
+    if kept.workflow not in catalog.workflows() and not catalog.is_task(kept.workflow):
         raise UsageError(
             f"The run {kept.run_id} is of the workflow {kept.workflow!r}, which is not in this pipeline.",
             f"Take the version of Stargazer that made it: its pipeline was {kept.commit}.",

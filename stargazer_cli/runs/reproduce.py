@@ -258,6 +258,7 @@ def _staged(store: "LocalStore", plan: Plan) -> Plan:
             },
             "samplesheet": _moved(plan.samplesheet, places),
             "known_sites": _moved(plan.known_sites, places),
+            "inputs_table": _moved(plan.inputs_table, places),
             "inputs": {places[path]: cid for path, cid in plan.inputs.items()},
         }
     )
@@ -275,7 +276,7 @@ def _run(
         (folder.path / name).write_text(content, encoding="utf-8")
     command = launch.command(
         site.toolbox.nextflow,
-        catalog.pipeline_dir(),
+        catalog.pipeline_dir() / catalog.script_of(plan.workflow),
         profile=site.profile,
         trace=folder.trace(1),
         log=folder.log,

@@ -10,7 +10,7 @@ from stargazer_cli import catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.versions import engine_of, full_name, planned, settled
-from stargazer_cli.tools.spec import ENGINES
+from stargazer_cli.tools.spec import ENGINES, not_run
 
 if TYPE_CHECKING:
     from stargazer_cli.settings import Settings
@@ -64,13 +64,14 @@ class Site:
         missing = {tool.name: tool.note for tool in self.toolbox.missing(self.needed)}
         if missing.get(self.engine):
             self.require_images(tasks)  # it is there, and says best what it lacks
-        if set(missing) == {"bwa-mem2"}:
+        alone = catalog.is_task(self.workflow)
+        if set(missing) == {"bwa-mem2"} and not alone:
             raise UsageError(
                 "The aligner bwa-mem2 is not on this machine.",
                 "Take the other aligner with --aligner bwa, or run in containers with --profile podman "
                 "(docker, apptainer).",
             )
-        if set(missing) == {"multiqc"}:
+        if set(missing) == {"multiqc"} and not alone:
             raise StargazerError(
                 "MultiQC, which makes the report, is not on this machine.",
                 "Get it with `stargazer setup germline`, go without with --skip-report, or run in containers "
@@ -148,7 +149,7 @@ def images_of(
     workflow: str, without: Collection[str] = (), tasks: Iterable[str] | None = None
 ) -> tuple[str, ...]:
     """Return the images of a workflow's tasks, or of those named; the tools `without` have no task in it."""
-    chosen = catalog.workflows()[workflow].tasks if tasks is None else sorted(tasks)
+    chosen = catalog.tasks_of(workflow) if tasks is None else sorted(tasks)
     known = (catalog.tasks()[name] for name in chosen if name in catalog.tasks())
     return tuple(dict.fromkeys(task.image for task in known if not set(without) & set(task.tools)))
 
@@ -173,7 +174,6 @@ def find_site(
     Tools `without` which the run does are not needed.
     """
     from stargazer_cli.tools import locate, tools_for
-    from stargazer_cli.tools.spec import ALIGNERS
 
     catalog.check_profile(profile)
     _check_one_engine(profile)
@@ -188,7 +188,7 @@ def find_site(
         needed=needed,
         versions={},
         workflow=workflow,
-        without=frozenset({*ALIGNERS, *without} - {aligner}),
+        without=not_run(workflow, aligner, without),
         keep_work=keep_work,
     )
     images = site.known_images()

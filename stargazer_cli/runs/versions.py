@@ -40,7 +40,7 @@ def planned(
     images: Mapping[str, str] = MappingProxyType({}),
     registry: str = "",
 ) -> Versions:
-    """Return task -> tool -> version for the tasks of a workflow under a profile, before anything runs.
+    """Return task -> tool -> version for the tasks of a run under a profile, before anything runs.
 
     Without containers: the versions of the tools found here (an empty string where one is missing).
     With an engine or in a cloud: the digest of the image that the module names, by `images`, or its name
@@ -49,7 +49,7 @@ def planned(
     With conda: the digest of its environment file.
     """
     engine = engine_of(profile)
-    tasks = [catalog.tasks()[name] for name in catalog.workflows()[workflow].tasks]
+    tasks = [catalog.tasks()[name] for name in catalog.tasks_of(workflow)]
     if engine == "conda":
         return {task.name: {"environment": _environment_digest(task.folder)} for task in tasks}
     if engine:

@@ -114,9 +114,16 @@ def tools_for(profile: str, workflow: str, aligner: str = "", *, without: Collec
         return [*base, "conda"]
     if set(parts) & set(CLOUDS):
         return base
-    others = {*ALIGNERS, *without} - {aligner}
+    others = not_run(workflow, aligner, without)
     used = (tool if tool in SPECS else "scanpy" for tool in catalog.tools_of(workflow))
     return list(dict.fromkeys((*base, *(tool for tool in used if tool not in others))))
+
+
+def not_run(workflow: str, aligner: str, without: Collection[str] = ()) -> frozenset[str]:
+    """Return the tools of a workflow that a run has no task of; one task alone runs all its own."""
+    if catalog.is_task(workflow):
+        return frozenset()
+    return frozenset({*ALIGNERS, *without} - {aligner})
 
 
 def version_tuple(version: str) -> Numbers:
