@@ -78,6 +78,7 @@ Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
 OWN_ONLY = (
     "tools",
     "work",
+    "notebooks",
     "maven_repository",
     "container_registry",
     "db",
@@ -168,6 +169,12 @@ class Settings(BaseSettings):
         default=None,
         alias="STARGAZER_WORK",
         description="Nextflow's work folders, one a run, such as on a scratch disk; unset: in the runs' own.",
+    )
+    notebooks: Folder = Field(
+        default=Path("~/.stargazer/notebooks"),
+        validate_default=True,
+        alias="STARGAZER_NOTEBOOKS",
+        description="Your copies of the notebooks.",
     )
     maven_repository: SecretStr | None = Field(
         default=None,

@@ -20,6 +20,7 @@ _COMMANDS = {
     "assets": ("assets", "assets", "Keep files by what they are: add, find, get, change, check, move."),
     "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
     "runs": ("runs", "runs", "Look at runs, follow and end them, and run them again."),
+    "notebook": ("notebook", "notebook", "Look at results, and bring data, in notebooks."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
     "build-images": ("build_images", "build_images", "Build the images that tasks run in."),
     "doctor": ("setup", "doctor", "Show each tool, its version and where it came from."),

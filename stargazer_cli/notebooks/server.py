@@ -1,0 +1,203 @@
+"""Marimo as a process of its own, which ends with everything that it started.
+
+Who reaches the server runs code as the user who started it: it listens on this machine only, and asks for a
+token that is made anew each time. The token is given to it through a pipe, as other users see arguments.
+"""
+
+import importlib.util
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from stargazer_cli.errors import StargazerError, UsageError
+
+if TYPE_CHECKING:
+    import psutil
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FIRST_PORT = 2718
+_PORTS = 100
+_START_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
+# The server gives its notebooks' processes a second or two; what a notebook started may take longer.
+_SERVER_SECONDS = 10.0
+_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address for a browser, without the token."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def require_marimo() -> None:
+    """Refuse where Marimo, or what the notebooks draw and read with, is not installed."""
+    for module, name in (("marimo", "Marimo"), ("altair", "Altair"), ("anndata", "AnnData")):
+        if importlib.util.find_spec(module) is None:
+            raise StargazerError(
+                f"A notebook needs {name}, which is not installed.",
+                "Install it with: pip install 'stargazer[notebook]'",
+            )
+
+
+def address(host: str, port: int | None) -> Address:
+    """Return where to listen: the port that was asked for, or else a free one.
+
+    Raises UsageError for another machine's address: who reaches a notebook can run any command.
+    """
+    if host not in LOOPBACK:
+        raise UsageError(
+            f"Notebooks are served on this machine only, not on {host!r}: who reaches them runs code as you.",
+            f"From another machine: ssh -L {FIRST_PORT}:localhost:{FIRST_PORT} THIS-MACHINE, "
+            "and the address that is shown here.",
+        )
+    if port is not None:
+        if not _is_free(host, port):
+            raise UsageError(
+                f"The port {port} of {host} is taken.", "Name another one, or none: a free one is found."
+            )
+        return Address(host, port)
+    for each in range(FIRST_PORT, FIRST_PORT + _PORTS):
+        if _is_free(host, each):
+            return Address(host, each)
+    raise StargazerError(f"No port from {FIRST_PORT} to {each} of {host} is free.", "Name one with --port.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family)) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def serve(
+    target: Path, where: Address, tell: Callable[[str], None], *, as_app: bool, open_browser: bool
+) -> None:
+    """Serve a notebook, or a folder of them, until a stop signal or Ctrl-C; `tell` gets the address.
+
+    Runs that a notebook started in the background go on: they are no part of the server.
+
+    Raises:
+        StargazerError: the server did not start, or ended by itself.
+
+    """
+    from stargazer_cli.runs.launch import stop_signals_interrupt
+
+    token = secrets.token_urlsafe(32)
+    with suppress(KeyboardInterrupt), stop_signals_interrupt():
+        server = _start(target, where, token, as_app=as_app, open_browser=open_browser)
+        try:
+            _wait_until_up(server, where)
+            tell(f"Notebooks: {where.url}?access_token={token}")
+            tell("Ctrl-C ends them.")
+            server.wait()
+        finally:
+            _end(server)
+        raise StargazerError(
+            f"The notebooks' server ended by itself (exit code {server.returncode}).",
+            "What it said is above.",
+        )
+
+
+def _start(
+    target: Path, where: Address, token: str, *, as_app: bool, open_browser: bool
+) -> "subprocess.Popen[bytes]":
+    """Start Marimo in a session of its own, so that Ctrl-C comes here alone and is passed on once."""
+    server = subprocess.Popen(
+        [
+            # -P: the module is Marimo's, whatever is in the current folder.
+            *(sys.executable, "-P", "-m", "marimo", "--quiet", "--yes"),
+            *("run" if as_app else "edit", str(target)),
+            *("--host", where.host, "--port", str(where.port), "--token", "--token-password-file", "-"),
+            *("--no-sandbox", *(() if as_app else ("--skip-update-check",))),
+            *(() if open_browser else ("--headless",)),
+        ],
+        stdin=subprocess.PIPE,
+        env=os.environ
+        | {
+            # A notebook shows its results when it is opened, not only when each cell was run.
+            "_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true",
+            # Killed outright, this process ends nothing any more: the server watches it.
+            "MARIMO_ANCESTOR_PID": str(os.getpid()),
+        },
+        start_new_session=True,
+    )
+    with suppress(BrokenPipeError):  # it ended at once, which is told elsewhere
+        _give(server.stdin, token)
+    return server
+
+
+def _give(pipe: "IO[bytes] | None", token: str) -> None:
+    if pipe is not None:
+        with pipe:
+            pipe.write(token.encode())
+
+
+def _wait_until_up(server: "subprocess.Popen[bytes]", where: Address) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while server.poll() is None and time.monotonic() < until:
+        with suppress(OSError), socket.create_connection((where.host, where.port), timeout=1):
+            return
+        time.sleep(_LOOK_SECONDS)
+    if server.poll() is None:
+        raise StargazerError(f"The notebooks' server did not answer on {where.url} within a minute.")
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """End the server and all that it and its notebooks started, but for runs in the background."""
+    import psutil
+
+    family = _family(server.pid)
+    with suppress(ProcessLookupError):
+        server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(_SERVER_SECONDS)
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, left = psutil.wait_procs(family, _STOP_SECONDS)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    server.wait()
+
+
+def _family(pid: int) -> "list[psutil.Process]":
+    """Return the process and those below it, without runs that are meant to go on, and what is below them."""
+    import psutil
+
+    found, waiting = [], [pid]
+    while waiting:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(waiting.pop())
+            if _is_run(process):
+                continue
+            found.append(process)
+            waiting += [child.pid for child in process.children()]
+    return found
+
+
+def _is_run(process: "psutil.Process") -> bool:
+    """Whether a process carries out a run in the background (see `stargazer_cli.runs.detach`)."""
+    arguments: list[str] = process.cmdline()
+    return os.getsid(process.pid) == process.pid and arguments[3:6] == ["stargazer_cli", "run", "--resume"]
