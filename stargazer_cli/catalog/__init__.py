@@ -70,7 +70,8 @@ def workflows() -> Mapping[str, Workflow]:
         meta = read(file)
         if meta["category"] != "workflow":  # a part of one
             continue
-        own = {parameter.name: parameter for parameter in parameters_in(meta, "parameters")}
+        keys = ("arguments", "parameters")
+        own = {parameter.name: parameter for key in keys for parameter in parameters_in(meta, key)}
         found[meta["name"]] = Workflow(
             name=meta["name"],
             description=meta["description"],

@@ -27,7 +27,8 @@ Category = Literal["task", "workflow"]
 class Parameter:
     """A value that is given by name: one that changes a result, or a label that names it.
 
-    `above` is a minimum that is not reached, `type` one of string, integer, number, boolean.
+    `above` is a minimum that is not reached. `type` is one of string, integer, number, boolean, array (of
+    strings), file (its path, or its CID).
     """
 
     name: str
