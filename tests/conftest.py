@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,28 @@ pytest_plugins = ["helpers.disk"]
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give each file to one of several workers, whose fixtures are made once, and all of Slurm's to one.
+
+    Two Slurms on one machine would take each other's control groups away.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "cluster" if file.startswith("tests/cluster/") else file
+
+    config.option.loadscopereorder = False  # by us, below
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let several workers start with the files that take longest: none is left alone with one at the end.
 
-    A file is one worker's, and takes the longer the more of its tests run Nextflow.
+    A file takes the longer the more of its tests run Nextflow.
     """
     if hasattr(config, "workerinput"):
         long = Counter(item.path for item in items if item.get_closest_marker("pipeline"))

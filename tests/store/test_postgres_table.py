@@ -183,7 +183,7 @@ def test_the_server_itself_refuses_a_second_equal_record(
         where("keyvalues").sample_id == "s5",
         (where("keyvalues").sample_id == "s5") & (where("name") != "x"),
     ],
-    ids=str,
+    ids=["two keys", "lists", "a missing key", "a list in the record", "names", "plain", "plain, two"],
 )
 def test_a_query_by_keys_uses_the_index(filled: PostgresMetadata, query: Any) -> None:
     where_clause, parameters = narrowing(conditions_of(query))
