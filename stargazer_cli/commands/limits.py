@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from stargazer_cli.commands.paths import GivenPath
-from stargazer_cli.runs import cluster
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -54,7 +53,6 @@ def limit_options() -> list[Option]:
     ]
 
 
-LIMITS = ("max_cpus", "max_memory", "max_time", *cluster.OPTIONS)
 work_dir = click.option(
     "--work-dir",
     metavar="FOLDER",

@@ -9,9 +9,8 @@ import pytest
 from stargazer_cli import catalog
 from stargazer_cli.assets import Reference
 from stargazer_cli.commands.main import cli
-from stargazer_cli.commands.run import carry_out
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs import cluster, record
+from stargazer_cli.runs import cluster, record, requests
 from stargazer_cli.runs.execute import change
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.record import RunFolder
@@ -31,7 +30,7 @@ def site(settings: Settings, store: LocalStore, tmp_path: Path, monkeypatch: pyt
     tools = {name: Tool(name, path=Path("/bin") / name) for name in ("java", "nextflow")}
     versions = {task: {"samtools": "1"} for task in catalog.workflows()["prepare_reference"].tasks}
     found = Site(settings, store, Toolbox(tools, settings.tools, {}), "slurm", tuple(tools), versions)
-    monkeypatch.setattr(carry_out, "find_site", lambda *_, **__: found)
+    monkeypatch.setattr(requests, "find_site", lambda *_, **__: found)
     return found
 
 

@@ -10,9 +10,8 @@ import pytest
 from stargazer_cli import catalog
 from stargazer_cli.assets import new_asset
 from stargazer_cli.commands.main import cli
-from stargazer_cli.commands.run import carry_out
 from stargazer_cli.commands.run.germline import germline
-from stargazer_cli.runs import decisions
+from stargazer_cli.runs import decisions, requests
 from stargazer_cli.runs.site import Site
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
@@ -39,7 +38,7 @@ def site(settings: Settings, store: LocalStore, *there: str) -> Site:
 def types(settings: Settings, store: LocalStore, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Type:
     """Types `stargazer …` where all tools are there."""
     equipped = site(settings, store, "java", "nextflow", "multiqc")
-    monkeypatch.setattr(carry_out, "find_site", lambda *arguments, **options: equipped)
+    monkeypatch.setattr(requests, "find_site", lambda *arguments, **options: equipped)
 
     def types(*arguments: str | Path) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -235,7 +234,7 @@ def test_a_machine_without_multiqc_is_told_the_ways_out(
         asked.append(without)
         return lacking
 
-    monkeypatch.setattr(carry_out, "find_site", find_site)
+    monkeypatch.setattr(requests, "find_site", find_site)
     code, _, err = types(*RUN)
     assert code == 1
     assert "MultiQC, which makes the report, is not on this machine." in err

@@ -10,8 +10,8 @@ import pytest
 from stargazer_cli import catalog
 from stargazer_cli.assets import Asset, new_asset
 from stargazer_cli.commands.main import cli
-from stargazer_cli.commands.run import carry_out
 from stargazer_cli.commands.run.scrna import scrna
+from stargazer_cli.runs import requests
 from stargazer_cli.runs.scrna import WORKFLOW
 from stargazer_cli.runs.site import Site
 from stargazer_cli.settings import Settings
@@ -35,7 +35,7 @@ def site(settings: Settings, store: LocalStore, *there: str) -> Site:
 def types(settings: Settings, store: LocalStore, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Type:
     """Types `stargazer …` where all tools are there."""
     equipped = site(settings, store, "java", "nextflow", "scanpy")
-    monkeypatch.setattr(carry_out, "find_site", lambda *arguments, **options: equipped)
+    monkeypatch.setattr(requests, "find_site", lambda *arguments, **options: equipped)
 
     def types(*arguments: str | Path) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -145,7 +145,7 @@ def test_a_machine_without_scanpy_is_told_the_ways_out(
     types: Type, settings: Settings, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = site(settings, store, "java", "nextflow")
-    monkeypatch.setattr(carry_out, "find_site", lambda *arguments, **options: lacking)
+    monkeypatch.setattr(requests, "find_site", lambda *arguments, **options: lacking)
     code, _, err = types("run", "scrna", "--sample-id", "s")
     assert code == 1
     assert "No Python on this machine has scanpy and its libraries: python3 has no scanpy." in err

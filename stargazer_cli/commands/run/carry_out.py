@@ -1,7 +1,7 @@
 """From a request to its result: plan it, carry it out, and show how it goes and what it gave."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,52 +9,39 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stargazer_cli.app import App
+from stargazer_cli.commands.run.options import RUNNING
 from stargazer_cli.output import emit_json, live_line, note
-from stargazer_cli.runs import cluster, detach
+from stargazer_cli.runs import detach
 from stargazer_cli.runs.execute import RunResult, claim, command_of, execute, files_of, shown, work_of
 from stargazer_cli.runs.record import RunFolder
-from stargazer_cli.runs.site import Site, find_site, not_needed
+from stargazer_cli.runs.requests import Prepared, prepare, ready
+from stargazer_cli.runs.site import Site
 from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.plan import Plan
-    from stargazer_cli.runs.recipe import Versions
     from stargazer_cli.settings import Settings
 
 
-def carry_out(
-    app: App,
-    workflow: str,
-    options: dict[str, Any],
-    make_plan: "Callable[[Versions], Plan]",
-    *,
-    aligner: str = "",
-    before: Callable[[], None] = lambda: None,
-) -> None:
-    """Run a workflow as the options of `running` say; `make_plan` decides what there is to do.
+def carry_out_request(app: App, name: str, options: dict[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Run a workflow or task with these arguments, as the options of `running` among them say."""
+    own = {key: value for key, value in arguments.items() if key not in RUNNING}
+    prepared = prepare(app.store, name, own, reuse=not options["no_reuse"])
+    carry_out(app, prepared, options)
 
-    `before` is called once it is sure that the plan is carried out.
-    """
+
+def carry_out(app: App, prepared: Prepared, options: dict[str, Any]) -> None:
+    """Run what was prepared as the options of `running` say."""
     started = time.monotonic()
-    cluster.check(options["profile"], options)
-    site = find_site(
-        with_work_dir(app.settings, options["work_dir"]),
-        app.store,
-        options["profile"],
-        workflow,
-        aligner,
-        without=not_needed(skip_report=options.get("skip_report", False)),
-        keep_work=options["keep_work"],
-    )
-    planned = make_plan(site.versions)
-    if not planned.complete:
-        site.require_tools(planned.tasks())
+    settings = with_work_dir(app.settings, options["work_dir"])
+    request = ready(settings, app.store, prepared, profile=options["profile"], keep_work=options["keep_work"])
+    site, planned = request.site, request.plan
     for decision in planned.notes:
         note(decision)
     if options["dry_run"]:
         _show_plan(site, planned, options["as_json"])
         return
-    before()
+    request.before()
     site = site.after(time.monotonic() - started)
     for step in planned.steps:
         if step.reused:

@@ -6,17 +6,10 @@ from typing import Any, get_args
 import click
 
 from stargazer_cli.app import App
-from stargazer_cli.commands.run.beside import beside, store_new
-from stargazer_cli.commands.run.carry_out import carry_out
-from stargazer_cli.commands.run.options import (
-    chosen_parameters,
-    chosen_running,
-    parameters,
-    read_samples,
-    running,
-)
+from stargazer_cli.commands.run.carry_out import carry_out_request
+from stargazer_cli.commands.run.options import parameters, read_samples, running
 from stargazer_cli.runs.decisions import Bqsr, Filter
-from stargazer_cli.runs.germline import ALIGNERS, Request, plan
+from stargazer_cli.runs.germline import ALIGNERS
 
 
 def _reference(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,43 +118,5 @@ def germline(app: App, /, **options: Any) -> None:
 
 
 def _run(app: App, workflow: str, options: dict[str, Any]) -> None:
-    intervals = beside(
-        app.store,
-        options.get("intervals", ""),
-        option="--intervals",
-        kind="intervals",
-        build=options["build"],
-    )
-    pedigree = beside(app.store, options.get("pedigree", ""), option="--pedigree", format="ped")
-    request = Request(
-        workflow=workflow,
-        build=options["build"],
-        samples=read_samples(options.get("samples", ())),
-        cohort_id=options.get("cohort_id", "cohort"),
-        aligner=options["aligner"],
-        reference=options["reference"],
-        bqsr=options.get("bqsr", "auto"),
-        filter=options.get("filter", "auto"),
-        known_sites=_chosen_sites(options.get("known_sites", "")),
-        intervals=intervals,
-        pedigree=pedigree,
-        skip_report=options.get("skip_report", False),
-        parameters=chosen_parameters(workflow, options),
-        options=chosen_running(options, "save_intermediates"),
-        reuse=not options["no_reuse"],
-    )
-    carry_out(
-        app,
-        workflow,
-        options,
-        lambda versions: plan(app.store, request, versions),
-        aligner=request.aligner,
-        before=lambda: store_new(app.store, (intervals, pedigree)),
-    )
-
-
-def _chosen_sites(given: str) -> tuple[str, ...] | None:
-    """Return the CIDs that are given with commas, nothing of `none`, and None where nobody chose."""
-    if not given:
-        return None
-    return () if given == "none" else tuple(cid.strip() for cid in given.split(",") if cid.strip())
+    samples = {"samples": read_samples(options["samples"])} if "samples" in options else {}
+    carry_out_request(app, workflow, options, options | samples)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from stargazer_cli import catalog
-from stargazer_cli.commands.limits import LIMITS, Command, Option, decorated, limit_options, work_dir
+from stargazer_cli.commands.limits import Command, Option, decorated, limit_options, work_dir
 from stargazer_cli.errors import UsageError
 
 _TYPES: dict[str, click.ParamType[Any]] = {
@@ -23,6 +23,9 @@ detach = click.option(
     is_flag=True,
     help="Run in the background, also after a logout; see `stargazer runs attach` and `cancel`.",
 )
+
+
+RUNNING = ("profile", "no_reuse", "dry_run", "detach", "work_dir", "keep_work", "as_json")
 
 
 def running(command: Command) -> Command:
@@ -60,23 +63,6 @@ def parameters(workflow: str, *, without: tuple[str, ...] = ()) -> Callable[[Com
         return command
 
     return decorate
-
-
-def chosen_parameters(
-    workflow: str, options: dict[str, Any], *, without: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """Return those of the options that `parameters` made."""
-    known = catalog.parameters_of(workflow).keys() - set(without)
-    return {name: value for name, value in options.items() if name in known}
-
-
-def chosen_running(options: dict[str, Any], *more: str) -> dict[str, Any]:
-    """Return those of the options that say how the pipeline runs, as far as they are given."""
-    return {
-        name: value
-        for name in (*LIMITS, *more)
-        if (value := options.get(name)) is not None and value is not False
-    }
 
 
 def read_samples(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,21 +5,12 @@ from typing import Any
 import click
 
 from stargazer_cli.app import App
-from stargazer_cli.commands.run.beside import beside, store_new
-from stargazer_cli.commands.run.carry_out import carry_out
-from stargazer_cli.commands.run.options import (
-    chosen_parameters,
-    chosen_running,
-    parameters,
-    read_samples,
-    running,
-)
-from stargazer_cli.runs.scrna import WORKFLOW, Request, plan
+from stargazer_cli.commands.run.carry_out import carry_out_request
+from stargazer_cli.commands.run.options import parameters, read_samples, running
+from stargazer_cli.runs.scrna import WORKFLOW
 
 # Whose default is not the pipeline's but what the assets say.
 _OWN = ("organism",)
-# Files that a user has beside the cells, and how the store says what they are.
-_FORMATS = {"marker_sets": "gmt", "labels": "csv"}
 
 
 @click.command()
@@ -67,23 +58,4 @@ def scrna(app: App, /, **options: Any) -> None:
 
     A file that is given by its path is added to the store when the run begins.
     """
-    files = {
-        name: beside(app.store, options[name], option=f"--{name.replace('_', '-')}", format=form)
-        for name, form in _FORMATS.items()
-    }
-    request = Request(
-        samples=read_samples(options["samples"]),
-        anndata=options["anndata"],
-        organism=options["organism"],
-        **files,
-        parameters=chosen_parameters(WORKFLOW, options, without=_OWN),
-        options=chosen_running(options, "fuse"),
-        reuse=not options["no_reuse"],
-    )
-    carry_out(
-        app,
-        WORKFLOW,
-        options,
-        lambda versions: plan(app.store, request, versions),
-        before=lambda: store_new(app.store, files.values()),
-    )
+    carry_out_request(app, WORKFLOW, options, options | {"samples": read_samples(options["samples"])})

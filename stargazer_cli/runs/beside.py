@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
 
 
-def beside(store: "LocalStore", given: str, *, option: str, kind: str = "", **fields: Any) -> "Asset | None":
+def beside(
+    store: "LocalStore", given: str | Path, *, option: str, kind: str = "", **fields: Any
+) -> "Asset | None":
     """Return the text file that is given by its path, or by the CID of one in the store; None where none is.
 
     `kind` and `fields` are what the store is told of a file, and what an asset of it must be.
@@ -23,8 +25,8 @@ def beside(store: "LocalStore", given: str, *, option: str, kind: str = "", **fi
     path = Path(given)
     if not given:
         return None
-    if not path.exists() and (known := store.by_cid(given)):
-        return _fitting(known, option, given, kind, fields)
+    if not path.exists() and (known := store.by_cid(str(given))):
+        return _fitting(known, option, str(given), kind, fields)
     head = read_head(path)
     if b"\0" in head.text:
         raise UsageError(f"{option} {given}: is not text.")
