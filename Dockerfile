@@ -1,6 +1,7 @@
 # Stargazer for people who want only `docker run` (docs/guides/release.md). Two targets:
 #   cli   the command line, Nextflow and Java; each task runs in an image of its own, by the engine of the host
-#   full  also the tools of all tasks: one image does everything, without an engine inside
+#   full  also the tools of all tasks, and what agents, notebooks and a browser are served with: one image does
+#         everything, without an engine inside
 ARG BASE=docker.io/library/debian:bookworm-slim
 # The docker command of bookworm is too old for the engines of today; this one needs nothing but libc.
 ARG ENGINE_BASE=docker.io/library/debian:trixie-slim
@@ -36,6 +37,12 @@ FROM build AS python
 RUN pip uninstall --yes --quiet pip setuptools \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/stargazer/python
 
+FROM build AS served
+ARG PIP_CERT
+RUN pip install --only-binary=:all: --require-hashes --requirement /src/docker/full.txt \
+    && pip uninstall --yes --quiet pip setuptools \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/stargazer/python
+
 FROM build AS nextflow
 ARG PIP_CERT
 ARG SOURCE_DATE_EPOCH
@@ -63,7 +70,6 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates procps python3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
 COPY --from=engine /usr/bin/docker /usr/bin/
-COPY --from=python /opt/stargazer /opt/stargazer
 COPY docker/entrypoint /opt/stargazer/
 # No USER: what is made belongs to whoever runs the image, who has no home in here. The store is a folder of the
 # folder in which the command is started, so that one volume is enough.
@@ -97,10 +103,12 @@ RUN apt-get update \
         "bwa=${BWA_VERSION}-*" "samtools=${SAMTOOLS_VERSION}-*" "bcftools=${BCFTOOLS_VERSION}-*" \
         tabix libgomp1 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
+COPY --from=served /opt/stargazer /opt/stargazer
 COPY --from=tools /opt/stargazer/tools /opt/stargazer/tools
-LABEL org.opencontainers.image.description="Stargazer with Nextflow, Java and the tools of all tasks"
+LABEL org.opencontainers.image.description="Stargazer with Nextflow, Java, the tools of all tasks and its servers"
 
 # The last target is the one that is built where none is named.
 FROM runtime AS cli
+COPY --from=python /opt/stargazer /opt/stargazer
 COPY --from=nextflow /opt/stargazer/tools /opt/stargazer/tools
 LABEL org.opencontainers.image.description="Stargazer with Nextflow and Java; tasks run in their own images"

@@ -82,8 +82,10 @@ def test_what_the_image_copies_is_not_left_out_of_its_context() -> None:
 def test_the_locks_of_the_image_hold_what_the_project_asks_for() -> None:
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
+    cli = [*project["dependencies"], *extras["postgres"], *extras["crate"]]
     asked = {
-        "requirements.txt": [*project["dependencies"], *extras["postgres"], *extras["crate"]],
+        "requirements.txt": cli,
+        "full.txt": [*cli, *extras["mcp"], *extras["notebook"], *extras["web"]],
         "images.txt": [*project["dependencies"], *extras["images"]],
         "build.txt": PROJECT["build-system"]["requires"],
     }
