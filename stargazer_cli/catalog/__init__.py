@@ -24,6 +24,7 @@ from stargazer_cli.catalog.entries import (
 )
 from stargazer_cli.catalog.pipeline import check_profile, pipeline_dir, profiles
 from stargazer_cli.catalog.rules import check_parameters, groups, problem_of, rules
+from stargazer_cli.catalog.values import typed
 from stargazer_cli.errors import UsageError
 from stargazer_cli.wiring import wiring, wiring_of_tasks
 
@@ -48,6 +49,7 @@ __all__ = [
     "tasks",
     "tasks_of",
     "tools_of",
+    "typed",
     "wiring_of",
     "wiring_of_task",
     "workflows",

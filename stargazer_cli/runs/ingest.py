@@ -40,7 +40,7 @@ def ingest(store: "LocalStore", made: Made) -> list["Asset"]:
     Nothing is stored unless every line is sound: a missing file, a path outside `outdir` or an unknown
     link refuses the whole manifest.
     """
-    entries = read_manifest(made.outdir)
+    entries = _described(made.plan, read_manifest(made.outdir))
     files = {entry["path"]: _inside(made.outdir, entry["path"]) for entry in entries}
     return [added.asset for added in store.add([_new_file(made, entry, files) for entry in entries])]
 
@@ -71,6 +71,28 @@ def read_manifest(outdir: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def _described(plan: Plan, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to the lines of a task that was run alone what its plan says of its outputs."""
+    if not plan.outputs:
+        return entries
+    described = []
+    for entry in entries:
+        planned = plan.outputs.get(entry.get("output", ""))
+        if planned is None or planned.kind != entry["asset"]:
+            raise StargazerError(
+                f"The manifest says that {entry['path']} is {entry.get('output')!r} of {plan.workflow}, "
+                "which makes no such thing.",
+                "Nothing was stored; please report this.",
+            )
+        links = {
+            field: linked[0]["path"]
+            for field, name in planned.links.items()
+            if len(linked := [other for other in entries if other.get("output") == name]) == 1
+        }
+        described.append({**planned.fields, **links, **entry, "subject": plan.subject})
+    return described
+
+
 def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "NewFile":
     """Return a file and what it is; links to files of the same run stay paths: the store knows their CIDs."""
     from stargazer_cli.assets import new_asset
@@ -78,7 +100,11 @@ def _new_file(made: Made, entry: dict[str, Any], files: Mapping[str, Path]) -> "
 
     path = files[entry["path"]]
     fields = {key: value for key, value in entry.items() if key not in _OF_THE_RUN}
-    links = {key: value for key, value in fields.items() if key.endswith("_cid") and value}
+    # What a plan knows to link to, it names by CID.
+    known = [value for output in made.plan.outputs.values() for value in output.fields.values()]
+    links = {
+        key: value for key, value in fields.items() if key.endswith("_cid") and value and value not in known
+    }
     for value in (*links.values(), *entry["derived_from"]):
         if value not in files and value not in made.plan.inputs:
             raise StargazerError(

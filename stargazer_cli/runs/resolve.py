@@ -232,6 +232,14 @@ def _lane(sample: str, r1: R1, r2: R2 | None) -> Lane:
     )
 
 
+def mate_of(store: "LocalStore", r1: R1) -> R2 | None:
+    """Return the R2 of an R1, by the link between them or by their lane; None where there is none."""
+    if not r1.sample_id:
+        return next((asset for asset in r1.companions(store) if isinstance(asset, R2)), None)
+    seconds = _one_record_each(R2, r1.sample_id, store.find(asset="r2", sample_id=r1.sample_id))
+    return _mate(store, r1.sample_id, r1, seconds)
+
+
 def _mate(store: "LocalStore", sample: str, r1: R1, seconds: Iterable[R2]) -> R2 | None:
     if r1.mate_cid:
         for r2 in seconds:

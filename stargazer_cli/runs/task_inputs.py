@@ -1,0 +1,414 @@
+"""From filters and names to the files that one task takes.
+
+An input is what the user names, else what is found: a companion of another input by the link between the two,
+any other by the filters. Where several are left that the links of the others do not decide between, or none,
+the error names the input, what it may be and the option that decides.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stargazer_cli.assets import KINDS, R1, Asset, assemble, did_you_mean, to_text
+from stargazer_cli.catalog import Role, Task
+from stargazer_cli.errors import UsageError
+from stargazer_cli.runs.resolve import mate_of
+
+if TYPE_CHECKING:
+    from stargazer_cli.store import LocalStore
+
+_SHOWN = 12
+# What tells files of one role apart for a person, and puts them into an order.
+_TELLING = ("sample_id", "cohort_id", "library", "lane", "resource_name", "build", "tool", "stage")
+
+Chosen = dict[str, list[Asset]]
+Filters = Mapping[str, Sequence[Any]]
+
+
+def resolve_inputs(
+    store: "LocalStore", task: Task, filters: Filters, given: Mapping[str, Sequence[str]]
+) -> Chosen:
+    """Return the assets of each input of a task by its name, in an order that is always the same.
+
+    filters  values by key, any of which will do; a key holds for the kinds that have it
+    given    CIDs, or ids of records, by the name of the input that they are for
+
+    Raises:
+        UsageError: a required input is missing or ambiguous, or what is given does not belong together.
+
+    """
+    return _Inputs(store, task, filters, given).resolve()
+
+
+class _Inputs:
+    """The inputs of one task, decided one after the other."""
+
+    def __init__(
+        self, store: "LocalStore", task: Task, filters: Filters, given: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.store = store
+        self.task = task
+        self.filters = filters
+        self.given = given
+        self.found: Chosen = {}
+        # A FASTA and what it was decompressed to are one reference.
+        self.references = store.find(asset="reference")
+
+    def resolve(self) -> Chosen:
+        self._check_filters()
+        for role in self.task.inputs:
+            if role.name in self.given:
+                self.found[role.name] = [self._named(role, name) for name in self.given[role.name]]
+            elif role.required and self._parent(role) is None:
+                self.found[role.name] = self._candidates(role)
+        self._narrow()
+        chosen: Chosen = {}
+        for role in self.task.inputs:
+            parent = self._parent(role)
+            if role.name in self.given:
+                chosen[role.name] = self.found[role.name]
+                self._check_number(role, chosen[role.name])
+            elif parent is not None:
+                chosen[role.name] = self._companions(role, chosen[parent.name])
+            else:
+                chosen[role.name] = self._chosen(role)
+        self._check_together(chosen)
+        return chosen
+
+    # What an input may be
+
+    def _check_filters(self) -> None:
+        """Refuse a filter that no input of the task has."""
+        known = {field for role in self.task.inputs if role.kind for field in KINDS[role.kind].fields()}
+        known = {field for field in known if not field.endswith("_cid")}
+        for key in self.filters:
+            if key not in known:
+                raise UsageError(
+                    f"No input of {self.task.name} has a key {key[:60]!r}.{did_you_mean(key, known)}",
+                    f"Its keys are: {', '.join(sorted(known))}.",
+                )
+
+    def _applied(self, role: Role) -> dict[str, list[Any]]:
+        """Return those of the filters that hold for an input."""
+        fields = KINDS[role.kind].fields() if role.kind else ()
+        return {key: list(values) for key, values in self.filters.items() if key in fields}
+
+    def _candidates(self, role: Role) -> list[Asset]:
+        """Return the records that may be an input, by what they say of themselves."""
+        if role.kind:
+            return [asset for asset in self._of_kind(role) if fits(role, asset)]
+        # Files of no kind say what they are in keys of their own.
+        found = assemble(self.store, **role.where) if role.where else []
+        return [asset for asset in found if not asset.kind]
+
+    def _of_kind(self, role: Role) -> list[Asset]:
+        return assemble(self.store, asset=role.kind, **self._applied(role))
+
+    def _named(self, role: Role, name: str) -> Asset:
+        """Return the record that the user names for an input, by its CID or its own id."""
+        records = self.store.find(id=name) or self.store.by_cid(name)
+        if not records:
+            raise UsageError(
+                f"{role.name} of {self.task.name}: no asset {name[:100]!r} is in the store.",
+                "Find its CID with: stargazer assets query" + (f" asset={role.kind}" if role.kind else ""),
+            )
+        right = [asset for asset in records if not role.kind or asset.kind == role.kind]
+        if not right:
+            raise UsageError(
+                f"{role.name} of {self.task.name} takes {_a(role.kind)}, and {records[0].name} ({name}) is "
+                f"{_a(records[0].kind)}.",
+                f"Find one with: stargazer assets query asset={role.kind}",
+            )
+        usable = [asset for asset in right if fits(role, asset)]
+        if not usable:
+            raise UsageError(
+                f"{right[0].name} ({name}) cannot be {role.name} of {self.task.name}, which takes what has "
+                f"{_said(role.where)}.",
+                f"{role.name}: {role.description}",
+            )
+        filtered = [asset for asset in usable if self._matches(role, asset)] or usable
+        return self._one_record(role, filtered)
+
+    def _matches(self, role: Role, asset: Asset) -> bool:
+        wanted = self._applied(role)
+        return all(
+            to_text(getattr(asset, key)) in {type(asset).canonical(key, value) for value in values}
+            for key, values in wanted.items()
+        )
+
+    def _one_record(self, role: Role, records: Sequence[Asset]) -> Asset:
+        """Return the record that says most of some bytes; records that contradict each other are refused."""
+        fullest = max(records, key=lambda asset: len(asset.to_keyvalues()))
+        says = fullest.to_keyvalues()
+        for asset in records:
+            other = asset.to_keyvalues()
+            differing = sorted(key for key in says.keys() & other.keys() if says[key] != other[key])
+            if differing:
+                raise UsageError(
+                    f"{fullest.name} ({fullest.cid}) has records that differ in {', '.join(differing)}.",
+                    f"Name one by its id with --input {role.name}=ID.",
+                    [f"{each.id}  {_telling(each, differing)}" for each in records],
+                )
+        return fullest
+
+    # Links
+
+    def _parent(self, role: Role) -> Role | None:
+        """Return the input before this one whose companion it is: by a link of one of them to the other."""
+        before = self.task.inputs[: self.task.inputs.index(role)]
+        return next((other for other in reversed(before) if role.kind in _companions_of(other.kind)), None)
+
+    def _reference(self, asset: Asset) -> str:
+        """Return which reference an asset is, or is made with; '' where nobody knows."""
+        cid = asset.cid if asset.kind == "reference" else getattr(asset, "reference_cid", "")
+        for reference in self.references:
+            if reference.cid == cid:
+                roots = [each.cid for each in self.references if each.cid in reference.derived_from]
+                return min(roots, default=cid)
+        return str(cid)
+
+    def _narrow(self) -> None:
+        """Leave out what does not go with the others: it is of another reference, build, sample or file."""
+        before = None
+        while before != (before := {name: len(assets) for name, assets in self.found.items()}):
+            self._agree(self._reference)
+            self._agree(lambda asset: str(getattr(asset, "build", "")))
+            if not self._of_cohort:
+                self._agree(lambda asset: str(getattr(asset, "sample_id", "")))
+            self._follow_links()
+
+    def _agree(self, trait: Callable[[Asset], str]) -> None:
+        """Of the inputs that have a trait, keep what has it in common with each of the others."""
+        traits = {name: {trait(asset) for asset in assets} for name, assets in self.found.items() if assets}
+        telling = [each for each in traits.values() if "" not in each]
+        common = set[str].intersection(*telling) if telling else set()
+        if not common:
+            return
+        for role in self.task.inputs:
+            if role.name in self.found and role.name not in self.given:
+                assets = self.found[role.name]
+                self.found[role.name] = [each for each in assets if trait(each) in common | {""}]
+
+    def _follow_links(self) -> None:
+        """Where some candidates of an input point at another input, leave out those that do not."""
+        for role in self.task.inputs:
+            if role.name in self.given or role.name not in self.found:
+                continue
+            for field, kind in _links_of(role.kind).items():
+                cids = {
+                    asset.cid
+                    for other in self.task.inputs
+                    if other.kind == kind and other is not role
+                    for asset in self.found.get(other.name, ())
+                }
+                linked = [asset for asset in self.found[role.name] if getattr(asset, field) in cids]
+                self.found[role.name] = linked or self.found[role.name]
+
+    # The choice
+
+    @property
+    def _of_cohort(self) -> bool:
+        """Whether the result is of several samples: it has a name of its own then."""
+        return any(label.name == "cohort_id" for label in self.task.labels)
+
+    def _chosen(self, role: Role) -> list[Asset]:
+        """Return the assets of an input that is found by filters."""
+        assets = self._one_each(role, self._leaves(role, self.found.get(role.name, [])))
+        if not assets and role.required:
+            raise self._missing(role)
+        self._check_number(role, assets)
+        return assets
+
+    def _leaves(self, role: Role, assets: list[Asset]) -> list[Asset]:
+        """Of a FASTA and what it was decompressed to keep the latter; what decompresses takes the former."""
+        if role.kind != "reference":
+            return assets
+        cids = {asset.cid for asset in assets}
+        made = {asset.cid for asset in assets if cids.intersection(asset.derived_from)}
+        sources = {cid for asset in assets for cid in asset.derived_from} & cids
+        makes_one = any(output.kind == role.kind for output in self.task.outputs)
+        left_out = made if makes_one else sources
+        return [asset for asset in assets if asset.cid not in left_out]
+
+    def _companions(self, role: Role, parents: Sequence[Asset]) -> list[Asset]:
+        """Return the companions of another input's assets, in their order.
+
+        Of optional ones each of several has its own, or none has: which belongs to which must be sure.
+        """
+        found = [self._companions_of_one(role, asset, alone=len(parents) == 1) for asset in parents]
+        return [each for companions in found for each in companions] if all(found) else []
+
+    def _companions_of_one(self, role: Role, parent: Asset, *, alone: bool) -> list[Asset]:
+        if isinstance(parent, R1) and role.kind == "r2":
+            mate = mate_of(self.store, parent)
+            return [mate] if mate else []
+        found = parent.companions(self.store)
+        records = [each for each in found if each.kind == role.kind and fits(role, each)]
+        companions = self._one_each(role, records)
+        if len(companions) > 1 and not (role.many and alone):
+            raise self._ambiguous(role, companions, f" for {parent.name} ({parent.cid})")
+        if not companions and role.required:
+            raise UsageError(
+                f"{role.name} of {self.task.name} is missing: {parent.name} ({parent.cid}) has none.",
+                self._how_to_get(role),
+            )
+        return companions
+
+    def _one_each(self, role: Role, records: Iterable[Asset]) -> list[Asset]:
+        """Return one record for each CID, in an order that is always the same."""
+        by_cid: dict[str, list[Asset]] = {}
+        for asset in records:
+            by_cid.setdefault(asset.cid, []).append(asset)
+        return sorted((self._one_record(role, each) for each in by_cid.values()), key=_order)
+
+    def _check_number(self, role: Role, assets: Sequence[Asset]) -> None:
+        if not role.many and len({asset.cid for asset in assets}) > 1:
+            raise self._ambiguous(role, assets)
+
+    def _ambiguous(self, role: Role, assets: Sequence[Asset], of: str = "") -> UsageError:
+        by_cid = {asset.cid: asset for asset in assets}
+        keys = _deciding(by_cid.values())
+        by_filter = (
+            f", or leave some out with {' or '.join(f'--filter {key}=…' for key in keys)}" if keys else ""
+        )
+        return UsageError(
+            f"{len(by_cid)} assets may be {role.name}{of} of {self.task.name}, which takes one.",
+            f"Choose one with --input {role.name}=CID{by_filter}.",
+            _listed(by_cid.values(), keys),
+        )
+
+    def _missing(self, role: Role) -> UsageError:
+        filters = {
+            key: values[0] if len(values) == 1 else values for key, values in self._applied(role).items()
+        }
+        like = f" with {_said(filters)}" if filters else ""
+        what = f"{role.name} of {self.task.name}"
+        others = [asset for asset in self._of_kind(role) if not fits(role, asset)] if role.kind else []
+        if others:
+            return UsageError(
+                f"{what}: no {role.kind}{like} in the store has {_said(role.where)}.",
+                f"Name one with --input {role.name}=CID, or say of one what it is: stargazer assets update",
+                _listed({asset.cid: asset for asset in others}.values(), tuple(role.where)),
+            )
+        if not role.kind:
+            return UsageError(
+                f"{what} is missing.", f"Name it with --input {role.name}=CID. {role.description}"
+            )
+        return UsageError(f"{what} is missing: the store has no {role.kind}{like}.", self._how_to_get(role))
+
+    def _how_to_get(self, role: Role) -> str:
+        from stargazer_cli import catalog
+
+        makers = [
+            task.name
+            for task in catalog.tasks().values()
+            if any(output.kind == role.kind for output in task.outputs)
+        ]
+        adding = f"Add it with: stargazer assets add FILE -k asset={role.kind}"
+        return (
+            f"{adding}; it is made by: {', '.join(makers)} (stargazer tasks show NAME)." if makers else adding
+        )
+
+    # All together
+
+    def _check_together(self, chosen: Chosen) -> None:
+        """Refuse inputs that are not of one reference, build or sample, or not each other's."""
+        self._check_one(chosen, "reference", self._reference)
+        self._check_one(chosen, "build", lambda asset: str(getattr(asset, "build", "")))
+        if not self._of_cohort:
+            self._check_one(chosen, "sample_id", lambda asset: str(getattr(asset, "sample_id", "")))
+        for role in self.task.inputs:
+            parent = self._parent(role)
+            if parent is not None and role.name in self.given:
+                self._check_companions(role, chosen[role.name], parent, chosen[parent.name])
+
+    def _check_one(self, chosen: Chosen, trait: str, of: Callable[[Asset], str]) -> None:
+        by_trait: dict[str, tuple[str, Asset]] = {}
+        for name, assets in chosen.items():
+            for asset in assets:
+                if value := of(asset):
+                    by_trait.setdefault(value, (name, asset))
+        if len(by_trait) > 1:
+            option = f"--filter {trait}=…" if trait != "reference" else "--filter build=…"
+            names = dict.fromkeys(name for name, _ in by_trait.values())
+            raise UsageError(
+                f"The inputs of {self.task.name} are not of one {trait}: {', '.join(list(by_trait)[:5])}.",
+                f"Choose with {option}, or name each: {' '.join(f'--input {name}=CID' for name in names)}",
+                [f"{name}: {asset.cid}  {asset.name}" for name, asset in by_trait.values()],
+            )
+
+    def _check_companions(
+        self, role: Role, assets: Sequence[Asset], parent: Role, parents: Sequence[Asset]
+    ) -> None:
+        """Refuse a companion that points at another file than the one it is given with."""
+        for asset in assets:
+            for field, kind in _links_of(role.kind).items():
+                link = getattr(asset, field)
+                if kind == parent.kind and link and link not in {each.cid for each in parents}:
+                    raise UsageError(
+                        f"{asset.name} ({asset.cid}), given as {role.name}, belongs to {link} and not to "
+                        f"{parent.name}, {', '.join(each.cid for each in parents)}.",
+                        f"Leave --input {role.name} out: it is found by what {parent.name} is.",
+                    )
+
+
+def fits(role: Role, asset: Asset) -> bool:
+    """Whether an asset says of itself what an input takes; a field that is not set says nothing against."""
+    for field, wanted in role.where.items():
+        value = getattr(asset, field, None)
+        allowed = wanted if isinstance(wanted, list) else [wanted]
+        if value not in (None, "") and value not in allowed:
+            return False
+    return True
+
+
+def _companions_of(kind: str) -> Collection[str]:
+    cls = KINDS.get(kind, Asset)
+    return {*cls.companion_kinds, *cls.companion_links.values()}
+
+
+def _links_of(kind: str) -> dict[str, str]:
+    """Return the fields of a kind that point at an asset of another, and which kind that is."""
+    cls = KINDS.get(kind, Asset)
+    links = (
+        {field: field.removesuffix("_cid") for field in cls.fields() if field.endswith("_cid")}
+        if cls.kind
+        else {}
+    )
+    return {
+        field: to for field, to in (links | cls.companion_links).items() if to in KINDS and to != "reference"
+    }
+
+
+def _order(asset: Asset) -> tuple[str, ...]:
+    return (*(to_text(getattr(asset, key, "")) for key in _TELLING), asset.name, asset.cid)
+
+
+def _deciding(assets: Iterable[Asset]) -> tuple[str, ...]:
+    """Return the keys by which filters would tell these assets apart, the most telling first."""
+    each = [asset.to_keyvalues() for asset in assets]
+    keys = {key for values in each for key in values if not key.endswith("_cid")}
+    differing = [key for key in keys if len({values.get(key) for values in each}) > 1]
+    return tuple(sorted(differing, key=lambda key: (_TELLING.index(key) if key in _TELLING else 99, key))[:2])
+
+
+def _listed(assets: Collection[Asset], keys: Sequence[str]) -> Iterator[str]:
+    shown = sorted(assets, key=_order)
+    yield from (f"{asset.cid}  {asset.name}  {_telling(asset, keys)}".rstrip() for asset in shown[:_SHOWN])
+    if len(shown) > _SHOWN:
+        yield f"… and {len(shown) - _SHOWN} more"
+
+
+def _telling(asset: Asset, keys: Iterable[str]) -> str:
+    says = asset.to_keyvalues()
+    return "  ".join(f"{key}={says.get(key, '')}" for key in keys)
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key}={' or '.join(map(to_text, value)) if isinstance(value, list) else to_text(value)}"
+        for key, value in values.items()
+    )
+
+
+def _a(kind: str) -> str:
+    return f"asset={kind}" if kind else "a file of no kind"
