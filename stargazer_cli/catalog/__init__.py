@@ -37,6 +37,7 @@ __all__ = [
     "Workflow",
     "check_parameters",
     "check_profile",
+    "everything",
     "find",
     "is_task",
     "parameters_of",
@@ -93,6 +94,12 @@ def _of_tasks(names: Iterable[str]) -> dict[str, Parameter]:
     """
     each = (parameter for name in names for parameter in tasks()[name].parameters)
     return {parameter.name: parameter for parameter in each if parameter.name in rules()}
+
+
+def everything() -> list[Entry]:
+    """Return the workflows and then the tasks, each by name."""
+    found: list[Entry] = [*workflows().values(), *tasks().values()]
+    return sorted(found, key=lambda entry: (entry.category != "workflow", entry.name))
 
 
 def find(name: str) -> Entry:

@@ -42,6 +42,21 @@ class Parameter:
     above: float | None = None
     maximum: float | None = None
 
+    @property
+    def told(self) -> str:
+        """What it means, its unit and what it may be, for a person."""
+        bounds = (
+            f"at least {self.minimum:g}" if self.minimum is not None else "",
+            f"above {self.above:g}" if self.above is not None else "",
+            f"at most {self.maximum:g}" if self.maximum is not None else "",
+        )
+        parts = (
+            f"{self.description}{f' [{self.unit}]' if self.unit else ''}",
+            f"One of {', '.join(self.choices)}." if self.choices else "",
+            ", ".join(filter(None, bounds)).capitalize() + "." if any(bounds) else "",
+        )
+        return " ".join(filter(None, parts))
+
     def to_dict(self) -> dict[str, Any]:
         """Return it in a form that JSON can hold; bounds only where there are some."""
         bounds = {
@@ -60,6 +75,10 @@ class Parameter:
         } | bounds
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 @dataclass(frozen=True)
 class Role:
     """What a file is to a task or workflow.
@@ -74,6 +93,15 @@ class Role:
     description: str = ""
     many: bool = False
     where: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """What it is, and what an asset must say of itself to be found for it, for a person."""
+        wanted = (
+            f"{key}={'|'.join(map(_text, value if isinstance(value, list) else [value]))}"
+            for key, value in self.where.items()
+        )
+        return f"{self.description} [{', '.join(wanted)}]" if self.where else self.description
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in a form that JSON can hold."""

@@ -1,0 +1,72 @@
+"""`stargazer tasks list` and `show`."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from stargazer_cli import catalog
+from stargazer_cli.output import emit_json, printable, table
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print all of them, whole, as one JSON list.")
+def list_tasks(as_json: bool) -> None:
+    """List the tasks and workflows, each with what it does."""
+    entries = catalog.everything()
+    if as_json:
+        emit_json([entry.to_dict() for entry in entries])
+        return
+    table(
+        ("category", "name", "what it does"),
+        [(entry.category, entry.name, entry.description.strip()) for entry in entries],
+    )
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON document.")
+def show_task(name: str, as_json: bool) -> None:
+    """Show what a task or workflow takes and makes."""
+    entry = catalog.find(name)
+    if as_json:
+        emit_json(entry.to_dict())
+        return
+    click.echo(f"{entry.name} ({entry.category})\n{printable(entry.description.strip())}")
+    _section("Inputs", (_role(role) for role in entry.inputs))
+    _section("Parameters", (_parameter(parameter) for parameter in entry.parameters))
+    if isinstance(entry, catalog.Task):
+        _section("Labels", (_parameter(label) for label in entry.labels))
+    _section("Outputs", (_output(output) for output in entry.outputs))
+    if isinstance(entry, catalog.Task):
+        click.echo(f"\nTools: {', '.join(entry.tools)}. Image: {entry.image}.")
+        click.echo(f"Run it: stargazer tasks run {entry.name} --filter KEY=VALUE --input NAME=VALUE")
+    else:
+        click.echo(f"\nTasks: {', '.join(entry.tasks)}.")
+
+
+def _section(title: str, rows: Iterable[Sequence[str]]) -> None:
+    """Print rows in columns under a title; nothing where there are none."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    if not shown:
+        return
+    click.echo(f"\n{title}")
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(f"  {'  '.join(cells)}".rstrip())
+
+
+def _role(role: catalog.Role) -> list[str]:
+    need = "required" if role.required else "optional"
+    return [role.name, role.kind or "file", need + (", several" if role.many else ""), role.told]
+
+
+def _parameter(parameter: catalog.Parameter) -> list[str]:
+    default = (
+        "required" if parameter.required else "-" if parameter.default is None else str(parameter.default)
+    )
+    return [parameter.name, parameter.type, default, parameter.told]
+
+
+def _output(output: catalog.Output) -> list[str]:
+    return [output.name, output.kind or "file", output.description]
