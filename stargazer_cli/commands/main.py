@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": ("run", "run", "Run a workflow on assets of the store."),
     "assets": ("assets", "assets", "Keep files by what they are: add, find, get, change, check, move."),
     "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
+    "tasks": ("tasks", "tasks", "List what the pipeline can do, and run one task alone."),
     "runs": ("runs", "runs", "Look at runs, follow and end them, and run them again."),
     "notebook": ("notebook", "notebook", "Look at results, and bring data, in notebooks."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
