@@ -1,7 +1,8 @@
 """The errors that a user sees.
 
-    StargazerError      the work failed                (exit code 1)
-    └── UsageError      the request itself is wrong    (exit code 2)
+    StargazerError          the work failed                (exit code 1)
+    ├── InterruptedRunError a stop signal ended a run      (exit code 1)
+    └── UsageError          the request itself is wrong    (exit code 2)
 
 Each carries what is wrong and, where one is known, what to do about it. Names in them stand as their
 users wrote them: who shows an error on a terminal escapes it (`stargazer_cli.commands.main`).
@@ -31,3 +32,7 @@ class UsageError(StargazerError):
     """The request is wrong: nothing was started."""
 
     exit_code: ClassVar[int] = 2
+
+
+class InterruptedRunError(StargazerError):
+    """Ctrl-C or a stop signal ended a run: whoever sent it wants this process to end, too."""

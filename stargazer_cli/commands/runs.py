@@ -217,8 +217,8 @@ def reproduce_run(
     times and do not decide.
     """
     from stargazer_cli.commands.run.carry_out import progress as progress_of_tasks
-    from stargazer_cli.commands.run.carry_out import with_work_dir
     from stargazer_cli.runs.reproduce import reproduce, site_to_reproduce
+    from stargazer_cli.runs.requests import with_work_dir
 
     if keep is not None:
         check_outside(app.store.root, [keep])

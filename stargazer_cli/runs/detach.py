@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,6 +40,8 @@ def start(folder: RunFolder, options: Sequence[str] = ()) -> None:
     # It does not get a Ctrl-C of this terminal any more.
     with suppress(KeyboardInterrupt):
         _wait(folder, child, already)
+    # Where this process lives on, the system need not remember how the child ended.
+    threading.Thread(target=child.wait, daemon=True).start()
 
 
 def _wait(folder: RunFolder, child: "subprocess.Popen[bytes]", already: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import InterruptedRunError, StargazerError, UsageError
 from stargazer_cli.output import size_of
 from stargazer_cli.runs import cluster, holder, launch, record, work
 from stargazer_cli.runs.ingest import Made, ingest
@@ -214,6 +214,8 @@ def _attempt(
             by_itself = not isinstance(stop, launch.HadToBeKilled)
             error = holder.ended(kept.run_id, how, by_itself=by_itself)
             _close(folder, kept, "interrupted", error)
+            if how == "interrupted":
+                raise InterruptedRunError(error.message, error.hint) from None
             raise error from None
         except StargazerError as error:
             _close_failed(folder, kept, error)

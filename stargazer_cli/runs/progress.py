@@ -25,16 +25,24 @@ def keeping(folder: RunFolder, tell: Tell) -> Tell:
     return keep
 
 
-def follow(folder: RunFolder, tell: Tell) -> RunRecord:
-    """Tell what a run has said and says until it ends, and return how it ended."""
+def follow(folder: RunFolder, tell: Tell, timeout: float | None = None) -> RunRecord:
+    """Tell what a run has said and says until it ends, and return how it ended.
+
+    Raises TimeoutError where it goes on after that many seconds.
+    """
+    began = time.monotonic()
     read = 0
     warned = False
     while True:
         # The record first: then no line of a run that has ended is missed.
         kept = folder.load()
-        read = _tell_from(folder, read, tell)
+        lines, read = lines_from(folder, read)
+        for line in lines:
+            tell(line)
         if kept.status != "running":
             return kept
+        if timeout is not None and time.monotonic() - began >= timeout:
+            raise TimeoutError(f"The run {folder.run_id} goes on after {timeout:g} seconds.")
         if not warned and _orphaned(folder, kept):
             tell("its stargazer was killed; Nextflow goes on, and what it makes is stored by a --resume")
             warned = True
@@ -74,8 +82,8 @@ def _orphaned(folder: RunFolder, kept: RunRecord) -> bool:
     return False
 
 
-def _tell_from(folder: RunFolder, start: int, tell: Tell) -> int:
-    """Tell the whole lines of the log from a byte on, and return the byte after them.
+def lines_from(folder: RunFolder, start: int) -> tuple[list[str], int]:
+    """Return the whole lines of a run's log from a byte on, and the byte after them.
 
     It is opened each time: a network file system then looks for what another host wrote.
     """
@@ -84,7 +92,6 @@ def _tell_from(folder: RunFolder, start: int, tell: Tell) -> int:
             log.seek(start)
             whole, newline, _ = log.read().rpartition(b"\n")
     except FileNotFoundError:
-        return start
-    for line in whole.splitlines():
-        tell(line.decode("utf-8", errors="replace"))
-    return start + len(whole) + len(newline)
+        return [], start
+    lines = [line.decode("utf-8", errors="replace") for line in whole.split(b"\n")] if newline else []
+    return lines, start + len(whole) + len(newline)

@@ -5,7 +5,7 @@ inputs; to both come the limits, which say how a run goes and change no result.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import cluster
 from stargazer_cli.runs.beside import beside, store_new
 from stargazer_cli.runs.site import Site, find_site, not_needed
+from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.plan import Plan
@@ -72,6 +73,10 @@ class Ready:
     site: Site
     plan: "Plan"
     before: Callable[[], None]
+
+    def after(self, seconds: float) -> "Ready":
+        """Return the same, knowing how long it took to come to."""
+        return replace(self, site=self.site.after(seconds))
 
 
 def full_name(name: str) -> str:
@@ -135,6 +140,13 @@ def ready(
     if not plan.complete:
         site.require_tools(plan.tasks())
     return Ready(site, plan, prepared.before)
+
+
+def with_work_dir(settings: "Settings", work_dir: Path | None) -> "Settings":
+    """Return the settings with the work folder that somebody asks for, where they do."""
+    if work_dir is None:
+        return settings
+    return settings.model_copy(update={"work": checked_folder(work_dir, "--work-dir")})
 
 
 def files_of(name: str) -> tuple[str, ...]:

@@ -66,13 +66,13 @@ def _task_run(row: dict[str, str]) -> TaskRun:
         subject="" if tag == "-" else tag,
         succeeded=row["status"] in _DONE,
         exit_status=row.get("exit") or "",
-        started_at=_time(row.get("start")),
-        ended_at=_time(row.get("complete")),
+        started_at=time_of(row.get("start")),
+        ended_at=time_of(row.get("complete")),
         container="" if row.get("container") in (None, "-") else row["container"],
     )
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
     """Read a time, which Nextflow writes in the time zone of the machine, without saying which."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)

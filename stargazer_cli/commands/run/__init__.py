@@ -8,26 +8,22 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.limits import limits, work_dir
 from stargazer_cli.commands.run import germline, scrna
-from stargazer_cli.commands.run.carry_out import progress, show_result, start_detached, with_work_dir
+from stargazer_cli.commands.run.carry_out import progress, show_result, start_detached
 from stargazer_cli.commands.run.options import detach
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.execute import change, check_unfinished, resume
+from stargazer_cli.runs.requests import ALIASES, with_work_dir
 from stargazer_cli.runs.site import site_of_record
 
-_ALIASES = {
-    "prepare_reference": "prepare-reference",
-    "preprocess_sample": "preprocess",
-    "germline_short_variant_discovery": "germline",
-    "scrna_clustering_pipeline": "scrna",
-}
+_SHORT = {full: short for short, full in ALIASES.items()}
 
 
 class _Workflows(click.Group):
     """A group in which each workflow also answers to its full name."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+        return super().get_command(ctx, _SHORT.get(cmd_name, cmd_name))
 
 
 @click.group(cls=_Workflows, invoke_without_command=True)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,13 +13,11 @@ from stargazer_cli.output import emit_json, live_line, note
 from stargazer_cli.runs import detach
 from stargazer_cli.runs.execute import RunResult, claim, command_of, execute, files_of, shown, work_of
 from stargazer_cli.runs.record import RunFolder
-from stargazer_cli.runs.requests import Prepared, prepare, ready
+from stargazer_cli.runs.requests import Prepared, prepare, ready, with_work_dir
 from stargazer_cli.runs.site import Site
-from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.plan import Plan
-    from stargazer_cli.settings import Settings
 
 
 def carry_out_request(app: App, name: str, options: dict[str, Any], arguments: Mapping[str, Any]) -> None:
@@ -35,14 +32,13 @@ def carry_out(app: App, prepared: Prepared, options: dict[str, Any]) -> None:
     started = time.monotonic()
     settings = with_work_dir(app.settings, options["work_dir"])
     request = ready(settings, app.store, prepared, profile=options["profile"], keep_work=options["keep_work"])
-    site, planned = request.site, request.plan
+    site, planned = request.after(time.monotonic() - started).site, request.plan
     for decision in planned.notes:
         note(decision)
     if options["dry_run"]:
         _show_plan(site, planned, options["as_json"])
         return
     request.before()
-    site = site.after(time.monotonic() - started)
     for step in planned.steps:
         if step.reused:
             note(f"reused {step.stage} for {step.subject}")
@@ -52,13 +48,6 @@ def carry_out(app: App, prepared: Prepared, options: dict[str, Any]) -> None:
     with progress() as tell:
         result = execute(site, planned, tell)
     show_result(result, options["as_json"])
-
-
-def with_work_dir(settings: "Settings", work_dir: Path | None) -> "Settings":
-    """Return the settings with the work folder of the command line, where it names one."""
-    if work_dir is None:
-        return settings
-    return settings.model_copy(update={"work": checked_folder(work_dir, "--work-dir")})
 
 
 def start_detached(folder: RunFolder, as_json: bool, *, keep_work: bool) -> None:
