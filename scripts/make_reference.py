@@ -70,7 +70,7 @@ def settings() -> str:
     )
     parts.append("| name | default | meaning | in `./stargazer.toml` |\n| --- | --- | --- | --- |")
     for name, field in Settings.model_fields.items():
-        default = f"`{field.default}`" if field.default else ""
+        default = f"`{field.default}`" if isinstance(field.default, str | Path) and field.default else ""
         allowed = "no" if name in OWN_ONLY else "yes"
         parts.append(f"| `{field.alias}` | {default} | {field.description} | {allowed} |")
     parts.append(

@@ -6,6 +6,7 @@ Order: variable > `./stargazer.toml` > `~/.config/stargazer/config.toml` > defau
 files, records and token: where they go, under whose account, and whether the world may read them.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Collection
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdap
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -74,11 +76,15 @@ def _token_may_go_there(address: str) -> str:
 
 # A relative folder is taken from where the command was started, once: tasks run elsewhere.
 Folder = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_absolute)]
+# Whether it is there is found out by who serves it.
+Root = Annotated[Path, BeforeValidator(_not_empty)]
 # What a folder that came from someone else must not decide.
 OWN_ONLY = (
     "tools",
     "work",
     "notebooks",
+    "roots",
+    "token",
     "maven_repository",
     "container_registry",
     "db",
@@ -132,6 +138,11 @@ def _registry(name: str) -> str:
     return name
 
 
+def _folders(value: Any) -> Any:
+    """Split what a variable holds, folders with a colon between them; a file has a list."""
+    return value.split(":") if isinstance(value, str) else value
+
+
 def _database(value: Any) -> Any:
     """Refuse what is no address of a database; an empty one is none."""
     address = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -175,6 +186,17 @@ class Settings(BaseSettings):
         validate_default=True,
         alias="STARGAZER_NOTEBOOKS",
         description="Your copies of the notebooks.",
+    )
+    roots: Annotated[tuple[Root, ...], NoDecode, BeforeValidator(_folders), Field(min_length=1)] = Field(
+        default=(Path(),),
+        alias="STARGAZER_ROOTS",
+        description="Folders in which a server's clients may read and write files, with : between them; "
+        "unset: the current one.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        alias="STARGAZER_TOKEN",
+        description="What clients of a server must give; unset: only this machine is served.",
     )
     maven_repository: SecretStr | None = Field(
         default=None,
@@ -254,3 +276,30 @@ def read_settings() -> Settings:
             f"The setting {name} is not usable: {first['msg'].removeprefix('Value error, ')}.",
             "Correct it in the environment or in the settings file; `stargazer config` lists the settings.",
         ) from None
+
+
+def described(settings: Settings) -> list[dict[str, str]]:
+    """Return of every setting its name, its value, where that came from, and what it is; secrets masked."""
+    return [
+        {
+            "name": str(field.alias),
+            "value": _shown(getattr(settings, name)),
+            "origin": _origin(settings, name, str(field.alias)),
+            "description": field.description or "",
+        }
+        for name, field in type(settings).model_fields.items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ":".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _origin(settings: Settings, name: str, alias: str) -> str:
+    if alias in os.environ:
+        return "environment"
+    return "file" if name in settings.model_fields_set else "default"

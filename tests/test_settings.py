@@ -52,6 +52,8 @@ def test_a_relative_folder_of_any_other_name_is_taken_from_where_one_is(
         "STARGAZER_DB",
         "STARGAZER_TOOLS",
         "STARGAZER_WORK",
+        "STARGAZER_ROOTS",
+        "STARGAZER_TOKEN",
         "STARGAZER_MAVEN_REPOSITORY",
         "PINATA_GATEWAY",
     ],

@@ -1,0 +1,6 @@
+"""What every server of Stargazer keeps to, whatever it serves.
+
+access      the folders in which a client may read and write files
+guard       who is answered: Host, Origin, token and CSRF, before the application sees a request
+listen      where a server listens, and how it ends
+"""
