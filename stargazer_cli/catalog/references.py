@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-What = Literal["input", "output", "parameter", "label", "subject", "count", "all"]
+What = Literal["input", "output", "parameter", "label", "subject", "count", "all", "first"]
 
 _REFERENCE = re.compile(
-    r"\{(?:(?P<subject>subject)|(?P<what>input|output|parameter|label|count|all)\.(?P<name>\w+)"
+    r"\{(?:(?P<subject>subject)|(?P<what>input|output|parameter|label|count|all|first)\.(?P<name>\w+)"
     r"(?:\.(?P<field>\w+))?)\}"
 )
-# Which of them have a field behind the name: none, all, or some.
-_WITH_FIELD = {"all"}
+# Which of them always have a field behind the name, and which never.
+_WITH_FIELD = {"all", "first"}
 _WITHOUT_FIELD = {"output", "parameter", "label", "count"}
 
 

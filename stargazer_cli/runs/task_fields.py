@@ -41,6 +41,8 @@ def _value(reference: Reference, chosen: Chosen, values: Mapping[str, Mapping[st
         return len(assets)
     if reference.what == "all":
         return sorted({str(each) for asset in assets if (each := getattr(asset, reference.field, ""))})
+    if reference.what == "first":
+        return getattr(assets[0], reference.field, None) if assets else None
     return _shared(assets, reference.field or "cid")
 
 

@@ -172,7 +172,7 @@ class _Inputs:
         while before != (before := {name: len(assets) for name, assets in self.found.items()}):
             self._agree(self._reference)
             self._agree(lambda asset: str(getattr(asset, "build", "")))
-            if not self._of_cohort:
+            if self._of_one_sample:
                 self._agree(lambda asset: str(getattr(asset, "sample_id", "")))
             self._follow_links()
 
@@ -206,9 +206,9 @@ class _Inputs:
     # The choice
 
     @property
-    def _of_cohort(self) -> bool:
-        """Whether the result is of several samples: it has a name of its own then."""
-        return any(label.name == "cohort_id" for label in self.task.labels)
+    def _of_one_sample(self) -> bool:
+        """Whether what the task makes is named after the one sample of all its inputs."""
+        return any(output.fields.get("sample_id") == "{subject}" for output in self.task.outputs)
 
     def _chosen(self, role: Role) -> list[Asset]:
         """Return the assets of an input that is found by filters."""
@@ -314,9 +314,10 @@ class _Inputs:
         """Refuse inputs that are not of one reference, build or sample, or not each other's."""
         self._check_one(chosen, "reference", self._reference)
         self._check_one(chosen, "build", lambda asset: str(getattr(asset, "build", "")))
-        if not self._of_cohort:
+        if self._of_one_sample:
             self._check_one(chosen, "sample_id", lambda asset: str(getattr(asset, "sample_id", "")))
         for role in self.task.inputs:
+            self._check_once(role, chosen[role.name])
             parent = self._parent(role)
             if parent is not None and role.name in self.given:
                 self._check_companions(role, chosen[role.name], parent, chosen[parent.name])
@@ -335,6 +336,22 @@ class _Inputs:
                 f"Choose with {option}, or name each: {' '.join(f'--input {name}=CID' for name in names)}",
                 [f"{name}: {asset.cid}  {asset.name}" for name, asset in by_trait.values()],
             )
+
+    def _check_once(self, role: Role, assets: Sequence[Asset]) -> None:
+        """Refuse a sample that comes twice into a result that tells its samples."""
+        told = f"{{all.{role.name}.sample_id}}"
+        if not any(told in output.fields.values() for output in self.task.outputs):
+            return
+        by_sample: dict[str, list[Asset]] = {}
+        for asset in assets:
+            by_sample.setdefault(getattr(asset, "sample_id", ""), []).append(asset)
+        for sample, several in by_sample.items():
+            if len(several) > 1:
+                raise UsageError(
+                    f"{len(several)} of {role.name} of {self.task.name} are of the sample {sample!r}.",
+                    f"Name one of each sample with --input {role.name}=CID.",
+                    _listed(several, _deciding(several)),
+                )
 
     def _check_companions(
         self, role: Role, assets: Sequence[Asset], parent: Role, parents: Sequence[Asset]
