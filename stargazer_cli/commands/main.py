@@ -24,6 +24,7 @@ _COMMANDS = {
     "notebook": ("notebook", "notebook", "Look at results, and bring data, in notebooks."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
     "build-images": ("build_images", "build_images", "Build the images that tasks run in."),
+    "mcp": ("mcp", "mcp", "Serve the store and the pipeline to agents (Model Context Protocol)."),
     "doctor": ("setup", "doctor", "Show each tool, its version and where it came from."),
     "config": ("config", "config", "Show every setting and where it came from."),
 }
@@ -66,7 +67,7 @@ def _show(error: StargazerError) -> None:
         note(f"Hint:  {error.hint}")
 
 
-def _fault(error: OSError) -> StargazerError:
+def fault(error: OSError) -> StargazerError:
     """Tell a fault of the system that nothing else has told."""
     if error.filename:
         return StargazerError(f"{error.strerror}: {error.filename}")
@@ -102,6 +103,6 @@ def cli(args: list[str] | None = None) -> None:
     except OSError as error:
         if debug:
             raise
-        _show(_fault(error))
+        _show(fault(error))
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
