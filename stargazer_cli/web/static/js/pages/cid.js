@@ -1,0 +1,34 @@
+// Where a content identifier leads: to its asset, or to the choice between several records of it.
+
+import { get } from "../api.js";
+import { el, replace } from "../dom.js";
+import { emptyState, linkButton, pageHead } from "../parts.js";
+import { href } from "../route.js";
+
+export async function show(view, { segments, signal }) {
+  const cid = segments[1];
+  const { assets } = await get("assets", { q: cid, limit: 500 }, signal);
+  const same = assets.filter((asset) => asset.cid === cid);
+  if (same.length === 1) {
+    location.replace(href(["assets", same[0].id]));
+    return;
+  }
+  if (same.length > 1) {
+    location.replace(href(["assets"], { q: cid }));
+    return;
+  }
+  replace(
+    view,
+    pageHead({ crumbs: [["Assets", ["assets"]]], title: "Not recorded here" }),
+    el(
+      "div",
+      { class: "card" },
+      emptyState(
+        "file",
+        "No record of this content",
+        `Something refers to ${cid}, and this store has no record of it. It may have been deleted, or it is in another store.`,
+        linkButton("What was made from it", "graph", href(["graph", cid])),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,208 @@
+// One task or workflow: what it takes and makes, and a form that starts it.
+
+import { get, send } from "../api.js";
+import { el, replace, uniqueId } from "../dom.js";
+import { control, FieldError, readAll } from "../form.js";
+import * as format from "../format.js";
+import { button, card, cidMark, emptyState, errorNotice, kindMark, notice, pageHead, pairs } from "../parts.js";
+import { go, href } from "../route.js";
+import { plainTable } from "../table.js";
+
+export async function show(view, { segments, signal }) {
+  const [entry, { profiles }] = await Promise.all([get(["catalogue", segments[1]], {}, signal), get("profiles", {}, signal)]);
+  replace(
+    view,
+    pageHead({
+      crumbs: [["Catalogue", ["catalogue"]]],
+      title: entry.name,
+      text: entry.description,
+      facts: el("span", { class: "tag" }, entry.category),
+    }),
+    el(
+      "div",
+      { class: "columns" },
+      el("div", { class: "stack" }, startCard(entry, profiles, signal)),
+      el("div", { class: "stack" }, rolesCard("Takes", entry.inputs ?? []), rolesCard("Makes", entry.outputs ?? []), tasksCard(entry)),
+    ),
+  );
+}
+
+function rolesCard(title, roles) {
+  if (!roles.length) return null;
+  const notes = (role) =>
+    [role.required === false || role.optional ? "optional" : "", role.many ? "several" : ""].filter(Boolean).join(", ");
+  const row = (role) =>
+    el(
+      "li",
+      {},
+      el(
+        "span",
+        { class: "text" },
+        el("code", {}, role.name),
+        el("span", { class: "detail" }, [role.description, notes(role)].filter(Boolean).join(" · ")),
+      ),
+      role.kind ? kindMark([role.kind].flat().join(", ")) : null,
+    );
+  return card(title, el("ul", { class: "rows" }, roles.map(row)));
+}
+
+function tasksCard(entry) {
+  if (!entry.tasks?.length) return null;
+  const link = (name) => el("li", {}, el("a", { href: href(["catalogue", name]) }, name));
+  return card("Tasks", el("ul", { class: "rows" }, entry.tasks.map(link)));
+}
+
+/** The form, and below it the plan: what would be reused, and what would be computed. */
+function startCard(entry, profiles, signal) {
+  const isTask = entry.category === "task";
+  const described = (field) => ({ ...field, title: field.name, type: typeOf(field.type) });
+  const all = [...(entry.parameters ?? []), ...(entry.labels ?? [])].map(described);
+  const first = all.filter(isAskedFirst);
+  const others = all.filter((field) => !isAskedFirst(field));
+  const roles = isTask ? (entry.inputs ?? []).map(roleField) : [];
+  const controls = Object.fromEntries(
+    Object.entries({ first, others, roles }).map(([part, fields]) => [part, fields.map((field) => control(field))]),
+  );
+  const filters = isTask ? filterFields(signal) : null;
+  const profile = el("select", { id: uniqueId("profile") }, profiles.map((name) => el("option", { value: name }, name)));
+  const reuse = el("input", { type: "checkbox", checked: true, id: uniqueId("reuse") });
+  const answer = el("div", { "aria-live": "polite" });
+
+  function request() {
+    return {
+      name: entry.name,
+      arguments: readAll([...controls.first, ...controls.others]),
+      filters: filters ? filters.read() : {},
+      inputs: readAll(controls.roles),
+      profile: profile.value,
+      reuse: reuse.checked,
+    };
+  }
+
+  const ask = (work) => async (event) => {
+    const pressed = event.currentTarget;
+    replace(answer);
+    pressed.disabled = true;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof FieldError)) replace(answer, errorNotice(error));
+    } finally {
+      pressed.disabled = false;
+    }
+  };
+  const plan = ask(async () => replace(answer, planShown(await send("POST", "plan", request()))));
+  const start = ask(async () => {
+    const { run } = await send("POST", "runs", request());
+    go(["runs", run.run_id]);
+  });
+
+  return card(
+    "Start",
+    el(
+      "div",
+      { class: "body stack loose" },
+      filters?.element,
+      group(isTask ? "Inputs by name" : null, controls.roles),
+      group(null, controls.first),
+      folded(`${format.count(others.length, "more parameter")}`, controls.others),
+      el(
+        "div",
+        { class: "form" },
+        el("div", { class: "field" }, el("label", { for: profile.id }, "Profile"), profile, el("span", { class: "hint" }, "Where its tasks run.")),
+        el(
+          "div",
+          { class: "field" },
+          el("span", { class: "label" }, "Reuse"),
+          el("label", { class: "choice", for: reuse.id }, reuse, "Do not compute again what is there"),
+        ),
+      ),
+      el("div", { class: "actions" }, button("Start", "play", start, "main"), button("Show the plan", "list", plan)),
+      answer,
+    ),
+  );
+}
+
+function isAskedFirst(field) {
+  return Boolean(field.required) || ["build", "samples", "sample_ids", "sample_id", "cohort_id"].includes(field.name);
+}
+
+function typeOf(type) {
+  return { list: "array", int: "integer", float: "number", bool: "boolean", path: "string" }[type] ?? type;
+}
+
+function roleField(role) {
+  return {
+    name: role.name,
+    title: role.name,
+    type: role.many ? "array" : "string",
+    unit: [role.kind].flat().join(", "),
+    description: [role.description, role.many ? "CIDs, with commas between them" : "CID, or the id of a record", "empty: found by the filters"]
+      .filter(Boolean)
+      .join(". "),
+  };
+}
+
+function group(title, controls) {
+  if (!controls.length) return null;
+  return el("fieldset", {}, title ? el("legend", {}, title) : null, el("div", { class: "form" }, controls.map((each) => each.element)));
+}
+
+function folded(title, controls) {
+  if (!controls.length) return null;
+  return el("details", {}, el("summary", {}, title), el("div", { class: "form" }, controls.map((each) => each.element)));
+}
+
+/** Which assets a task takes: keys and values, of which each counts for the kinds that have it. */
+function filterFields(signal) {
+  const keys = el("datalist", { id: uniqueId("keys") });
+  get("keys", {}, signal).then(({ keys: found }) => replace(keys, found.map((key) => el("option", { value: key }))), () => {});
+  const lines = el("div", { class: "stack narrow" });
+  const add = () => {
+    const line = el(
+      "div",
+      { class: "keyvalue" },
+      el("input", { "aria-label": "Field", placeholder: "sample_id", list: keys.id, autocomplete: "off" }),
+      el("input", { "aria-label": "Value", placeholder: "NA12829", autocomplete: "off" }),
+      button("Remove", null, () => line.remove(), "small"),
+    );
+    lines.append(line);
+  };
+  add();
+  return {
+    element: el(
+      "fieldset",
+      {},
+      el("legend", {}, "Which assets"),
+      el("div", { class: "stack narrow" }, lines, el("div", {}, button("Add a filter", "plus", add, "small")), keys),
+    ),
+    read: () => {
+      const said = [...lines.children].map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim()));
+      return Object.fromEntries(said.filter(([key, value]) => key && value));
+    },
+  };
+}
+
+function planShown({ steps, notes, parameters, inputs }) {
+  const todo = steps.filter((step) => !step.reused).length;
+  const columns = [
+    { key: "stage", label: "Step", cell: (step) => step.stage },
+    { key: "subject", label: "For", cell: (step) => step.subject || "–" },
+    { key: "reused", label: "", cell: (step) => el("span", { class: step.reused ? "state good" : "state busy still" }, step.reused ? "reused" : "computed") },
+    { key: "cids", label: "Result", cell: (step) => step.cids.slice(0, 3).map((cid) => cidMark(cid)) },
+  ];
+  const said = Object.entries(parameters ?? {}).map(([name, value]) => [el("code", {}, name), JSON.stringify(value)]);
+  return el(
+    "div",
+    { class: "stack" },
+    notice(
+      todo ? "" : "good",
+      el("p", { class: "what" }, todo ? `${format.count(todo, "step")} of ${steps.length} would be computed` : "All of it is there: nothing would be computed"),
+      notes.map((text) => el("p", {}, text)),
+    ),
+    steps.length
+      ? el("div", { class: "card table-card" }, plainTable("The plan", columns, steps))
+      : emptyState("list", "No steps", "There is nothing to do."),
+    el("details", {}, el("summary", {}, `Parameters and ${format.count(inputs.length, "input")}`), pairs([...said, ...inputs.map((input) => [input.name, cidMark(input.cid)])])),
+  );
+}

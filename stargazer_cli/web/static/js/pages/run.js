@@ -1,0 +1,235 @@
+// One run: how it stands, live while it goes, and then what it made.
+
+import { address, get, ownAddress, send } from "../api.js";
+import { append, el, pause, replace } from "../dom.js";
+import * as format from "../format.js";
+import {
+  announce,
+  button,
+  card,
+  cidMark,
+  confirm,
+  errorNotice,
+  kindMark,
+  linkButton,
+  nameText,
+  notice,
+  pageHead,
+  pairs,
+  stateMark,
+} from "../parts.js";
+import { href } from "../route.js";
+import { plainTable } from "../table.js";
+
+const POLL = 1200;
+// An answer that fails while a run goes on is asked for again, this often.
+const PATIENCE = 5;
+
+export async function show(view, { segments, signal }) {
+  const run = await get(["runs", segments[1]], {}, signal);
+  const live = liveCard(run);
+  const again = () => show(view, { segments, signal });
+  replace(
+    view,
+    pageHead({
+      crumbs: [["Runs", ["runs"]]],
+      title: run.run_id,
+      facts: facts(run),
+      actions: run.status === "running" ? [button("Cancel", "stop", () => cancel(run, again), "danger")] : [],
+    }),
+    el(
+      "div",
+      { class: "stack" },
+      run.error ? errorNotice({ message: run.error, hint: run.hint }) : null,
+      run.notes.length ? notice("", run.notes.map((text) => el("p", {}, text))) : null,
+      el(
+        "div",
+        { class: "columns" },
+        el("div", { class: "stack" }, live.element, outputsCard(run), tasksCard(run), inputsCard(run)),
+        el("div", { class: "stack" }, reportsCard(run), parametersCard(run), toolsCard(run), originCard(run)),
+      ),
+    ),
+  );
+  follow(run, live, again, signal);
+}
+
+function facts(run) {
+  const time = (text, iso) => el("span", {}, text, el("time", { datetime: iso }, format.moment(iso)));
+  const seconds = format.between(run.started_at, run.status === "running" ? "" : run.ended_at || run.started_at);
+  return [
+    stateMark(run.status),
+    el("a", { href: href(["catalogue", run.name]) }, run.name),
+    time("started ", run.started_at),
+    el("span", { id: "took" }, format.duration(seconds)),
+    el("span", {}, `profile ${run.profile}`),
+  ];
+}
+
+async function cancel(run, again) {
+  const done = await confirm({
+    title: "Cancel this run?",
+    text: `${run.run_id} is stopped. Finished tasks are kept: the run can be resumed later.`,
+    yes: "Cancel the run",
+    tone: "danger main",
+    work: () => send("POST", `runs/${encodeURIComponent(run.run_id)}/cancel`),
+  });
+  if (done) {
+    announce("Cancelled");
+    again();
+  }
+}
+
+/** Lines of progress and the state of the tasks. */
+function liveCard(run) {
+  const lines = el("pre", { class: "log", tabindex: "0", "aria-label": "Progress", role: "log" });
+  const counts = el("div", { class: "facts" }, countMarks(run.task_counts));
+  const bar = el("progress", { class: "run-bar", "aria-label": "The run goes on" });
+  bar.hidden = run.status !== "running";
+  const element = card("Progress", [bar, lines], { tools: counts });
+  return {
+    element,
+    show({ lines: more, task_counts: found }) {
+      const atEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 8;
+      if (more.length) append(lines, `${more.join("\n")}\n`);
+      if (atEnd) lines.scrollTop = lines.scrollHeight;
+      if (found) replace(counts, countMarks(found));
+    },
+    end() {
+      bar.hidden = true;
+      if (!lines.textContent) replace(lines, el("span", { class: "unset" }, "Nothing was said."));
+    },
+    fail(error) {
+      bar.hidden = true;
+      append(element, el("div", { class: "body" }, errorNotice(error)));
+    },
+  };
+}
+
+function countMarks(counts) {
+  return Object.entries(counts ?? {}).map(([status, count]) => [stateMark(status), el("span", {}, format.number(count))]);
+}
+
+/** Ask for new lines until the run has ended, and then draw the page anew with its results. */
+async function follow(run, live, again, signal) {
+  let start = 0;
+  let failures = 0;
+  const took = document.getElementById("took");
+  for (;;) {
+    try {
+      const answer = await get(["runs", run.run_id, "progress"], { start }, signal);
+      failures = 0;
+      start = answer.next;
+      live.show(answer);
+      if (answer.status !== "running") {
+        live.end();
+        if (run.status === "running") {
+          announce(`The run is ${answer.status}`);
+          await again();
+        }
+        return;
+      }
+      if (took) took.textContent = format.duration(format.between(run.started_at, ""));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      failures += 1;
+      if (failures > PATIENCE) return live.fail(error);
+    }
+    try {
+      await pause(POLL * (1 + failures), signal);
+    } catch {
+      return;
+    }
+  }
+}
+
+function reportsCard(run) {
+  const row = (report) => {
+    const place = ownAddress(report.href);
+    const link = place ? el("a", { href: place, target: "_blank", rel: "noopener" }, report.title) : report.title;
+    return el("li", {}, el("span", { class: "text" }, link, el("span", { class: "detail" }, report.kind)), place ? linkButton("Open", "external", place, "small", { target: "_blank", rel: "noopener" }) : null);
+  };
+  const logs = ["nextflow.log", "stargazer.log"].map((name) =>
+    el("li", {}, el("a", { href: address(["runs", run.run_id, "log"], { name }), target: "_blank", rel: "noopener" }, name)),
+  );
+  return card("Reports and logs", el("ul", { class: "rows" }, run.reports.map(row), logs));
+}
+
+function outputsCard(run) {
+  if (!run.outputs.length) return null;
+  const columns = [
+    { key: "name", label: "Name", wide: true, cell: (made) => (made.stored ? el("a", { href: href(["assets", made.id]) }, nameText(made.name)) : nameText(made.name)) },
+    { key: "kind", label: "Kind", tight: true, cell: (made) => kindMark(made.kind) },
+    { key: "sample", label: "Sample", cell: (made) => made.keyvalues.sample_id ?? el("span", { class: "unset" }, "–") },
+    { key: "state", label: "", tight: true, cell: (made) => madeMark(made) },
+    { key: "cid", label: "CID", tight: true, cell: (made) => cidMark(made.cid, { linked: false }) },
+  ];
+  const all = linkButton("In the table", "list", href(["assets"], { run: run.run_id }), "small");
+  return card(`Results: ${format.count(run.outputs.length, "asset")}`, plainTable("Results", columns, run.outputs), { tools: all });
+}
+
+function madeMark(made) {
+  if (!made.stored) return el("span", { class: "unset" }, "deleted");
+  return made.reused ? el("span", { class: "tag" }, "reused") : null;
+}
+
+function tasksCard(run) {
+  if (!run.tasks.length) return null;
+  const columns = [
+    { key: "process", label: "Task", cell: (task) => el("span", { class: "task-name" }, (task.process || task.name).toLowerCase().split(":").at(-1)) },
+    { key: "tag", label: "For", cell: (task) => el("span", { class: "detail" }, task.tag || "–") },
+    { key: "status", label: "State", tight: true, cell: (task) => stateMark(task.status) },
+    { key: "duration", label: "Took", right: true, cell: (task) => task.duration },
+    { key: "cpu", label: "CPU", right: true, cell: (task) => task.cpu },
+    { key: "memory", label: "Memory", right: true, cell: (task) => task.memory },
+  ];
+  return card(format.count(run.tasks.length, "task"), plainTable("Tasks", columns, run.tasks));
+}
+
+function inputsCard(run) {
+  if (!run.inputs.length) return null;
+  const row = (input) =>
+    el(
+      "li",
+      {},
+      el("span", { class: "text" }, input.id ? el("a", { href: href(["assets", input.id]) }, nameText(input.name)) : nameText(input.name || input.cid)),
+      kindMark(input.kind),
+    );
+  return card(format.count(run.inputs.length, "input"), el("ul", { class: "rows" }, run.inputs.map(row)));
+}
+
+function parametersCard(run) {
+  const entries = Object.entries(run.parameters ?? {}).filter(([, value]) => value !== null && value !== "");
+  if (!entries.length) return null;
+  const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  return card("Parameters", pairs(entries.map(([name, value]) => [el("code", {}, name), text(value)])));
+}
+
+function toolsCard(run) {
+  const entries = [...Object.entries(run.tools ?? {}), ...Object.entries(run.images ?? {})];
+  if (!entries.length) return null;
+  return card("Tools", pairs(entries.map(([name, version]) => [name, el("code", {}, version)])));
+}
+
+function originCard(run) {
+  const timings = Object.entries(run.timings ?? {}).map(([name, seconds]) => `${name} ${format.duration(seconds)}`);
+  const details = pairs(
+    [
+      ["Started", format.moment(run.started_at)],
+      run.ended_at ? ["Ended", format.moment(run.ended_at)] : null,
+      ["Commit", el("code", {}, run.commit)],
+      ["Host", run.host],
+      run.attempts > 1 ? ["Attempts", run.attempts] : null,
+      timings.length ? ["Time", timings.join(", ")] : null,
+      run.outdir ? ["Folder", el("code", {}, run.outdir)] : null,
+    ].filter(Boolean),
+  );
+  const command = run.command.length
+    ? el("details", { class: "folded" }, el("summary", {}, "Command"), el("pre", { class: "command" }, run.command.map(quoted).join(" ")))
+    : null;
+  return card("How it ran", [details, command]);
+}
+
+/** A word as a shell takes it. */
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
