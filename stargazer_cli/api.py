@@ -411,11 +411,6 @@ def _cancel(started: Run) -> None:
 
 def _task(name: str) -> str:
     """Return the name of a task; what is none is refused."""
-    if not catalog.is_task(name):
-        from stargazer_cli.assets import did_you_mean
+    from stargazer_cli.runs.task import find_task
 
-        raise UsageError(
-            f"There is no task {name[:60]!r}.{did_you_mean(name, catalog.tasks())}",
-            "List them with: stargazer tasks list",
-        )
-    return name
+    return find_task(name).name

@@ -73,8 +73,9 @@ def workflows() -> Mapping[str, Workflow]:
         meta = read(file)
         if meta["category"] != "workflow":  # a part of one
             continue
-        keys = ("arguments", "parameters")
-        own = {parameter.name: parameter for key in keys for parameter in parameters_in(meta, key)}
+        asked = {parameter.name: parameter for parameter in parameters_in(meta, "arguments")}
+        # What is asked for in a store may have another default than the pipeline's own.
+        own = asked | {parameter.name: parameter for parameter in parameters_in(meta, "parameters")} | asked
         found[meta["name"]] = Workflow(
             name=meta["name"],
             description=meta["description"],

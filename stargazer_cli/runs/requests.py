@@ -4,7 +4,7 @@ The arguments of a workflow are those that the catalogue lists for it, those of 
 inputs; to both come the limits, which say how a run goes and change no result.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,14 +37,6 @@ _KEPT_SWITCHES = ("save_intermediates", "fuse")
 _SINGLE_CELLS = ALIASES["scrna"]
 # Files that a user has beside the cells, and how the store says what they are.
 _FORMATS = {"marker_sets": "gmt", "labels": "csv"}
-_EXPECTED: dict[str, tuple[tuple[type, ...], str]] = {
-    "string": ((str,), "text"),
-    "integer": ((int,), "a whole number"),
-    "number": ((int, float), "a number"),
-    "boolean": ((bool,), "true or false"),
-    "file": ((str, Path), "the path of a file, or a CID"),
-    "array": ((str, list, tuple), "a list of text"),
-}
 
 
 @dataclass(frozen=True)
@@ -102,9 +94,7 @@ def prepare(store: "LocalStore", name: str, arguments: Mapping[str, Any], *, reu
     """
     name = full_name(name)
     given = {key: value for key, value in arguments.items() if value is not None}
-    limits = {key: given.pop(key) for key in LIMITS if key in given}
-    for key, value in limits.items():
-        _check_type(catalog.Parameter(key, _type_of_limit(key), None), value)
+    limits = {key: _limit(key, given.pop(key)) for key in LIMITS if key in given}
     if catalog.is_task(name):
         return _task(store, name, given, limits, reuse=reuse)
     given = _checked(name, given)
@@ -165,8 +155,7 @@ def _checked(workflow: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise _unknown(workflow, key, (*known, *LIMITS))
         if name in checked:
             raise UsageError(f"{key} and {name} mean the same: give one of them.")
-        _check_type(known[name], value)
-        checked[name] = value
+        checked[name] = _typed(known[name], value)
     for name, parameter in known.items():
         if parameter.required and name not in checked:
             raise UsageError(f"{workflow} needs {name}: {parameter.description}")
@@ -182,22 +171,27 @@ def _unknown(name: str, key: str, known: Iterable[str]) -> UsageError:
     )
 
 
-def _check_type(parameter: catalog.Parameter, value: Any) -> None:
-    types, wanted = _EXPECTED[parameter.type]
-    fits = isinstance(value, types) and isinstance(value, bool) == (bool in types)
-    if fits and parameter.type == "array" and not isinstance(value, str):
-        fits = all(isinstance(each, str) for each in value)
-    if not fits:
-        raise UsageError(f"{parameter.name} must be {wanted}, not {str(value)[:60]!r}.")
-    if parameter.choices and value not in parameter.choices:
-        raise UsageError(
-            f"{parameter.name} must be one of {', '.join(parameter.choices)}, not {str(value)[:60]!r}."
-        )
+def _typed(parameter: catalog.Parameter, value: Any) -> Any:
+    """Return a value as its parameter takes it; an empty list is one.
+
+    What is wrong with it is told by the name of the option, as all that is found out later is.
+    """
+    if parameter.type == "array" and value in ([], ()):
+        return []
+    try:
+        return catalog.typed(parameter, str(value) if isinstance(value, Path) else value)
+    except UsageError as error:
+        option = f"--{parameter.name.replace('_', '-')}"
+        raise UsageError(option + error.message.removeprefix(parameter.name), error.hint) from None
 
 
-def _type_of_limit(name: str) -> str:
+def _limit(name: str, value: Any) -> Any:
+    """Return a limit as the pipeline takes it; of two types, one is text."""
     kind = catalog.rules()[name]["type"]
-    return kind if isinstance(kind, str) else "string"
+    if isinstance(kind, str):
+        return _typed(catalog.Parameter(name, kind, None), value)
+    text = str(value).lower() if isinstance(value, bool) else value
+    return _typed(catalog.Parameter(name, "string", None), text)
 
 
 def _task(
@@ -225,7 +219,7 @@ def _germline(
     pedigree = beside(store, given.pop("pedigree", ""), option="--pedigree", format="ped")
     request = Request(
         workflow=workflow,
-        samples=_listed(given.pop("samples", ())),
+        samples=given.pop("samples", ()),
         known_sites=_chosen_sites(given.pop("known_sites", None)),
         intervals=intervals,
         pedigree=pedigree,
@@ -254,8 +248,8 @@ def _scrna(
         for name, form in _FORMATS.items()
     }
     request = Request(
-        samples=_listed(given.pop("samples")),
-        anndata=_listed(given.pop("anndata", ())),
+        samples=given.pop("samples"),
+        anndata=given.pop("anndata", ()),
         # Its default is not the pipeline's but what the assets say.
         organism=given.pop("organism", ""),
         **files,
@@ -282,14 +276,8 @@ def _parameters(workflow: str, given: dict[str, Any]) -> dict[str, Any]:
     return {name: given.pop(name) for name in catalog.parameters_of(workflow) if name in given}
 
 
-def _listed(value: "str | Iterable[str]") -> tuple[str, ...]:
-    """Return what is given as a list, or with commas."""
-    several = value.split(",") if isinstance(value, str) else value
-    return tuple(name for each in several if (name := each.strip()))
-
-
-def _chosen_sites(value: "str | Iterable[str] | None") -> tuple[str, ...] | None:
+def _chosen_sites(value: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the CIDs that are given, nothing of `none` or an empty list, and None where nobody chose."""
-    if value is None or value == "":
+    if value is None:
         return None
-    return () if value == "none" else _listed(value)
+    return () if list(value) == ["none"] else tuple(value)

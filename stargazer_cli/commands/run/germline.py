@@ -16,9 +16,7 @@ def _reference(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which reference and aligner."""
     options = [
         click.option("--build", required=True, help="Genome build label of the reference, such as GRCh38."),
-        click.option(
-            "--reference", default="", metavar="CID", help="The reference, where a build has several."
-        ),
+        click.option("--reference", metavar="CID", help="The reference, where a build has several."),
         click.option(
             "--aligner", type=click.Choice(ALIGNERS), default="bwa-mem2", show_default=True, help="Aligner."
         ),
@@ -53,13 +51,11 @@ _bqsr = click.option(
 )
 _known_sites = click.option(
     "--known-sites",
-    default="",
     metavar="CID[,CID…]",
     help="Known variants to take: by default all known_sites of the build; none for none.",
 )
 _intervals = click.option(
     "--intervals",
-    default="",
     metavar="FILE|CID",
     help="Regions to call, BED or interval list: the targets of an exome or a panel.",
 )
@@ -105,9 +101,7 @@ def preprocess(app: App, /, **options: Any) -> None:
 )
 @_known_sites
 @_intervals
-@click.option(
-    "--pedigree", default="", metavar="FILE|CID", help="PED file that the report checks the samples by."
-)
+@click.option("--pedigree", metavar="FILE|CID", help="PED file that the report checks the samples by.")
 @click.option("--skip-report", is_flag=True, help="Make no report.")
 @_intermediates
 @parameters("germline_short_variant_discovery")

@@ -30,20 +30,17 @@ _OWN = ("organism",)
 )
 @click.option(
     "--organism",
-    default="",
     metavar="NAME",
     help="Organism of all samples, human or mouse (any with --mt-prefix); by default each asset's own, else "
     "human.",
 )
 @click.option(
     "--marker-sets",
-    default="",
     metavar="FILE|CID",
     help="GMT file of known marker genes, one cell type a line, for hints at what a cluster is.",
 )
 @click.option(
     "--labels",
-    default="",
     metavar="FILE|CID",
     help="CSV of known labels, cell,label[,sample], which the report compares with the clusters.",
 )
