@@ -42,7 +42,7 @@ class Notebook:
 NOTEBOOKS = {
     each.name: each
     for each in (
-        Notebook("data", "Bring your own data: add files, say what they are, run a workflow or a task."),
+        Notebook("data", "Bring your own data: add files, say what they are, run a workflow."),
         Notebook("germline", "Germline results: variants, genotypes, coverage and quality."),
         Notebook("scrna", "Single-cell results: UMAP by cluster and by gene, markers and quality."),
         Notebook("provenance", "Provenance: what a result was made from, and by which runs."),
