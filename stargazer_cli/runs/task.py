@@ -17,10 +17,18 @@ from stargazer_cli.runs.planner import BaseRequest, Planner
 from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
 from stargazer_cli.runs.record import RunFolder, started
 from stargazer_cli.runs.task_fields import outputs_of
-from stargazer_cli.runs.task_inputs import Chosen, resolve_inputs
+from stargazer_cli.runs.task_inputs import Chosen, belongs_to, resolve_inputs
 
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
+
+# Of inputs.csv, as the pipeline knows them: what a file is to the task, its place and name, the path of the file
+# whose companion it is, and what it says of itself.
+COLUMNS = (
+    *("role", "path", "name", "of"),
+    *("sample_id", "lane", "library", "sequencing_platform", "build", "resource_name", "known", "training"),
+    *("truth", "prior", "vqsr_mode", "mode", "variant_type", "stage", "organism"),
+)
 
 
 class TaskRequest(BaseModel):
@@ -135,11 +143,11 @@ class _OneTask(Planner):
 
     def _rows(self) -> list[dict[str, str]]:
         """Return the rows of inputs.csv: what each file is to the task, and what it says of itself."""
-        everything = [asset for assets in self.chosen.values() for asset in assets]
-        columns = dict.fromkeys(key for asset in everything for key in _labels_of(asset))
+        paths = {asset.cid: self.input(asset) for assets in self.chosen.values() for asset in assets}
         return [
-            {"role": name, "path": self.input(asset), "name": asset.name}
-            | dict.fromkeys(columns, "")
+            dict.fromkeys(COLUMNS, "")
+            | {"role": name, "path": paths[asset.cid], "name": asset.name}
+            | {"of": next((paths[cid] for cid in belongs_to(asset) if cid in paths), "")}
             | _labels_of(asset)
             for name, assets in self.chosen.items()
             for asset in assets
@@ -230,10 +238,6 @@ def _lists(filters: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _labels_of(asset: Asset) -> dict[str, str]:
-    """Return what an asset says of itself, as text, without what it points at and lists."""
+    """Return what an asset says of itself, as far as the pipeline asks."""
     says = asset.to_keyvalues()
-    return {
-        key: value
-        for key, value in says.items()
-        if key != "asset" and not key.endswith("_cid") and not isinstance(getattr(asset, key), list)
-    }
+    return {column: says[column] for column in COLUMNS[4:] if column in says}

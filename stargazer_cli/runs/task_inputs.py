@@ -230,12 +230,9 @@ class _Inputs:
         return [asset for asset in assets if asset.cid not in left_out]
 
     def _companions(self, role: Role, parents: Sequence[Asset]) -> list[Asset]:
-        """Return the companions of another input's assets, in their order.
-
-        Of optional ones each of several has its own, or none has: which belongs to which must be sure.
-        """
+        """Return the companions of another input's assets, in their order."""
         found = [self._companions_of_one(role, asset, alone=len(parents) == 1) for asset in parents]
-        return [each for companions in found for each in companions] if all(found) else []
+        return [each for companions in found for each in companions]
 
     def _companions_of_one(self, role: Role, parent: Asset, *, alone: bool) -> list[Asset]:
         if isinstance(parent, R1) and role.kind == "r2":
@@ -376,6 +373,14 @@ def fits(role: Role, asset: Asset) -> bool:
         if value not in (None, "") and value not in allowed:
             return False
     return True
+
+
+def belongs_to(asset: Asset) -> list[str]:
+    """Return the CIDs of the files that an asset says it is the companion of."""
+    cls = type(asset)
+    parents = {kind for kind, parent in KINDS.items() if cls.kind in parent.companion_kinds}
+    fields = [KINDS[kind].companion_kinds[cls.kind] for kind in sorted(parents)]
+    return [cid for field in fields if (cid := getattr(asset, field, ""))]
 
 
 def _companions_of(kind: str) -> Collection[str]:
