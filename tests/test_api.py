@@ -1,0 +1,545 @@
+"""The Python API on small files; where something is run, a stand-in plays Nextflow."""
+
+import asyncio
+import inspect
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import stand_in
+from helpers.shell import FASTA, fastq, write
+from helpers.stand_in import happened, wait_until
+
+import stargazer_cli as sg
+from stargazer_cli import api, catalog
+from stargazer_cli.runs import holder, launch, record
+from stargazer_cli.runs.record import RunFolder
+from stargazer_cli.runs.requests import ALIASES, LIMITS, files_of, prepare
+from stargazer_cli.store import LocalStore
+from stargazer_cli.tools import Toolbox
+
+REFERENCE = {"build": "b", "aligner": "bwa"}
+
+
+@pytest.fixture
+def reads(store: LocalStore, tmp_path: Path) -> list[sg.Asset]:
+    """Both mates of a sample, stored through the API."""
+    files = [write(tmp_path / f"NA1_R{mate}.fq.gz", fastq("NA1", f"{mate}:N:0:1")) for mate in (1, 2)]
+    return sg.add(*files, sample_id="NA1", lane="L1")
+
+
+@pytest.fixture
+def reference(store: LocalStore, tmp_path: Path) -> sg.Asset:
+    (added,) = sg.add(write(tmp_path / "r.fa", FASTA), asset="reference", build="b")
+    return added
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path, toolbox: Toolbox, reference: sg.Asset, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A store with a reference, where Nextflow is the stand-in, which waits for a file `go`."""
+    monkeypatch.setenv("PATH", stand_in.put_on_path(tmp_path / "first on path"))
+    monkeypatch.delenv("STARGAZER_WORK", raising=False)
+    yield
+    for run in sg.list_runs():
+        folder = RunFolder(sg.get_client().root / "runs" / run.run_id)
+        kept = folder.read()
+        for pid in (kept.pid, kept.nextflow_pid):
+            if pid != os.getpid() and holder.holds(pid, folder):
+                os.kill(pid, signal.SIGKILL)
+
+
+def every() -> list[RunFolder]:
+    return list(record.every(sg.get_client().root / "runs"))
+
+
+def in_nextflow(run: sg.Run) -> RunFolder:
+    """Wait until a run is in its Nextflow, and return its folder."""
+    folder = RunFolder(sg.get_client().root / "runs" / run.run_id)
+    wait_until(lambda: "started" in happened(folder.path))
+    return folder
+
+
+# Names and types
+
+
+def test_an_import_loads_nothing_of_what_it_offers() -> None:
+    script = """
+        import sys, stargazer_cli as sg
+        assert not {"pydantic", "click", "stargazer_cli.api"} & sys.modules.keys()
+        assert "assemble" in dir(sg)
+        assert sg.assemble and sg.run and "stargazer_cli.api" in sys.modules
+        heavy = {"scanpy", "pandas", "anndata", "rich", "fastmcp", "fastapi", "marimo"} & sys.modules.keys()
+        assert not heavy, heavy
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+def test_the_package_offers_what_the_api_has() -> None:
+    assert sg.__all__ == api.__all__ == sorted(api.__all__, key=lambda name: (name.islower(), name))
+    for name in sg.__all__:
+        assert getattr(sg, name) is getattr(api, name)
+        assert inspect.getdoc(getattr(sg, name)), name
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        sg.nothing_like_it  # noqa: B018
+    # A function of the name of a subpackage would be hidden by it.
+    folders = {path.stem for path in Path(sg.__file__).parent.iterdir()}
+    assert not folders & set(sg.__all__)
+
+
+def test_it_is_typed_for_those_who_use_it(tmp_path: Path) -> None:
+    script = write(
+        tmp_path / "script.py",
+        """
+import asyncio
+import stargazer_cli as sg
+found: list[sg.Asset] = sg.assemble(asset="r1", sample_id=["NA1", "NA2"])
+companions: list[sg.Asset] = found[0].fetch()
+run: sg.Run = sg.run("germline", build="b", samples=["NA1"], tell=print)
+steps: list[str] = [step.stage for step in sg.plan("scrna", samples="s").steps]
+async def main() -> None:
+    other: sg.Run = await sg.arun_task("mark_duplicates", filters={"sample_id": "NA1"})
+    print(other.wait(timeout=3).assets, other.tasks[0].seconds)
+asyncio.run(main())
+sg.run(5)
+sg.run_task("cluster", inputs=["x"])
+run.status = "done"
+""",
+    )
+    cache = Path(__file__).parent.parent / ".mypy_cache" / "api"
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wrong = [line for line in checked.stdout.splitlines() if ": error:" in line]
+    assert [int(line.split(":")[1]) for line in wrong] == [12, 13, 14], checked.stdout + checked.stderr
+
+
+# The catalogue, and names of the earlier system
+
+
+def test_the_catalogue_has_tasks_and_workflows() -> None:
+    assert {task.name for task in sg.tasks()} == set(catalog.tasks())
+    assert {workflow.name for workflow in sg.workflows()} == set(ALIASES.values())
+    (germline,) = [each for each in sg.workflows() if each.name == ALIASES["germline"]]
+    wanted = {parameter.name for parameter in germline.parameters if parameter.required}
+    assert wanted == {"build", "samples"}
+    assert files_of("germline") == ("intervals", "pedigree")
+
+
+def test_names_of_the_earlier_system_do_what_they_did(store: LocalStore, reads: list[sg.Asset]) -> None:
+    registry = sg.TaskRegistry()
+    task = registry.get("mark_duplicates")
+    assert isinstance(task, sg.Task)
+    assert registry.get("nothing") is None
+    assert {entry.category for entry in registry.list_tasks()} == {"task", "workflow"}
+    assert {entry.name for entry in registry.list_tasks(category="workflow")} == set(ALIASES.values())
+    documents = registry.to_catalog(category="task")
+    (document,) = [each for each in json.loads(json.dumps(documents)) if each["name"] == "mark_duplicates"]
+    assert {"name", "category", "description", "params", "outputs"} <= document.keys()
+    assert {"name", "type", "required", "default"} <= document["params"][0].keys()
+    assert {"name": "bam", "type": "alignment"}.items() <= document["outputs"][0].items()
+
+    r1, r2 = reads
+    assert sg.marshal_output((r1, [Path("x"), {"n": r2}], 3, None)) == {
+        "o0": r1.to_dict(),
+        "o1": ["x", {"n": r2.to_dict()}],
+        "o2": 3,
+        "o3": None,
+    }
+    kind = type(r1)
+    assert kind.from_dict(r1.to_dict()).to_keyvalues() == r1.to_keyvalues()
+    assert kind.from_keyvalues(r1.to_keyvalues(), cid=r1.cid).cid == r1.cid
+    assert type(sg.specialize(r1.to_dict())) is kind
+    assert sg.generate_query_combinations({"a": 1}, {"b": [2, 3]}) == [{"a": 1, "b": 2}, {"a": 1, "b": 3}]
+    assert sg.get_client().root == store.root
+
+
+def test_an_asset_is_updated_to_other_bytes(reads: list[sg.Asset], tmp_path: Path) -> None:
+    (r1,) = sg.assemble(asset="r1", sample_id="NA1")
+    before = r1.cid
+    r1.update(write(tmp_path / "new.fq.gz", fastq("NA1", "1:N:0:1", "AAAA")), lane="L2")
+    assert before != r1.cid
+    assert [asset.cid for asset in sg.assemble(asset="r1", lane="L2")] == [r1.cid]
+
+
+def test_an_execution_is_named_and_logged_and_a_dirty_checkout_is_warned_of(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkout = tmp_path / "scripts"
+    checkout.mkdir()
+    git = ["git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (checkout / "work.py").write_text("1")
+    for command in (["init", "-q"], ["add", "work.py"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.chdir(checkout)
+
+    def my_analysis() -> str:
+        return sg.log_execution()
+
+    logger = logging.getLogger("stargazer")
+    try:
+        clean = my_analysis()
+        assert not caplog.records
+        (checkout / "work.py").write_text("2")
+        dirty = my_analysis()
+        logger.warning("something happened")
+    finally:
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            handler.close()
+    workflow, _, rest = clean.partition("-")
+    assert workflow == "my_analysis"
+    assert "-dirty-" not in rest
+    assert "-dirty-" in dirty
+    assert "checkout is dirty" in caplog.records[0].message
+    assert "something happened" in (store.root / "logs" / f"{dirty}.log").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert "-unknown-" in my_analysis()
+
+
+# Assets
+
+
+def test_files_are_stored_found_fetched_and_traced(reads: list[sg.Asset], tmp_path: Path) -> None:
+    r1, r2 = sg.assemble(sample_id="NA1", asset=["r1", "r2"])
+    assert [each.cid for each in (r1, r2)] == [each.cid for each in reads]
+    assert [mate.cid for mate in r1.fetch()] == [r2.cid]
+    assert r1.path is not None
+    assert r1.path.name == "NA1_R1.fq.gz"
+    assert sg.add(tmp_path / "NA1_R1.fq.gz", sample_id="NA1", lane="L1", mate_cid=r2.cid)[0].id == r1.id
+    (bed,) = sg.add(write(tmp_path / "x.bed", "chr1\t0\t4\n"), asset="intervals", reference_cid=r1.cid)
+    assert set(sg.lineage(bed).nodes) == {bed.cid, r1.cid}
+    assert set(sg.lineage(r1.cid, "down").nodes) == {bed.cid, r1.cid}
+    with pytest.raises(sg.UsageError, match="No file is named"):
+        sg.add()
+    with pytest.raises(sg.UsageError, match="sampel"):
+        sg.add(tmp_path / "x.bed", asset="intervals", sampel="x")
+
+
+def test_assets_are_stored_and_fetched_beside_other_work(store: LocalStore, tmp_path: Path) -> None:
+    async def both() -> list[sg.Asset]:
+        added = await sg.aadd(write(tmp_path / "r.fa", FASTA), build="b")
+        await sg.afetch(*added)
+        return added
+
+    (added,) = asyncio.run(both())
+    assert added.path
+    assert added.path.read_text() == FASTA
+
+
+# Requests
+
+
+@pytest.mark.parametrize("name", [*ALIASES, *ALIASES.values()])
+def test_every_argument_of_the_catalogue_is_taken(name: str, reference: sg.Asset, tmp_path: Path) -> None:
+    entry = catalog.workflows()[ALIASES.get(name, name)]
+    values: dict[str, Any] = {"build": "b", "samples": ["s"], "anndata": ["x"], "known_sites": []}
+    files = {parameter: write(tmp_path / parameter, "chr1\t0\t4\n") for parameter in files_of(name)}
+    every_one = {
+        parameter.name: values.get(parameter.name, files.get(parameter.name, parameter.default))
+        for parameter in entry.parameters
+    }
+    limits = {"max_cpus": 1, "max_memory": "1 GB", "scratch": True}
+    prepared = prepare(sg.get_client(), name, every_one | limits)
+    assert prepared.name == entry.name
+    assert prepared.limits == limits | {"scratch": "true"}
+
+
+COHORT = {"samples": ["s"], "build": "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("germlin", {}, "no task and no workflow 'germlin'"),
+        ("germline", {"build": "b"}, "needs samples"),
+        (
+            "germline",
+            COHORT | {"bild": "b"},
+            "no argument 'bild'. Did you mean 'build'?",
+        ),
+        ("germline", COHORT | {"samples": 5}, "--samples must be a list, not 5"),
+        ("germline", COHORT | {"samples": ["s", 5]}, "--samples must be"),
+        ("germline", COHORT | {"sample_id": "s"}, "mean the same"),
+        ("germline", COHORT | {"build": ["b"]}, "--build must be text"),
+        (
+            "germline",
+            COHORT | {"aligner": "bowtie"},
+            "--aligner 'bowtie': must be one of",
+        ),
+        (
+            "germline",
+            COHORT | {"scatter_count": True},
+            "--scatter-count must be a whole",
+        ),
+        (
+            "germline",
+            COHORT | {"scatter_count": 0},
+            "--scatter-count 0: must be at least",
+        ),
+        ("germline", COHORT | {"skip_report": "perhaps"}, "--skip-report must be true"),
+        ("germline", COHORT | {"intervals": "no.bed"}, "no file no.bed"),
+        ("germline", {"samples": "x" * 100_000, "build": "b"}, "100000 characters"),
+        ("scrna", {"samples": "s", "resolution": float("nan")}, "--resolution nan: must be a finite number"),
+        ("scrna", {"samples": "s", "max_cpus": 0}, "--max-cpus 0: must be at least 1"),
+        ("scrna", {"samples": "s", "partition": "a b"}, "--partition"),
+        ("scrna", {"samples": "s", "partition": "long"}, "has none"),
+        ("scrna", {"samples": "s", "profile": "nowhere"}, "no profile 'nowhere'"),
+        ("mark_duplicates", {"bam": "x"}, "no argument 'bam'"),
+        ("mark_duplicates", {"filters": "sample_id=x"}, "filters of mark_duplicates must be names"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_stored_or_started(
+    store: LocalStore, name: str, arguments: dict[str, Any], told: str
+) -> None:
+    for what in (sg.plan, sg.run, sg.start):
+        with pytest.raises(sg.UsageError) as refused:
+            what(name, **arguments)
+        assert told in refused.value.message
+    assert not (store.root / "runs").exists()
+    assert sg.assemble() == []
+
+
+def test_a_name_that_is_no_task_is_refused_as_one() -> None:
+    for name in ("germline_short_variant_discovery", "nothing"):
+        with pytest.raises(sg.UsageError, match=name):
+            sg.run_task(name)
+
+
+def test_limits_are_those_of_the_command_line() -> None:
+    assert LIMITS[:3] == ("max_cpus", "max_memory", "max_time")
+    assert set(LIMITS) <= catalog.rules().keys()
+
+
+# Runs
+
+
+def test_a_plan_starts_nothing(lab: None) -> None:
+    planned = sg.plan("prepare-reference", **REFERENCE)
+    assert {step.stage for step in planned.steps} == {
+        "samtools_faidx",
+        "create_sequence_dictionary",
+        "bwa_index",
+    }
+    assert not planned.complete
+    assert every() == []
+
+
+def test_a_run_is_waited_for_and_tells_how_it_goes(
+    lab: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+    said: list[str] = []
+    handlers = signal.getsignal(signal.SIGTERM)
+    run = sg.run(
+        "prepare-reference", tell=said.append, max_cpus=1, work_dir=tmp_path / "scratch", **REFERENCE
+    )
+    assert signal.getsignal(signal.SIGTERM) is handlers
+    assert said == [f"run {run.run_id}", "started samtools_faidx for r.fa"]
+    assert (run.name, run.status, run.computed, run.error, run.hint) == (
+        "prepare_reference",
+        "done",
+        True,
+        "",
+        "",
+    )
+    assert run.started_at <= run.ended_at
+    assert run.parameters["max_cpus"] == 1
+    (index,) = run.assets
+    assert index.kind == "reference_index"
+    assert index.path and index.path.read_text() == "chr1\t8\n"
+    assert run.outdir and (run.outdir / "reference" / "r.fa.fai").exists()
+    lines, end = run.progress()
+    assert [line.partition("  ")[2] for line in lines] == said
+    assert run.progress(end) == ([], end)
+    assert run.wait().to_dict()["assets"][0] == {
+        "cid": index.cid,
+        "name": "r.fa.fai",
+        "keyvalues": index.to_keyvalues(),
+        "reused": False,
+    }
+    assert repr(run) == f"<Run {run.run_id}: done>"
+    assert [each.run_id for each in sg.list_runs()] == [run.run_id]
+    sg.get_client().delete(index.id)
+    (gone,) = sg.get_run(run.run_id[-20:]).assets
+    assert (gone.cid, gone.kind, gone.path) == (index.cid, "reference_index", None)
+
+
+def test_a_failure_is_an_error_with_the_words_of_the_command_line(
+    lab: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN", "fail")
+    with pytest.raises(sg.StargazerError) as failed:
+        sg.run("prepare-reference", **REFERENCE)
+    (run,) = sg.list_runs()
+    assert run.status == "failed"
+    assert "samtools_faidx failed for r.fa (exit 2" in run.error
+    assert "the tool's last words" in run.error
+    assert (str(failed.value), failed.value.hint) == (run.error, run.hint)
+    (task,) = run.tasks
+    assert (task.name, task.subject, task.status, task.exit_status) == (
+        "samtools_faidx",
+        "r.fa",
+        "failed",
+        "2",
+    )
+    with pytest.raises(sg.StargazerError, match="last words"):
+        run.wait()
+    monkeypatch.setenv("STAND_IN", "at once")
+    assert [asset.name for asset in run.resume().wait().assets] == ["r.fa.fai"]
+    with pytest.raises(sg.UsageError, match="is done"):
+        run.resume()
+
+
+def test_a_stop_signal_ends_the_run_and_the_script(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "run", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt, match="was interrupted"):
+        sg.run("prepare-reference", **REFERENCE)
+    (run,) = sg.list_runs()
+    assert run.status == "interrupted"
+    assert "was interrupted" in run.error
+
+
+def test_a_run_outlives_the_process_that_started_it(lab: None) -> None:
+    script = """
+        import os, signal, stargazer_cli as sg
+        run = sg.start("prepare-reference", build="b", aligner="bwa")
+        print(run.run_id, flush=True)
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+    """
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    run = sg.get_run(killed.stdout.strip())
+    folder = in_nextflow(run)
+    assert run.status == "running"
+    assert [(task.name, task.subject, task.status) for task in run.tasks] == [
+        ("samtools_faidx", "r.fa", "running")
+    ]
+    assert (run.assets, run.error, run.failure) == ([], "", None)
+    with pytest.raises(TimeoutError, match="goes on after 0 seconds"):
+        run.wait(timeout=0)
+    (folder.path / "go").touch()
+    said: list[str] = []
+    assert [asset.name for asset in run.wait(said.append).assets] == ["r.fa.fai"]
+    assert said[0].endswith(f"run {run.run_id}")
+
+
+def test_a_run_is_cancelled_and_gone_on_with(lab: None) -> None:
+    run = sg.start("prepare-reference", **REFERENCE)
+    folder = in_nextflow(run)
+    said: list[str] = []
+    assert run.cancel(said.append).status == "interrupted"
+    assert "ending the run" in said[0]
+    assert "was cancelled" in run.error
+    assert "run --resume" in run.hint
+    with pytest.raises(sg.StargazerError, match="was cancelled"):
+        run.wait()
+    with pytest.raises(sg.UsageError, match="is not running"):
+        run.cancel()
+    (folder.path / "go").touch()
+    assert run.resume().wait().status == "done"
+
+
+def test_in_another_thread_a_run_has_a_process_of_its_own(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+    done: list[sg.Run] = []
+    said: list[str] = []
+    worker = threading.Thread(
+        target=lambda: done.append(sg.run("prepare-reference", tell=said.append, **REFERENCE))
+    )
+    worker.start()
+    worker.join()
+    (run,) = done
+    assert run.status == "done"
+    assert run.record and run.record.pid != os.getpid()
+    assert said[-1].endswith("started samtools_faidx for r.fa")
+
+
+def test_other_work_goes_on_beside_an_awaited_run(lab: None) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.02)
+
+    async def both() -> sg.Run:
+        ticking = asyncio.create_task(tick())
+        said: list[str] = []
+        running = asyncio.create_task(sg.arun("prepare-reference", tell=said.append, **REFERENCE))
+        while not any("started samtools_faidx" in line for line in said):
+            await asyncio.sleep(0.02)
+        assert ticks > 5
+        (every()[0].path / "go").touch()
+        ticking.cancel()
+        return await running
+
+    assert [asset.name for asset in asyncio.run(both()).assets] == ["r.fa.fai"]
+
+
+def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: None) -> None:
+    async def give_up() -> sg.Run:
+        said: list[str] = []
+        running = asyncio.create_task(sg.arun("prepare-reference", tell=said.append, **REFERENCE))
+        while not said:
+            await asyncio.sleep(0.02)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        (cancelled,) = sg.list_runs()
+        assert cancelled.status == "interrupted"
+        started = await sg.astart("prepare-reference", **REFERENCE)
+        waiting = asyncio.create_task(started.await_done())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        return started
+
+    run = asyncio.run(give_up())
+    assert run.refresh().status == "running"
+    (in_nextflow(run).path / "go").touch()
+    assert run.wait().status == "done"
+
+
+def test_reports_are_files_and_what_is_not_there_is_told(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+    run = sg.run("prepare-reference", **REFERENCE)
+    (every()[0].path / "timeline.html").touch()
+    assert run.report("timeline").name == "timeline.html"
+    for kind in ("report", "resources"):
+        with pytest.raises(sg.UsageError, match=f"has no {kind}"):
+            run.report(kind)
+    with pytest.raises(sg.UsageError, match="no report of the kind 'film'"):
+        run.report("film")  # type: ignore[arg-type]
+
+
+def test_a_damaged_record_hides_no_other_run(
+    lab: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+    run = sg.run("prepare-reference", **REFERENCE)
+    damaged = write(every()[0].path.with_name("b-1-20260101T000000Z") / "run.json", "{")
+    assert [each.run_id for each in sg.list_runs()] == [run.run_id]
+    assert str(damaged) in caplog.text
+    with pytest.raises(sg.UsageError, match="no run 'nothing'"):
+        sg.get_run("nothing")
