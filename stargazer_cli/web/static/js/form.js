@@ -99,7 +99,8 @@ function isEmptyList(value) {
   return Array.isArray(value) && value.length === 0;
 }
 
-function sentence(text) {
+/** A text with a capital at its beginning and a stop at its end. */
+export function sentence(text) {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.:!?…]$/.test(whole) ? whole : `${whole}.`;
 }

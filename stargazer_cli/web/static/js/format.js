@@ -1,6 +1,6 @@
 // How values are written for people.
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+const UNITS = ["byte", "kB", "MB", "GB", "TB", "PB"];
 const NUMBERS = new Intl.NumberFormat("en-GB");
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const MOMENT = new Intl.DateTimeFormat("en-GB", {
@@ -32,7 +32,8 @@ export function size(bytes) {
     value /= 1000;
     unit += 1;
   }
-  return `${unit && value < 10 ? value.toFixed(1) : number(Math.round(value))} ${UNITS[unit]}`;
+  if (!unit) return count(value, "byte");
+  return `${value < 10 ? value.toFixed(1) : number(Math.round(value))} ${UNITS[unit]}`;
 }
 
 function parsed(iso) {

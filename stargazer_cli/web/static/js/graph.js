@@ -52,7 +52,8 @@ function place(graph, layout, nodes, edges) {
 function draw(placed, nodes, here, label) {
   const { width, height } = placed.graph();
   const arrow = uniqueId("arrow");
-  const lines = placed.edges().map((edge) => line(edge, placed.edge(edge).points, arrow));
+  const columns = new Set(nodes.map((node) => Math.round(placed.node(node.id).x)));
+  const lines = placed.edges().map((edge) => line(edge, placed, columns, arrow));
   const links = new Map(nodes.map((node) => [node.id, link(node, placed.node(node.id), node.id === here)]));
   const picture = svg(
     "svg",
@@ -73,7 +74,12 @@ function draw(placed, nodes, here, label) {
   return { picture, links };
 }
 
-function line({ v, w }, points, arrow) {
+/** An edge, from the right side of a node to the left side of another; level where it passes a column of nodes. */
+function line({ v, w }, placed, columns, arrow) {
+  const side = ({ x, y }, to) => ({ x: x + (to * NODE.width) / 2, y });
+  const bends = placed.edge(v, w).points.slice(1, -1).filter(({ x }) => columns.has(Math.round(x)));
+  const passed = bends.flatMap((bend) => [side(bend, -1), side(bend, 1)]);
+  const points = [side(placed.node(v), 1), ...passed, side(placed.node(w), -1)];
   const path = svg("path", { class: "edge", d: curve(points), "marker-end": `url(#${arrow})` });
   path.ends = [v, w];
   return path;
@@ -180,9 +186,10 @@ function zooming(view, picture, { width, height }) {
     view.scrollTop = middle.y * scale - view.clientHeight / 2;
   }
 
-  // Letters below two thirds of their size are no longer read: a large graph is scrolled instead.
-  const fit = () => set(Math.max(0.66, Math.min(1, (view.clientWidth - 4) / width, (view.clientHeight - 4) / height)));
-  const whole = () => set(Math.min(1, (view.clientWidth - 4) / width, (view.clientHeight - 4) / height));
+  const room = () => Number.parseFloat(getComputedStyle(view).maxHeight) - 4;
+  const whole = () => set(Math.min(1, (view.clientWidth - 4) / width, room() / height));
+  // Letters much smaller than these are no longer read: a large graph is scrolled instead.
+  const fit = () => set(Math.max(0.8, Math.min(1, (view.clientWidth - 4) / width, room() / height)));
   view.addEventListener(
     "wheel",
     (event) => {

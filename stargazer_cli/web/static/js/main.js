@@ -102,6 +102,12 @@ function themes() {
   return el("div", { class: "themes", role: "group", "aria-label": "Theme" }, buttons);
 }
 
+// The address is that of a page, so this link cannot be one of the usual kind.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  content.focus();
+});
+
 frame();
 show({ first: true });
 window.addEventListener("hashchange", () => show());

@@ -53,8 +53,8 @@ export function stateMark(status) {
 
 /** A name, whole for readers and pointers; on the page it loses its middle where there is no room. */
 export function nameText(name) {
-  const [start, end] = splitName(name);
-  return el("span", { class: "name", title: name }, el("span", {}, start), el("span", {}, end));
+  const part = (text) => el("span", { class: "part", "aria-hidden": "true" }, text);
+  return el("span", { class: "name", title: name }, el("span", { class: "quiet" }, name), splitName(name).map(part));
 }
 
 /** A button that copies a text, and says so. */

@@ -10,7 +10,8 @@ const SIZES = [25, 50, 100, 200];
 /**
  * Make a table.
  *
- * `columns`: { key, label, cell(row) -> node, sortable, right, wide, tight }. `state`: { sort, page, size }, where
+ * `columns`: { key, label, cell(row) -> node, sortable, right, wide, tight, roomy }; a roomy one is left out where
+ * there is little room. `state`: { sort, page, size }, where
  * sort is a column's key, after a minus for the greatest first. `load(state, signal)` gives { rows, total };
  * `empty()` is what stands where there are none; `changed(state)` is told what is now shown.
  * Returns { element, refresh }.
@@ -67,8 +68,8 @@ export function pagedTable({ caption, noun, columns, state, load, empty, changed
 }
 
 function head(column, state, refresh) {
-  const side = column.right ? "right" : "";
-  if (!column.sortable) return el("th", { scope: "col", class: side }, el("span", {}, column.label));
+  const look = looks(column);
+  if (!column.sortable) return el("th", { scope: "col", class: look }, el("span", {}, column.label));
   const now = { [column.key]: "ascending", [`-${column.key}`]: "descending" }[state.sort];
   const next = now === "ascending" ? `-${column.key}` : column.key;
   const sorter = el(
@@ -83,12 +84,15 @@ function head(column, state, refresh) {
     column.label,
     icon(now === "descending" ? "down" : "up"),
   );
-  return el("th", { scope: "col", class: side, "aria-sort": now, "data-key": column.key }, sorter);
+  return el("th", { scope: "col", class: look, "aria-sort": now, "data-key": column.key }, sorter);
 }
 
 function cell(column, row) {
-  const names = ["right", "wide", "tight"].filter((name) => column[name]).join(" ");
-  return el("td", { class: names || null }, column.cell(row));
+  return el("td", { class: looks(column) }, column.cell(row));
+}
+
+function looks(column) {
+  return ["right", "wide", "tight", "roomy"].filter((name) => column[name]).join(" ") || null;
 }
 
 function pager(state, total, last, noun, refresh) {

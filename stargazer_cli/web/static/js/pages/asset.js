@@ -135,7 +135,7 @@ function previewCard(asset, signal) {
   }
   get(["assets", asset.id, "preview"], {}, signal).then(
     ({ text, truncated }) => {
-      if (text === null) replace(body, el("p", { class: "foot" }, "These are not letters: download it to look at it."));
+      if (text === null) replace(body, el("p", { class: "lead" }, "This is no text: download it to look at it."));
       else {
         replace(
           body,

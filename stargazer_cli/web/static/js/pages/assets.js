@@ -9,16 +9,16 @@ import { href, note } from "../route.js";
 import { pagedTable } from "../table.js";
 
 // Kinds that are shown at once; the others wait behind a button.
-const KINDS_SHOWN = 9;
+const KINDS_SHOWN = 8;
 
 const COLUMNS = [
   { key: "name", label: "Name", sortable: true, wide: true, cell: nameCell },
   { key: "kind", label: "Kind", sortable: true, tight: true, cell: (asset) => kindMark(asset.kind) },
   { key: "sample_id", label: "Sample", sortable: true, cell: (asset) => value(asset.keyvalues.sample_id) },
-  { key: "build", label: "Build", sortable: true, cell: (asset) => value(asset.keyvalues.build) },
+  { key: "build", label: "Build", sortable: true, roomy: true, cell: (asset) => value(asset.keyvalues.build) },
   { key: "size", label: "Size", right: true, cell: sizeCell },
   { key: "created_at", label: "Added", sortable: true, tight: true, cell: (asset) => day(asset.created_at) },
-  { key: "cid", label: "CID", tight: true, cell: (asset) => cidMark(asset.cid, { linked: false }) },
+  { key: "cid", label: "CID", tight: true, roomy: true, cell: (asset) => cidMark(asset.cid, { linked: false }) },
 ];
 
 export async function show(view, { query }) {

@@ -2,7 +2,7 @@
 
 import { get, send } from "../api.js";
 import { el, replace, uniqueId } from "../dom.js";
-import { control, FieldError, readAll } from "../form.js";
+import { control, FieldError, readAll, sentence } from "../form.js";
 import * as format from "../format.js";
 import { button, card, cidMark, emptyState, errorNotice, kindMark, notice, pageHead, pairs } from "../parts.js";
 import { go, href } from "../route.js";
@@ -137,9 +137,10 @@ function roleField(role) {
     title: role.name,
     type: role.many ? "array" : "string",
     unit: [role.kind].flat().join(", "),
-    description: [role.description, role.many ? "CIDs, with commas between them" : "CID, or the id of a record", "empty: found by the filters"]
+    description: [role.description, role.many ? "CIDs, with commas between them" : "A CID or the id of a record", "Empty: found by the filters"]
       .filter(Boolean)
-      .join(". "),
+      .map(sentence)
+      .join(" "),
   };
 }
 
@@ -188,7 +189,7 @@ function planShown({ steps, notes, parameters, inputs }) {
   const columns = [
     { key: "stage", label: "Step", cell: (step) => step.stage },
     { key: "subject", label: "For", cell: (step) => step.subject || "–" },
-    { key: "reused", label: "", cell: (step) => el("span", { class: step.reused ? "state good" : "state busy still" }, step.reused ? "reused" : "computed") },
+    { key: "reused", label: "State", cell: (step) => el("span", { class: step.reused ? "state good" : "state busy still" }, step.reused ? "reused" : "computed") },
     { key: "cids", label: "Result", cell: (step) => step.cids.slice(0, 3).map((cid) => cidMark(cid)) },
   ];
   const said = Object.entries(parameters ?? {}).map(([name, value]) => [el("code", {}, name), JSON.stringify(value)]);

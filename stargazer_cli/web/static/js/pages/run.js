@@ -28,6 +28,7 @@ const PATIENCE = 5;
 export async function show(view, { segments, signal }) {
   const run = await get(["runs", segments[1]], {}, signal);
   const live = liveCard(run);
+  const tasks = el("div", {}, tasksCard(run.tasks));
   const again = () => show(view, { segments, signal });
   replace(
     view,
@@ -45,12 +46,12 @@ export async function show(view, { segments, signal }) {
       el(
         "div",
         { class: "columns" },
-        el("div", { class: "stack" }, live.element, outputsCard(run), tasksCard(run), inputsCard(run)),
+        el("div", { class: "stack" }, live.element, outputsCard(run), tasks, inputsCard(run)),
         el("div", { class: "stack" }, reportsCard(run), parametersCard(run), toolsCard(run), originCard(run)),
       ),
     ),
   );
-  follow(run, live, again, signal);
+  follow(run, live, tasks, again, signal);
 }
 
 function facts(run) {
@@ -109,8 +110,9 @@ function countMarks(counts) {
   return Object.entries(counts ?? {}).map(([status, count]) => [stateMark(status), el("span", {}, format.number(count))]);
 }
 
-/** Ask for new lines until the run has ended, and then draw the page anew with its results. */
-async function follow(run, live, again, signal) {
+/** Ask for new lines, and for the tasks where they changed, until the run has ended; then draw its results. */
+async function follow(run, live, tasks, again, signal) {
+  let counted = JSON.stringify(run.task_counts);
   let start = 0;
   let failures = 0;
   const took = document.getElementById("took");
@@ -127,6 +129,10 @@ async function follow(run, live, again, signal) {
           await again();
         }
         return;
+      }
+      if (JSON.stringify(answer.task_counts) !== counted) {
+        counted = JSON.stringify(answer.task_counts);
+        replace(tasks, tasksCard((await get(["runs", run.run_id, "tasks"], {}, signal)).tasks));
       }
       if (took) took.textContent = format.duration(format.between(run.started_at, ""));
     } catch (error) {
@@ -160,7 +166,7 @@ function outputsCard(run) {
     { key: "name", label: "Name", wide: true, cell: (made) => (made.stored ? el("a", { href: href(["assets", made.id]) }, nameText(made.name)) : nameText(made.name)) },
     { key: "kind", label: "Kind", tight: true, cell: (made) => kindMark(made.kind) },
     { key: "sample", label: "Sample", cell: (made) => made.keyvalues.sample_id ?? el("span", { class: "unset" }, "–") },
-    { key: "state", label: "", tight: true, cell: (made) => madeMark(made) },
+    { key: "state", label: "State", tight: true, cell: (made) => madeMark(made) },
     { key: "cid", label: "CID", tight: true, cell: (made) => cidMark(made.cid, { linked: false }) },
   ];
   const all = linkButton("In the table", "list", href(["assets"], { run: run.run_id }), "small");
@@ -169,20 +175,20 @@ function outputsCard(run) {
 
 function madeMark(made) {
   if (!made.stored) return el("span", { class: "unset" }, "deleted");
-  return made.reused ? el("span", { class: "tag" }, "reused") : null;
+  return el("span", { class: "tag" }, made.reused ? "reused" : "made");
 }
 
-function tasksCard(run) {
-  if (!run.tasks.length) return null;
+function tasksCard(tasks) {
+  if (!tasks.length) return null;
   const columns = [
     { key: "process", label: "Task", cell: (task) => el("span", { class: "task-name" }, (task.process || task.name).toLowerCase().split(":").at(-1)) },
     { key: "tag", label: "For", cell: (task) => el("span", { class: "detail" }, task.tag || "–") },
     { key: "status", label: "State", tight: true, cell: (task) => stateMark(task.status) },
     { key: "duration", label: "Took", right: true, cell: (task) => task.duration },
-    { key: "cpu", label: "CPU", right: true, cell: (task) => task.cpu },
+    { key: "cpu", label: "CPU", right: true, roomy: true, cell: (task) => task.cpu },
     { key: "memory", label: "Memory", right: true, cell: (task) => task.memory },
   ];
-  return card(format.count(run.tasks.length, "task"), plainTable("Tasks", columns, run.tasks));
+  return card(format.count(tasks.length, "task"), plainTable("Tasks", columns, tasks));
 }
 
 function inputsCard(run) {

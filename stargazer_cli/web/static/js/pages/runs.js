@@ -13,11 +13,11 @@ const STATES = ["", "running", "done", "failed", "interrupted"];
 
 const COLUMNS = [
   { key: "run_id", label: "Run", wide: true, cell: (run) => el("a", { href: href(["runs", run.run_id]) }, nameText(run.run_id)) },
-  { key: "name", label: "What", cell: (run) => run.name },
+  { key: "name", label: "What", roomy: true, cell: (run) => run.name },
   { key: "status", label: "State", tight: true, cell: (run) => stateMark(run.status) },
   { key: "started_at", label: "Started", tight: true, cell: (run) => el("time", { datetime: run.started_at, title: format.moment(run.started_at) }, format.day(run.started_at)) },
   { key: "took", label: "Took", right: true, cell: took },
-  { key: "profile", label: "Profile", cell: (run) => run.profile },
+  { key: "profile", label: "Profile", roomy: true, cell: (run) => run.profile },
 ];
 
 export async function show(view, { query, signal }) {
