@@ -1,11 +1,11 @@
 #!/usr/bin/env nextflow
 
 // Reads and checks the parameters, runs the workflow that they name, and writes the manifest.
-include { helpText; missingTool; readParameters } from './subworkflows/functions/parameters.nf'
+include { helpText; readParameters } from './subworkflows/functions/parameters.nf'
 include { readCellFiles } from './subworkflows/functions/files.nf'
 include { readGermline } from './subworkflows/functions/germline_inputs.nf'
 include { readSamplesheet } from './subworkflows/functions/samplesheet.nf'
-include { manifestLine; versionsDocument } from './subworkflows/functions/manifest.nf'
+include { forgetManifest; writeManifest } from './subworkflows/functions/manifest.nf'
 include { PREPARE_REFERENCE } from './subworkflows/prepare_reference/main.nf'
 include { INDEX_KNOWN_SITES } from './subworkflows/index_known_sites/main.nf'
 include { PREPROCESS_SAMPLE } from './subworkflows/preprocess_sample/main.nf'
@@ -89,9 +89,7 @@ workflow {
         single_cell = settings.workflow == 'scrna_clustering_pipeline'
         rows = settings.workflow == 'prepare_reference' ? [] : readSamplesheet(settings)
         inputs = single_cell ? readCellFiles(settings) : readGermline(settings, rows)
-        // A manifest of an earlier run must not stand beside the files of one that fails.
-        documents = ['assets.jsonl': '', 'versions.json': '']
-        documents.keySet().each { name -> file("${settings.outdir}/${name}", glob: false).delete() }
+        forgetManifest(settings.outdir)
 
         if (single_cell) {
             SCRNA_CLUSTERING_PIPELINE(channel.fromList(rows), settings, inputs)
@@ -101,24 +99,6 @@ workflow {
             GERMLINE(settings + inputs.decisions, inputs, rows)
             made = GERMLINE.out
         }
-        made.assets
-            .map { asset -> manifestLine(asset) }
-            .toSortedList()
-            .subscribe { lines -> documents['assets.jsonl'] = lines.collect { line -> line + '\n' }.join('') }
-        made.versions
-            .toList()
-            .subscribe { records -> documents['versions.json'] = versionsDocument(records) }
-        // After a failure channels end early, with what was done until then: that is no manifest.
-        // (Inside the handler the name `workflow` means nothing.)
-        run = workflow
-        run.onComplete {
-            if (run.success) {
-                file(settings.outdir, glob: false).mkdirs()
-                documents.each { name, text -> file("${settings.outdir}/${name}", glob: false).text = text }
-            }
-            else if (missingTool(run.errorReport)) {
-                System.err.println(missingTool(run.errorReport))
-            }
-        }
+        writeManifest(workflow, settings.outdir, made.assets, made.versions)
     }
 }

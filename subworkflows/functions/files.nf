@@ -93,3 +93,28 @@ def readCellFiles(Map settings) {
 def identityOf(file) {
     return file.fileSystem == java.nio.file.FileSystems.default ? file.toRealPath().toString() : file.toUriString()
 }
+
+// GATK finds an index by its name, beside the VCF.
+def indexName(String vcf) {
+    return vcf + (vcf.endsWith('.gz') ? '.tbi' : '.idx')
+}
+
+// What is made from a FASTA is called after it, with nothing in the name that a shell would read: name, and stem without
+// its ending.
+def referenceNames(String fasta, boolean compressed) {
+    def safe = fasta.replaceAll(/[^A-Za-z0-9._-]/, '_').replaceFirst(/^[^A-Za-z0-9]+/, '') ?: 'reference.fa'
+    def name = compressed ? safe.replaceFirst(/\.b?gz$/, '') : safe
+    return [name: name, stem: name.replaceFirst(/\.(fa|fasta|fna|fas)$/, '')]
+}
+
+// What Nextflow does for the scripts of bin/ themselves: a value that changes with their content.
+def digestOf(folder) {
+    def digest = java.security.MessageDigest.getInstance('SHA-256')
+    folder.listFiles().findAll { file -> file.isFile() }.sort { file -> file.name }.each { file -> digest.update(file.bytes) }
+    return digest.digest().encodeHex().toString().take(16)
+}
+
+// The extensions of an index by aligner.
+def indexExtensions() {
+    return [bwa: ['amb', 'ann', 'bwt', 'pac', 'sa'], 'bwa-mem2': ['0123', 'amb', 'ann', 'bwt.2bit.64', 'pac']]
+}

@@ -17,6 +17,9 @@ def readParameters(Map given, schema) {
         error("Unknown parameter --${unknown}${near ? ', did you mean --' + near + '?' : '; --help lists them'}")
     }
     def settings = properties.collectEntries { name, rule -> [name, checkedValue(name, given[name], rule)] }
+    if (settings.task) {
+        error("--task ${settings.task}: is for one task alone, and this is a workflow: run task.nf")
+    }
     if (!settings.fasta && settings.workflow != 'scrna_clustering_pipeline') {
         error("--fasta is missing: ${settings.workflow} takes a reference, as a plain or gzipped FASTA; single cell is --workflow scrna_clustering_pipeline")
     }

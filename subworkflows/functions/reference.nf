@@ -1,11 +1,6 @@
 // The reference that the parameters name, checked before the first task.
 include { checkContigs; contigsOfFai; contigsOfFasta; contigsOfSamHeader } from './contigs.nf'
-include { firstBytesInside; isGzip; problemOf; requiredFile } from './files.nf'
-
-// The extensions of an index by aligner.
-def indexExtensions() {
-    return [bwa: ['amb', 'ann', 'bwt', 'pac', 'sa'], 'bwa-mem2': ['0123', 'amb', 'ann', 'bwt.2bit.64', 'pac']]
-}
+include { firstBytesInside; indexExtensions; isGzip; problemOf; referenceNames; requiredFile } from './files.nf'
 
 // Returns the map that PREPARE_REFERENCE takes, and `contigs`: name -> length.
 def readReference(Map settings) {
@@ -18,15 +13,11 @@ def readReference(Map settings) {
     if (start.size() == 0 || start[0] != 62) {
         error("--fasta ${settings.fasta}: is not a FASTA: it does not begin with >")
     }
-    // Names of files made here come from the FASTA's own, with nothing in them that a shell would read.
-    def safe = fasta.name.replaceAll(/[^A-Za-z0-9._-]/, '_').replaceFirst(/^[^A-Za-z0-9]+/, '') ?: 'reference.fa'
-    def name = compressed ? safe.replaceFirst(/\.b?gz$/, '') : safe
-    def ref = [
-        name: name,
-        stem: name.replaceFirst(/\.(fa|fasta|fna|fas)$/, ''),
+    def names = referenceNames(fasta.name, compressed)
+    def ref = names + [
         build: settings.build,
         source: settings.fasta,
-        path: compressed ? "reference/${name}".toString() : settings.fasta,
+        path: compressed ? "reference/${names.name}".toString() : settings.fasta,
     ]
     def fai = settings.fasta_fai ? requiredFile('fasta_fai', settings.fasta_fai) : null
     def dict = settings.dict ? requiredFile('dict', settings.dict) : null

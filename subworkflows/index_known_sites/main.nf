@@ -1,4 +1,5 @@
 // Known variants, each with its index: what is given is used, the rest is made.
+include { indexName } from '../functions/files.nf'
 include { INDEX_FEATURE_FILE } from '../../modules/gatk/index_feature_file/main.nf'
 
 workflow INDEX_KNOWN_SITES {
@@ -34,9 +35,4 @@ workflow INDEX_KNOWN_SITES {
     sites    // value:   list of [ meta, vcf, index ], in the order of the names
     assets   // channel: one map a file, what the manifest says of it
     versions // channel: [ process, tool, version ]
-}
-
-// GATK finds an index by its name, beside the VCF.
-def indexName(String vcf) {
-    return vcf + (vcf.endsWith('.gz') ? '.tbi' : '.idx')
 }

@@ -1,4 +1,5 @@
 // Counts or an AnnData of each sample in, at whatever stage it is; clusters, marker genes and a report out.
+include { digestOf } from '../functions/files.nf'
 include { IMPORT_COUNTS } from '../../modules/scanpy/import_counts/main.nf'
 include { QC_FILTER } from '../../modules/scanpy/qc_filter/main.nf'
 include { NORMALIZE } from '../../modules/scanpy/normalize/main.nf'
@@ -104,13 +105,6 @@ workflow SCRNA_CLUSTERING_PIPELINE {
     annotated // channel: [ meta, h5ad, summary ]
     assets    // channel: one map a file, what the manifest says of it
     versions  // channel: [ process or task, library, version ]
-}
-
-// What Nextflow does for the scripts of bin/ themselves: a value that changes with their content.
-def digestOf(folder) {
-    def digest = java.security.MessageDigest.getInstance('SHA-256')
-    folder.listFiles().findAll { file -> file.isFile() }.sort { file -> file.name }.each { file -> digest.update(file.bytes) }
-    return digest.digest().encodeHex().toString().take(16)
 }
 
 // The samples that are at a stage: those that a task took there, and those that enter there.
