@@ -5,12 +5,13 @@ usage: scripts/make_reference.py [--check]    (--check: fail when a page is not 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from stargazer_cli import catalog
+from stargazer_cli.assets import to_text
 from stargazer_cli.commands import main
 from stargazer_cli.settings import OWN_ONLY, Settings
 
@@ -38,26 +39,48 @@ def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Comman
 
 
 def tasks() -> str:
-    """Return the page of workflows, tasks and the parameters that change a result."""
+    """Return the page of workflows and tasks: what each takes, makes and may be told."""
     parts = [NOTICE, "# Workflows and tasks\n"]
-    for workflow in catalog.workflows().values():
-        parts.append(f"## {workflow.name}\n\n{workflow.description.strip()}\n")
-        parts.append("Tasks: " + ", ".join(f"[{task}](#{task})" for task in workflow.tasks) + ".\n")
-    for task in catalog.tasks().values():
-        parts.append(f"## {task.name}\n\n{task.description.strip()}\n")
-        parts.append(f"Tools: {', '.join(task.tools)}. Container: `{task.image}`.\n")
-        made = ", ".join(f"{output.name} ({output.kind})" for output in task.outputs)
-        parts.append(f"Makes: {made}.\n")
-        if task.parameters:
-            parts.append("| parameter | type | default | meaning |\n| --- | --- | --- | --- |")
-            for item in task.parameters:
-                unit = f" [{item.unit}]" if item.unit else ""
-                choices = f" One of {', '.join(item.choices)}." if item.choices else ""
-                parts.append(
-                    f"| `{item.name}` | {item.type} | {item.default} | {item.description}{unit}{choices} |"
-                )
-            parts.append("")
+    parts.append(
+        "`stargazer tasks show NAME` prints what stands here, with `--json` for programs. How a task is run\n"
+        "alone is told in [Run one task](../guides/tasks.md).\n"
+    )
+    for entry in catalog.everything():
+        parts.append(f"## {entry.name}\n\n{entry.description.strip()}\n")
+        if isinstance(entry, catalog.Workflow):
+            parts.append("Tasks: " + ", ".join(f"[{task}](#{task})" for task in entry.tasks) + ".\n")
+        else:
+            parts.append(f"Tools: {', '.join(entry.tools)}. Container: `{entry.image}`.\n")
+        parts += _table(("input", "kind", "", "meaning"), (_input(role) for role in entry.inputs))
+        columns = ("parameter", "type", "default", "meaning")
+        parts += _table(columns, (_parameter(item) for item in entry.parameters))
+        if isinstance(entry, catalog.Task):
+            parts += _table(("label", *columns[1:]), (_parameter(item) for item in entry.labels))
+        parts += _table(
+            ("output", "kind", "meaning", "fields"), (_output(output) for output in entry.outputs)
+        )
     return "\n".join(parts)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a table as lines of a page; nothing where it has no rows."""
+    lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return [f"| {' | '.join(header)} |\n|{' --- |' * len(header)}", *lines, ""] if lines else []
+
+
+def _input(role: catalog.Role) -> Sequence[str]:
+    need = "required" if role.required else "optional"
+    return f"`{role.name}`", role.kind or "a file", need + (", several" if role.many else ""), role.told
+
+
+def _parameter(item: catalog.Parameter) -> Sequence[str]:
+    default = "required" if item.required else "" if item.default is None else f"`{item.default}`"
+    return f"`{item.name}`", item.type, default, item.told
+
+
+def _output(output: catalog.Output) -> Sequence[str]:
+    fields = ", ".join(f"`{name}: {to_text(value)}`" for name, value in output.fields.items())
+    return f"`{output.name}`", output.kind or "a file", output.description, fields
 
 
 def settings() -> str:

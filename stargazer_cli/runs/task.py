@@ -22,8 +22,8 @@ from stargazer_cli.runs.task_inputs import Chosen, belongs_to, resolve_inputs
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
 
-# Of inputs.csv, as the pipeline knows them: what a file is to the task, its place and name, the path of the file
-# whose companion it is, and what it says of itself.
+# Of inputs.csv, as the pipeline knows them. `of` is the path of the file whose companion one is; what a file
+# says of itself comes after it.
 COLUMNS = (
     *("role", "path", "name", "of"),
     *("sample_id", "lane", "library", "sequencing_platform", "build", "resource_name", "known", "training"),
