@@ -288,22 +288,30 @@ def _pairs(findings: Findings) -> dict[str, Any]:
 
 
 def _made(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the run was made, as far as it is told: a report that is made alone knows of no run."""
     samples = list(run["samples"])
     rows = {
         "Cohort": run["cohort_id"],
         "Samples": f"{len(samples):,}" + (f": {', '.join(samples)}" if len(samples) <= 20 else ""),
         "Pedigree": run["pedigree"] or "none was given",
         "Reference": ", ".join(filter(None, (run["build"], run["reference"]))),
+        **(_calling(run) if "filter" in run else {}),
+        "Pipeline": f"Stargazer {run['version']}",
+    }
+    tools = f"<h4>Software</h4>{_rows(run['versions'])}" if run["versions"] else ""
+    body = f"{_rows(rows.items())}{tools}"
+    counted = "Variant counts in this report are of records that passed the filters."
+    return _html("stargazer_run", "How it was made", body, counted)
+
+
+def _calling(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "Regions": _within(run["regions"], run["padding"]),
         "Ploidy": run["ploidy"],
         "Known sites": _used(run),
         "Base qualities": _decided(_BQSR, run, "bqsr"),
         "Filter": _decided(_FILTERS, run, "filter"),
-        "Pipeline": f"Stargazer {run['version']}",
     }
-    body = f"{_rows(rows.items())}<h4>Software</h4>{_rows(run['versions'])}"
-    counted = "Variant counts in this report are of records that passed the filters."
-    return _html("stargazer_run", "How it was made", body, counted)
 
 
 def _within(regions: str, padding: int) -> str:

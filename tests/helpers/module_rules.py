@@ -15,15 +15,16 @@ FILES = ("main.nf", "meta.yml", "environment.yml", "tests/main.nf.test")
 #: One channel that stands for several assets: either of two kinds, or both mates.
 SEVERAL = {
     "genotype_gvcfs": {"evidence": ("workspace", "gvcf")},
+    "multiqc": {"metrics": ("metrics", "duplicates", "recalibration")},
     "samtools_fastq": {"reads": ("fastq_1", "fastq_2")},
 }
-#: Files that come with another input and are no assets of their own.
-BESIDE = {"apply_vqsr": {"recal_tbi"}}
+#: Parameters of a task alone that its module is told in `meta`.
+IN_META = {"bwa_mem": {"sort_order"}, "bwa_mem2_mem": {"sort_order"}, "variant_recalibrator": {"mode"}}
 #: Values that the workflow derives from what it was given; `options` are a map of the task's parameters,
 #: which tests/pipeline/test_single_cell_parameters.py compares with the scripts.
-DERIVED = {"meta", "ref", "options", "stage", "with_depth"}
+DERIVED = {"meta", "ref", "options", "stage"}
 #: What only the next task of the pipeline takes.
-BETWEEN = {"part", "unsorted", "sorted"}
+BETWEEN = {"unsorted", "sorted"}
 
 
 @dataclass(frozen=True)
@@ -112,18 +113,15 @@ def _process_problems(module: Module, labels: Sequence[str]) -> Iterator[str]:
 
 def _input_problems(module: Module) -> Iterator[str]:
     several = SEVERAL.get(module.name, {})
-    files = {
-        name
-        for file in module.inputs("path") - BESIDE.get(module.name, set())
-        for name in several.get(file, (file,))
-    }
+    files = {name for file in module.inputs("path") for name in several.get(file, (file,))}
     named = module.named("inputs")
     yield from (f"input {name} of main.nf is not in meta.yml" for name in sorted(files - named))
     yield from (f"input {name} of meta.yml is not in main.nf" for name in sorted(named - files))
     values, parameters = module.inputs("val"), module.named("parameters")
     yield from (f"value {name} is no parameter in meta.yml" for name in sorted(values - parameters - DERIVED))
     if "options" not in values:
-        yield from (f"parameter {name} is no input of main.nf" for name in sorted(parameters - values))
+        told = values | IN_META.get(module.name, set())
+        yield from (f"parameter {name} is no input of main.nf" for name in sorted(parameters - told))
 
 
 def _output_problems(module: Module) -> Iterator[str]:

@@ -16,7 +16,7 @@ MODULES = [folder for folder in sorted(ROOT.glob("modules/*/*")) if folder.is_di
 SUBWORKFLOWS = [folder for folder in sorted(ROOT.glob("subworkflows/*")) if folder.name != "functions"]
 LABELS = re.findall(r"^    withLabel: '?(\w+)", (ROOT / "conf" / "resources.config").read_text(), re.M)
 # What a task alone takes; the workflows decide it.
-OF_TASKS_ALONE = {"sort_order"}
+OF_TASKS_ALONE = {"sort_order", "mode", "with_depth"}
 
 
 def _rules() -> dict[str, dict[str, Any]]:

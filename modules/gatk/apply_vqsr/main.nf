@@ -9,7 +9,7 @@ process APPLY_VQSR {
     conda "${moduleDir}/environment.yml"
 
     input:
-    // meta: id (of the cohort), mode ('SNP' or 'INDEL': what the model is of), prefix
+    // meta: id (of the cohort), mode ('SNP' or 'INDEL': what the model is of), prefix. recal_tbi: or [], then it is made.
     tuple val(meta), path(vcf, stageAs: 'input.vcf.gz'), path(tbi, stageAs: 'input.vcf.gz.tbi'), path(recal, stageAs: 'model.recal.vcf.gz'), path(recal_tbi, stageAs: 'model.recal.vcf.gz.tbi'), path(tranches, stageAs: 'model.tranches')
     val truth_sensitivity_snp
     val truth_sensitivity_indel
@@ -25,6 +25,7 @@ process APPLY_VQSR {
     """
     mkdir -p "\$(dirname '${meta.prefix}')"
     ${javaOptions(task.memory, 0.8, isTiny(vcf))}
+    ${recal_tbi ? '' : 'gatk IndexFeatureFile --input model.recal.vcf.gz'}
     gatk ApplyVQSR \\
         --variant input.vcf.gz \\
         --mode ${meta.mode} \\

@@ -8,7 +8,8 @@ process MULTIQC {
     input:
     // meta: id (of the cohort) and run (a map: cohort_id, samples, pedigree (file name or ''), build (or ''), reference,
     // regions (file name or ''), padding, ploidy, known_sites as a list of [ name, types ], bqsr, filter, reasons
-    // (map: why bqsr and filter are so), version (of the pipeline), versions as a list of [ tool, version ])
+    // (map: why bqsr and filter are so), version (of the pipeline), versions as a list of [ tool, version ]); what is
+    // not known of a run is left out, from regions to reasons
     tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(genotypes, stageAs: 'genotypes.tsv.gz')
     path fai, stageAs: 'reference.fa.fai'
     path pedigree, stageAs: 'pedigree/*' // or []
