@@ -6,7 +6,7 @@ import pytest
 
 from stargazer_cli import catalog
 from stargazer_cli.runs.recipe import RecipeSpec
-from stargazer_cli.wiring import bare, wiring
+from stargazer_cli.wiring import bare, wiring, wiring_of_tasks
 
 FILES = {
     "main.nf": "workflow ALL {\n    ALIGN(reads(all), 8)\n    CALL(ALIGN.out)\n}\n",
@@ -111,3 +111,42 @@ def test_another_wiring_is_another_recipe(monkeypatch: pytest.MonkeyPatch) -> No
     before = spec.digest(versions)
     monkeypatch.setattr(catalog, "wiring_of", lambda names: {"scrna_clustering_pipeline": "0" * 64})
     assert spec.digest(versions) not in ("", before)
+
+
+ALONE = {
+    "task.nf": (
+        "include { BWA } from './modules/bwa/bwa/main.nf'\n"
+        "include { CALLER } from './modules/gatk/caller/main.nf'\n"
+        "include { given } from './subworkflows/functions/names.nf'\n"
+        "workflow TASK {\n    BWA(given(rows), 8)\n    CALLER(rows)\n}\n"
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        ("task.nf", "given(rows), 8", "given(rows), 9", {BWA}),
+        ("task.nf", "CALLER(rows)", "CALLER(rows.first())", {CALLER}),
+        ("task.nf", "workflow TASK", "workflow ONE", set()),
+        ("subworkflows/functions/deep.nf", "return x", "return 1", {BWA, CALLER}),
+        ("subworkflows/functions/unused.nf", "1", "2", set()),
+        ("subworkflows/align/main.nf", "names(reads)", "reads", set()),
+    ],
+)
+def test_how_a_task_is_run_alone_is_seen_where_it_matters(
+    pipeline: Path, file: str, old: str, new: str, changed: set[str]
+) -> None:
+    (pipeline / "task.nf").write_text(ALONE["task.nf"])
+    before = wiring_of_tasks(pipeline)
+    assert (FILES | ALONE)[file].count(old) >= 1
+    (pipeline / file).write_text((FILES | ALONE)[file].replace(old, new))
+    after = wiring_of_tasks(pipeline)
+    assert before.keys() == after.keys() == {pipeline / BWA, pipeline / CALLER}
+    assert {name for name in (BWA, CALLER) if before[pipeline / name] != after[pipeline / name]} == changed
+
+
+def test_a_task_alone_has_another_recipe_than_in_a_workflow() -> None:
+    versions = {"cluster": {"scanpy": "1"}}
+    spec = RecipeSpec(stage="cluster", subject="s", tasks=("cluster",), sources=())
+    assert spec.digest(versions) != spec.model_copy(update={"alone": True}).digest(versions)
