@@ -27,6 +27,7 @@ FIRST_PORT = 2718
 _PORTS = 100
 _START_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
+_QUIET = "ignore:resource_tracker:UserWarning"
 # The server gives its notebooks' processes a second or two; what a notebook started may take longer.
 _SERVER_SECONDS = 10.0
 _STOP_SECONDS = 20.0
@@ -139,6 +140,8 @@ def _start(
             "_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true",
             # Killed outright, this process ends nothing any more: the server watches it.
             "MARIMO_ANCESTOR_PID": str(os.getpid()),
+            # What its processes hold when they are ended is the system's to free: no news for the user.
+            "PYTHONWARNINGS": ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _QUIET))),
         },
         start_new_session=True,
     )

@@ -1,0 +1,206 @@
+"""What the notebooks read with, on small files whose content is known."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.finished import finished_sample
+
+from stargazer_cli.errors import StargazerError
+from stargazer_cli.notebooks import bringing, charts, lineages, metrics, variants
+from stargazer_cli.notebooks.cells import Cells
+from stargazer_cli.store import LocalStore, NewFile
+from stargazer_cli.store.lineage import Edge, Lineage, trace
+
+HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tann\tbob\n"
+RECORDS = (
+    "1\t10\t.\tA\tG\t50\tPASS\tDP=30\tGT:DP:GQ\t0/1:20:99\t1|1:10:60",
+    "1\t20\t.\tA\tC,AT\t.\tLowQual\tAC=1\tGT:DP\t1/2:9\t./.:0",
+    "2\t30\t.\tGAT\tG\t70.5\tPASS\tDP=12;AF=0.5\tGT\t0/0\t1",
+    "2\t40\t.\tAC\tGC,TT,*\t80\t.\tDP=8\tDP:GT\t8:0/1\t.:0|0",
+    "X\t50\t.\tC\t<DEL>\t90\tPASS\tEND=90\tGT\t0/1\t.",
+)
+
+
+@pytest.fixture
+def vcf(tmp_path: Path) -> Path:
+    file = tmp_path / "small.vcf.gz"
+    file.write_bytes(gzip.compress((HEADER + "\n".join(RECORDS) + "\n").encode()))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt", "kind"),
+    [
+        ("A", "G", "SNP"),
+        ("ATG", "ACG", "SNP"),
+        ("A", "AT", "insertion"),
+        ("CAA", "CA", "deletion"),
+        ("AT", "GC", "MNP"),
+        ("ATG", "CA", "complex"),
+        ("A", "<DEL>", "symbolic"),
+        ("A", "A[chr2:3[", "symbolic"),
+    ],
+)
+def test_an_allele_is_what_is_left_of_it(ref: str, alt: str, kind: str) -> None:
+    assert variants.classify(ref, alt) == kind
+
+
+def test_records_and_genotypes_are_counted(vcf: Path) -> None:
+    calls = variants.read(vcf)
+    numbers = variants.summary(calls)
+    assert {key: numbers[key] for key in ("records", "passed", "multi-allelic", "SNP", "deletion")} == {
+        "records": 5,
+        "passed": 4,
+        "multi-allelic": 2,
+        "SNP": 1,
+        "deletion": 1,
+    }
+    # A>G and, written long, A>G; A>C. AC>TT is no SNP.
+    assert (numbers["transitions"], numbers["transversions"], numbers["ti/tv"]) == (2, 1, 2)
+    samples = variants.by_sample(calls).set_index("sample")
+    assert samples.loc["ann", ["het", "hom alt", "hom ref", "no call"]].tolist() == [4, 0, 1, 0]
+    assert samples.loc["bob", ["het", "hom alt", "hom ref", "no call"]].tolist() == [0, 2, 1, 2]
+    assert calls.complete
+
+
+def test_a_selection_is_what_fits_all_that_is_asked(vcf: Path) -> None:
+    calls = variants.read(vcf)
+
+    def places(**asked: object) -> list[int]:
+        return variants.select(calls, **asked).records["pos"].tolist()  # type: ignore[arg-type]
+
+    assert places() == [10, 20, 30, 40, 50]
+    assert places(passed=True) == [10, 30, 40, 50]
+    assert places(types=["SNP", "mixed"]) == [10, 20, 40]
+    assert places(contigs=["2"], min_quality=75) == [40]
+    assert places(min_depth=12) == [10, 30]
+    assert places(sample="bob") == [10, 30]
+    assert variants.select(calls, sample="bob").genotypes["record"].unique().tolist() == [0, 2]
+    wide = variants.wide(variants.select(calls, contigs=["1"]))
+    assert wide[["ann", "bob"]].to_numpy().tolist() == [["0/1", "1|1"], ["1/2", "./."]]
+
+
+def test_a_long_file_is_read_up_to_a_limit(vcf: Path) -> None:
+    assert (len((some := variants.read(vcf, limit=2)).records), some.complete) == (2, False)
+    assert variants.read(vcf, limit=5).complete
+
+
+def test_what_is_no_vcf_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.vcf").write_text("chrom pos\n")
+    with pytest.raises(StargazerError, match="no VCF"):
+        variants.read(tmp_path / "a.vcf")
+    (tmp_path / "b.vcf").write_text(HEADER + "1\t10\n")
+    with pytest.raises(StargazerError, match="cut short"):
+        variants.read(tmp_path / "b.vcf")
+
+
+def test_a_vcf_without_records_or_samples_has_empty_tables(tmp_path: Path) -> None:
+    file = tmp_path / "empty.vcf"
+    file.write_text("\t".join(HEADER.split("\t")[:8]) + "\n")
+    calls = variants.read(file)
+    assert variants.summary(variants.select(calls, passed=True))["records"] == 0
+    assert (len(variants.wide(calls)), len(variants.by_sample(calls))) == (0, 0)
+
+
+def test_the_share_of_duplicates_is_over_all_libraries(tmp_path: Path) -> None:
+    file = tmp_path / "d.txt"
+    counted = ("UNPAIRED_READS_EXAMINED", "READ_PAIRS_EXAMINED", "UNPAIRED_READ_DUPLICATES")
+    names = "\t".join(("LIBRARY", *counted, "READ_PAIR_DUPLICATES"))
+    file.write_text(
+        f"## METRICS CLASS\tpicard.sam.DuplicationMetrics\n{names}\na\t10\t20\t2\t5\nb\t0\t25\t0\t0\n\n"
+    )
+    assert metrics.kind_of(file) == "duplicates"
+    assert metrics.duplicates(file) == pytest.approx((2 + 10) / (10 + 40 + 50))
+
+
+def test_cells_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
+    sample = finished_sample((60, 40, 20))
+    sample.write_h5ad(tmp_path / "cells.h5ad")
+    cells = Cells(tmp_path / "cells.h5ad")
+    assert cells.clusters == ["0", "1", "2"]
+    assert len(cells.table) == 120
+    gene = cells.genes[3]
+    assert np.allclose(cells.expression(gene), sample.X[:, 3].toarray().ravel())
+    seen = cells.expressed([gene]).set_index("cluster")
+    first = sample.X[:60, 3].toarray()
+    assert seen.loc["0", "mean"] == pytest.approx(first.mean())
+    assert seen.loc["0", "fraction"] == pytest.approx((first > 0).mean())
+    assert len(cells.sample(50)) == 50
+    with pytest.raises(StargazerError, match="no gene 'NONE'"):
+        cells.expression("NONE")
+    with pytest.raises(StargazerError, match="no column 'louvain'"):
+        _ = Cells(tmp_path / "cells.h5ad", "louvain").table
+
+
+def test_what_is_no_anndata_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cells.h5ad").write_text("no HDF5")
+    with pytest.raises(StargazerError, match="cannot be read as AnnData"):
+        _ = Cells(tmp_path / "cells.h5ad").table
+
+
+def _graph(*edges: tuple[str, str]) -> Lineage:
+    cids = sorted({end for edge in edges for end in edge})
+    return Lineage(
+        cids[-1], dict.fromkeys(cids, ()), tuple(Edge(child, parent, "x") for parent, child in edges)
+    )
+
+
+def test_a_file_stands_right_of_what_it_was_made_from() -> None:
+    # b was made from a, d from b and c; that d was made from a too shows by b.
+    drawing = lineages.draw(_graph(("a", "b"), ("b", "d"), ("c", "d"), ("a", "d")))
+    boxes = drawing.boxes.set_index("cid")
+    assert boxes["x"].to_dict() == {"a": 0, "c": 0, "b": 1, "d": 2}
+    assert set(drawing.lines["line"]) == {"a b", "b d", "c d"}
+    assert boxes["chosen"].to_dict() == {"a": False, "b": False, "c": False, "d": True}
+    ends = drawing.lines.groupby("line")["x"].agg(["first", "last"])
+    assert ends.loc["c d"].tolist() == [pytest.approx(0.4), pytest.approx(1.6)]
+    assert not boxes.duplicated(["x", "y"]).any()
+
+
+def test_a_ring_is_drawn_too() -> None:
+    drawing = lineages.draw(_graph(("a", "b"), ("b", "a"), ("b", "c")))
+    assert len(drawing.boxes) == 3
+    assert set(drawing.lines["line"]) == {"a b", "b a", "b c"}
+
+
+def test_files_of_a_kind_can_share_a_box(store: LocalStore, tmp_path: Path) -> None:
+    from stargazer_cli.assets import new_asset
+
+    sources = []
+    for number in range(3):
+        (tmp_path / f"r{number}.fq").write_text(f"@{number}\nA\n+\nI\n")
+        asset = new_asset("r1", sample_id=f"s{number}", name=f"r{number}.fq")
+        sources.append(store.add([NewFile(tmp_path / f"r{number}.fq", asset)])[0].asset.cid)
+    (tmp_path / "all.vcf").write_text(HEADER)
+    made = new_asset("variants", name="all.vcf", derived_from=sources)
+    result = store.add([NewFile(tmp_path / "all.vcf", made)])[0].asset
+    graph = trace(store, result.cid, direction="up")
+    assert len(lineages.draw(graph).boxes) == 4
+    boxes = lineages.draw(graph, fold=True).boxes.set_index("kind")
+    assert boxes["name"].to_dict() == {"r1": "3 files", "variants": "all.vcf"}
+    assert lineages.files(graph)["made from"].tolist() == [0, 0, 0, 3]
+
+
+def test_a_long_name_keeps_its_end() -> None:
+    assert lineages.shortened("short.bam") == "short.bam"
+    assert lineages.shortened("a_very_long_name_of_a_sample.bam", 20) == "a_very_lo…sample.bam"
+
+
+def test_a_histogram_counts_every_known_value() -> None:
+    table = charts.histogram([1, 2, 2, 9, float("nan")], bins=4)
+    assert table["count"].sum() == 4
+    assert (table["start"].min(), table["end"].max()) == (1, 9)
+    assert charts.histogram([])["count"].sum() == 0
+    assert len(charts.palette(40)) == 40
+
+
+def test_files_are_looked_at_and_none_is_stored(bundled: Path, store: LocalStore) -> None:
+    reads = [bundled / "father_R1.fastq.gz", bundled / "father_R2.fastq.gz"]
+    seen = bringing.look(reads, {"sample_id": "dad"})
+    assert seen.table["kind"].tolist() == ["r1", "r2"]
+    assert seen.table["known"].tolist() == ["sample_id=dad"] * 2
+    assert "mate father_R2.fastq.gz" in seen.table["remarks"][0]
+    assert seen.fields[0] == "sample_id"
+    assert store.find() == []
