@@ -21,6 +21,7 @@ _COMMANDS = {
     "bundles": ("bundles", "bundles", "List and fetch sets of published files."),
     "tasks": ("tasks", "tasks", "List what the pipeline can do, and run one task alone."),
     "runs": ("runs", "runs", "Look at runs, follow and end them, and run them again."),
+    "browse": ("browse", "browse", "Look at assets and runs, and start runs, in a browser."),
     "notebook": ("notebook", "notebook", "Look at results, and bring data, in notebooks."),
     "setup": ("setup", "setup", "Find the tools, and get what is missing."),
     "build-images": ("build_images", "build_images", "Build the images that tasks run in."),

@@ -44,15 +44,19 @@ _DOOR = """\
 
 @dataclass(frozen=True)
 class Session:
-    """What a browser that was given the address has: a cookie, and what its page repeats in a header."""
+    """What a browser that was given the address has: a cookie, and what its page repeats in a header.
+
+    `code` opens the address once in place of the token: others see what a browser is started with.
+    """
 
     cookie: str
     csrf: str
+    code: str
 
     @classmethod
     def new(cls, port: int) -> "Session":
         """Return one for the server on a port: cookies of all ports of a machine are in one jar."""
-        return cls(f"stargazer_{port}", secrets.token_urlsafe(32))
+        return cls(f"stargazer_{port}", secrets.token_urlsafe(32), secrets.token_urlsafe(32))
 
 
 class Guard:
@@ -79,6 +83,7 @@ class Guard:
         self._hosts = frozenset(hosts)
         self._token = token
         self._session = session
+        self._code = session.code if session else ""
         self._longest = longest
         self._unlimited = frozenset(unlimited)
 
@@ -148,15 +153,14 @@ class Guard:
         return _TOO_LONG if said.isdecimal() and int(said) > self._longest else None
 
     def _opens(self, request: "_Request") -> bool:
-        """Whether somebody opens the address that holds the token."""
+        """Whether somebody opens the address that holds the token, or the code that is good for once."""
         given = parse_qs(request.query).get("token", [""])[-1]
-        return (
-            self._session is not None
-            and request.method == "GET"
-            and request.path == "/"
-            and bool(given)
-            and _equal(given, self._token)
-        )
+        if self._session is None or not given or (request.method, request.path) != ("GET", "/"):
+            return False
+        if self._code and _equal(given, self._code):
+            self._code = ""
+            return True
+        return _equal(given, self._token)
 
     async def _let_in(self, request: "_Request", send: Send) -> None:
         """Give the cookie, and go on to the address without the token, which no history keeps then."""

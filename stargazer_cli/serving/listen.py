@@ -118,7 +118,8 @@ def _check_token(host: str, token: str) -> None:
 def _bind(family: socket.AddressFamily, host: str, ports: Iterable[int]) -> socket.socket:
     port = 0
     for port in ports:
-        bound = socket.socket(family)
+        # asyncio sends small answers at once only where the protocol is named.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind((host, port))
