@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from stargazer_cli.catalog.entries import (
+    Category,
     Entry,
     Output,
     Parameter,
@@ -29,12 +30,14 @@ from stargazer_cli.errors import UsageError
 from stargazer_cli.wiring import wiring, wiring_of_tasks
 
 __all__ = [
+    "Category",
     "Entry",
     "Output",
     "Parameter",
     "Role",
     "Task",
     "Workflow",
+    "category_of",
     "check_parameters",
     "check_profile",
     "everything",
@@ -124,6 +127,11 @@ def find(name: str) -> Entry:
 def is_task(name: str) -> bool:
     """Whether a run of this name is one of a task alone."""
     return name in tasks()
+
+
+def category_of(name: str) -> Category:
+    """Return what a run of this name is one of: a workflow, also where there is none, or a task alone."""
+    return "task" if is_task(name) else "workflow"
 
 
 def tasks_of(name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stargazer_cli import catalog
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.commands.limits import limits, work_dir
@@ -64,7 +65,8 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
     click.echo(f"status    {kept.status}" + (f"  (exit {kept.exit_status})" if kept.exit_status else ""))
     if kept.status == "running" or (kept.elsewhere and kept.status == "interrupted"):
         click.echo(f"host      {printable(kept.host)}  process {kept.pid}")
-    click.echo(f"workflow  {kept.workflow}  profile {kept.profile}  pipeline {kept.commit}")
+    what = catalog.category_of(kept.workflow)
+    click.echo(f"{what:<8}  {kept.workflow}  profile {kept.profile}  pipeline {kept.commit}")
     click.echo(f"time      {kept.started_at} to {kept.ended_at or '-'}  attempts {kept.attempts}")
     parts = "  ".join(f"{part} {seconds:.1f} s" for part, seconds in kept.timings.items())
     click.echo(f"parts     {parts}")

@@ -55,8 +55,12 @@ class Planner:
                 f"It has: {', '.join(sorted(known))}.",
             )
         self.parameters = {name: item.default for name, item in known.items()} | request.parameters
-        what = "task" if catalog.is_task(request.workflow) else "workflow"
-        given = {what: request.workflow, **parameters, **self.parameters, **request.options}
+        given = {
+            catalog.category_of(request.workflow): request.workflow,
+            **parameters,
+            **self.parameters,
+            **request.options,
+        }
         self.draft = Plan(
             workflow=request.workflow,
             subject=subject,

@@ -111,7 +111,7 @@ def _pack(content: Path, archive: Path) -> None:
 
 
 def _write(facts: Facts, content: Path, places: Mapping[str, Path], license_id: str) -> None:
-    """Write `ro-crate-metadata.json`, `README.md` and `main.nf` beside the data files."""
+    """Write `ro-crate-metadata.json`, `README.md` and the pipeline's script beside the data files."""
     from rocrate.rocrate import ROCrate
 
     crate = ROCrate(version="1.1")

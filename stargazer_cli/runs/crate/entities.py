@@ -56,6 +56,8 @@ class Builder:
         self.crate = crate
         self.facts = facts
         self.record = facts.record
+        name = self.record.workflow
+        self._entry: catalog.Entry | None = catalog.workflows().get(name) or catalog.tasks().get(name)
         self._content = content
         self._places = places
         self._files: dict[str, Entity] = {}
@@ -99,7 +101,8 @@ class Builder:
         root = self.crate.root_dataset
         root["name"] = f"Run {self.record.run_id}"
         root["description"] = (
-            f"What the workflow {self.record.workflow} took and made in one run ({self.record.status}). "
+            f"What the {catalog.category_of(self.record.workflow)} {self.record.workflow} took and made in one "
+            f"run ({self.record.status}). "
             "Each file is named by its CID, as `ipfs add --cid-version=1` gives it: any copy can be checked."
         )
         _set(root, "author", self._agent)
@@ -121,28 +124,31 @@ class Builder:
         return self._add(url or _ref("license"), {"@type": "CreativeWork", "name": name, "description": text})
 
     def _workflow(self) -> "Entity":
-        """Add `main.nf` as the workflow that was run."""
-        known = catalog.workflows().get(self.record.workflow)
-        script = self._content / "main.nf"
+        """Add the script of the pipeline as the workflow that was run."""
+        name = catalog.script_of(self.record.workflow)
+        script = self._content / name
         script.write_bytes(self.facts.script)
         exact = self.facts.script_version == self.record.commit
         remark = "" if exact else f" The file is that of {self.facts.script_version}."
         types = ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
         workflow = self.crate.add_workflow(
             script,
-            "main.nf",
+            name,
             properties={"@type": [*types, "HowTo"] if self.facts.tasks else types},
             main=True,
             lang="nextflow",
             lang_version=self.record.tools.get("nextflow") or None,
         )
         _set(workflow, "name", self.record.workflow)
-        _set(workflow, "description", f"{known.description if known else self.record.workflow}{remark}")
+        _set(workflow, "description", f"{self._description()}{remark}")
         _set(workflow, "version", self.record.commit)
         _set(workflow, "encodingFormat", "text/plain")
         _set(workflow, "conformsTo", {"@id": _BIOSCHEMAS_WORKFLOW})
         _set(workflow, "license", self._license(_LICENSE))
         return workflow
+
+    def _description(self) -> str:
+        return self._entry.description if self._entry else self.record.workflow
 
     def _file(self, file: DataFile, direction: str = "", workflow: "Entity | None" = None) -> "Entity":
         """Add a file, and what it is to the workflow."""
@@ -193,9 +199,8 @@ class Builder:
         identifier = _ref(direction, name)
         if here := self.crate.get(identifier):
             return here
-        workflow_known = self.record.workflow in catalog.workflows()
-        known = catalog.parameters_of(self.record.workflow) if workflow_known else {}
-        description = known[name].description if name in known else None
+        known = {item.name: item.description for item in self._entry.parameters} if self._entry else {}
+        description = known.get(name)
         slot = self.crate.add_formal_parameter(name, kind, identifier=identifier, description=description)
         workflow.append_to(direction, slot, compact=True)
         return slot

@@ -45,7 +45,7 @@ class Facts:
     """All that the crate says, with nothing in it that tells about the machine.
 
     made_by          execution (its key) -> CIDs of the stored files that it made
-    script           `main.nf`, as of `script_version`: the run's own commit wherever git has it
+    script           that was run, as of `script_version`: the run's own commit wherever git has it
     """
 
     record: "RunRecord"
@@ -90,7 +90,7 @@ def gather(store: "LocalStore", folder: "RunFolder", kept: "RunRecord") -> Facts
         asset.owner for each in made for asset in known.get(each.cid, []) if kept.run_id in asset.run_ids
     ]
     tasks = task_runs([folder.trace(attempt) for attempt in range(1, kept.attempts + 1)])
-    script, script_version = _script(kept.commit)
+    script, script_version = _script(catalog.script_of(kept.workflow), kept.commit)
     return Facts(
         record=kept,
         inputs=tuple(inputs.values()),
@@ -143,7 +143,7 @@ def _parameters(kept: "RunRecord", scrub: Callable[[str], str]) -> dict[str, Any
     files = {key for key, _ in _paths(kept.plan.parameters, kept.plan.inputs)}
     shown = {}
     for key, value in kept.plan.parameters.items():
-        if key in files or key == "workflow" or value is None:
+        if key in files or key in ("workflow", "task") or value is None:
             continue
         shown[key] = value if isinstance(value, bool | int | float) else scrub(_text(value))
     return shown
@@ -211,16 +211,16 @@ def _made_by(folder: "RunFolder", made: list[str], tasks: list[TaskRun]) -> dict
     return {key: tuple(dict.fromkeys(cids)) for key, cids in found.items()}
 
 
-def _script(commit: str) -> tuple[bytes, str]:
-    """Return `main.nf` as of a commit where git has it, else as it is now; and of which version it is."""
+def _script(name: str, commit: str) -> tuple[bytes, str]:
+    """Return a script as of a commit where git has it, else as it is now; and of which version it is."""
     pipeline = catalog.pipeline_dir()
     if re.fullmatch(r"[0-9a-f]{4,40}", commit):
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             shown = subprocess.run(
-                ["git", "-C", str(pipeline), "show", f"{commit}:./main.nf"],
+                ["git", "-C", str(pipeline), "show", f"{commit}:./{name}"],
                 capture_output=True,
                 check=True,
                 timeout=20,
             )
             return shown.stdout, commit
-    return (pipeline / "main.nf").read_bytes(), pipeline_commit(pipeline)
+    return (pipeline / name).read_bytes(), pipeline_commit(pipeline)

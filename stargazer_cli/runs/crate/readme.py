@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from stargazer_cli import catalog
 from stargazer_cli.output import printable
 from stargazer_cli.runs.crate.facts import DataFile, Facts
 
@@ -18,8 +19,8 @@ def readme(facts: Facts) -> str:
     lines = [
         f"# Run {kept.run_id}",
         "",
-        f"Workflow {kept.workflow}, version {kept.commit}: {kept.status}, "
-        f"{kept.started_at} to {kept.ended_at or 'an unknown time'}.",
+        f"{catalog.category_of(kept.workflow).capitalize()} {kept.workflow}, version {kept.commit}: "
+        f"{kept.status}, {kept.started_at} to {kept.ended_at or 'an unknown time'}.",
         *(["", *(f"    {printable(line)}" for line in facts.error.splitlines())] if facts.error else []),
         *_section("Inputs", (_file_line(file) for file in facts.inputs)),
         *_section("Parameters", (f"- {key}: {_code(str(value))}" for key, value in facts.parameters.items())),
