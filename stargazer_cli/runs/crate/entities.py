@@ -99,10 +99,10 @@ class Builder:
 
     def _root(self, license_id: str) -> None:
         root = self.crate.root_dataset
+        what = f"{catalog.category_of(self.record.workflow)} {self.record.workflow}"
         root["name"] = f"Run {self.record.run_id}"
         root["description"] = (
-            f"What the {catalog.category_of(self.record.workflow)} {self.record.workflow} took and made in one "
-            f"run ({self.record.status}). "
+            f"What the {what} took and made in one run ({self.record.status}). "
             "Each file is named by its CID, as `ipfs add --cid-version=1` gives it: any copy can be checked."
         )
         _set(root, "author", self._agent)
