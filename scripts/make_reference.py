@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/reference/: commands from click, settings, tasks and parameters from the pipeline's own files.
+"""Write docs/reference/: commands from click, settings, the Python API, tasks from the pipeline's own files.
 
 usage: scripts/make_reference.py [--check]    (--check: fail when a page is not up to date)
 """
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import api_reference
 import click
 
 from stargazer_cli import catalog
@@ -105,7 +106,12 @@ def settings() -> str:
 
 def stale(write: bool) -> list[str]:
     """Compare each page with what the code says; returns the names of those that differ."""
-    pages = {"commands.md": commands(), "tasks.md": tasks(), "settings.md": settings()}
+    pages = {
+        "commands.md": commands(),
+        "tasks.md": tasks(),
+        "settings.md": settings(),
+        "api.md": api_reference.page(NOTICE),
+    }
     different = []
     for name, content in pages.items():
         page = PAGES / name

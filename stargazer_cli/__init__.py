@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stargazer_cli.api import (
         Asset,
-        Entry,
         Plan,
         Run,
         StargazerError,
@@ -46,7 +45,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Asset",
-    "Entry",
     "Plan",
     "Run",
     "StargazerError",

@@ -28,7 +28,7 @@ from stargazer_cli.assets import (
     specialize,
     to_text,
 )
-from stargazer_cli.catalog import Entry, Task, Workflow
+from stargazer_cli.catalog import Task, Workflow
 from stargazer_cli.earlier import TaskRegistry, log_execution, marshal_output
 from stargazer_cli.errors import InterruptedRunError, StargazerError, UsageError
 from stargazer_cli.runs import record
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asset",
-    "Entry",
     "Plan",
     "Run",
     "StargazerError",

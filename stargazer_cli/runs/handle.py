@@ -245,21 +245,27 @@ class Run:
         self._record = cancel(self._there(), tell or silent)
         return self
 
-    def resume(self) -> "Run":
+    def resume(self, *, work_dir: str | Path | None = None, **limits: Any) -> "Run":
         """Go on with it, where it failed or was interrupted, in a process of its own; `wait` for its end.
+
+        work_dir  keep Nextflow's work there from now on
+        limits    what changes no result, such as max_cpus=4; the others stay as they were
 
         Raises:
             UsageError: it is done, or being carried out, or its tools have changed since.
 
         """
         from stargazer_cli.runs import detach
-        from stargazer_cli.runs.execute import check_unfinished
+        from stargazer_cli.runs.execute import change, check_unfinished
+        from stargazer_cli.runs.requests import checked_limits, with_work_dir
         from stargazer_cli.runs.site import site_of_record
 
         folder = self._there()
         kept = folder.read()
         record.check_workflow(kept)
         check_unfinished(kept)
+        settings = with_work_dir(self._store.settings, Path(work_dir) if work_dir else None)
+        change(folder, checked_limits("resume", limits), settings.work if work_dir else None)
         folder.check_free()
         site_of_record(self._store.settings, self._store, kept.run_id)
         detach.start(folder)

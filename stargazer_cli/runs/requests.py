@@ -94,7 +94,7 @@ def prepare(store: "LocalStore", name: str, arguments: Mapping[str, Any], *, reu
     """
     name = full_name(name)
     given = {key: value for key, value in arguments.items() if value is not None}
-    limits = {key: _limit(key, given.pop(key)) for key in LIMITS if key in given}
+    limits = checked_limits(name, {key: given.pop(key) for key in LIMITS if key in given})
     if catalog.is_task(name):
         return _task(store, name, given, limits, reuse=reuse)
     given = _checked(name, given)
@@ -130,6 +130,14 @@ def ready(
     if not plan.complete:
         site.require_tools(plan.tasks())
     return Ready(site, plan, prepared.before)
+
+
+def checked_limits(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return limits as the pipeline takes them; what is none is refused as an argument of `name`."""
+    for key in given:
+        if key not in LIMITS:
+            raise _unknown(name, key, LIMITS)
+    return {key: _limit(key, value) for key, value in given.items() if value is not None}
 
 
 def with_work_dir(settings: "Settings", work_dir: Path | None) -> "Settings":
