@@ -84,7 +84,8 @@ class Role:
     """What a file is to a task or workflow.
 
     `kind` is that of its asset, empty for a file that is no kind of its own. `many`: it may be several.
-    `where`: what an asset must say of itself to be found for it; a list means any of its values.
+    `where`: what an asset must say of itself to be found for it; a list means any of its values. `of`: the
+    input whose companion it is, where the kinds do not tell.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Role:
     description: str = ""
     many: bool = False
     where: Mapping[str, Any] = field(default_factory=dict)
+    of: str = ""
 
     @property
     def told(self) -> str:
@@ -137,6 +139,7 @@ class Output:
             "name": self.name,
             "kind": self.kind or None,
             "optional": self.optional,
+            "many": self.many or bool(self.files),
             "fields": dict(self.fields),
             "description": self.description,
         }
@@ -296,6 +299,7 @@ def roles_in(meta: Mapping[str, Any]) -> tuple[Role, ...]:
             description=item.get("description", ""),
             many=bool(item.get("many")),
             where=item.get("where") or {},
+            of=item.get("of", ""),
         )
         for item in meta.get("inputs") or ()
     )

@@ -155,6 +155,8 @@ class _Inputs:
     def _parent(self, role: Role) -> Role | None:
         """Return the input before this one whose companion it is: by a link of one of them to the other."""
         before = self.task.inputs[: self.task.inputs.index(role)]
+        if role.of:
+            return next(other for other in before if other.name == role.of)
         return next((other for other in reversed(before) if role.kind in _companions_of(other.kind)), None)
 
     def _reference(self, asset: Asset) -> str:
@@ -238,7 +240,7 @@ class _Inputs:
         if isinstance(parent, R1) and role.kind == "r2":
             mate = mate_of(self.store, parent)
             return [mate] if mate else []
-        found = parent.companions(self.store)
+        found = self._linked(role, parent) if role.of else parent.companions(self.store)
         records = [each for each in found if each.kind == role.kind and fits(role, each)]
         companions = self._one_each(role, records)
         if len(companions) > 1 and not (role.many and alone):
@@ -249,6 +251,15 @@ class _Inputs:
                 self._how_to_get(role),
             )
         return companions
+
+    def _linked(self, role: Role, parent: Asset) -> list[Asset]:
+        """Return the records of an input's kind that point at an asset, by whatever field."""
+        return [
+            asset
+            for field in KINDS[role.kind].fields()
+            if field.endswith("_cid")
+            for asset in self.store.find(asset=role.kind, **{field: parent.cid})
+        ]
 
     def _one_each(self, role: Role, records: Iterable[Asset]) -> list[Asset]:
         """Return one record for each CID, in an order that is always the same."""

@@ -282,6 +282,24 @@ def test_the_files_of_two_indexes_are_not_one(put: Put, find: Callable[..., Chos
     assert _names(find(ALIGN, sample_id="s", build="two"))["index"] == ["two.bwt"]
 
 
+def test_a_role_may_say_whose_companion_it_is(put: Put, find: Callable[..., Chosen]) -> None:
+    task = _task(
+        "apply",
+        _role("vcf", "variants"),
+        _role("tbi", "variants_index"),
+        _role("recal", "vqsr_model"),
+        _role("recal_tbi", "variants_index", required=False, of="recal"),
+    )
+    vcf, recal = (
+        put("variants", "c.vcf", sample_id="c"),
+        put("vqsr_model", "c.recal", sample_id="c", mode="SNP"),
+    )
+    put("variants_index", "c.vcf.tbi", sample_id="c", variants_cid=vcf)
+    put("variants_index", "c.recal.tbi", sample_id="c", variants_cid=recal)
+    found = _names(find(task))
+    assert (found["tbi"], found["recal_tbi"]) == (["c.vcf.tbi"], ["c.recal.tbi"])
+
+
 def test_what_is_measured_is_followed(put: Put, find: Callable[..., Chosen]) -> None:
     task = _task("query", _role("vcf", "variants"), _role("stats", "qc_metrics"))
     first = put("variants", "first.vcf", sample_id="c", variant_type="vcf")
