@@ -136,7 +136,7 @@ def plan(
     keep_work: bool = False,
     **arguments: Any,
 ) -> Plan:
-    """Return what a run would reuse and what it would compute; nothing is stored or started.
+    """Return what a run would reuse and what it would compute (`steps`); nothing is stored or started.
 
     name       a workflow, also by its short name such as germline, or a task
     profile    Nextflow profiles, such as slurm,podman

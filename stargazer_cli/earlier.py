@@ -71,6 +71,8 @@ def log_execution() -> str:
     keeper = logging.FileHandler(logs / f"{name}.log", encoding="utf-8")
     keeper.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(message)s"))
     _LOG.addHandler(keeper)
+    if not _LOG.isEnabledFor(logging.INFO):
+        _LOG.setLevel(logging.INFO)
     if commit.endswith("-dirty"):
         _LOG.warning("The checkout is dirty: it has changes that nobody committed, and %s names none.", name)
     _LOG.info("%s began, with the store %s", name, settings.local)

@@ -191,9 +191,10 @@ def test_an_execution_is_named_and_logged_and_a_dirty_checkout_is_warned_of(
         return sg.log_execution()
 
     logger = logging.getLogger("stargazer")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
     try:
         clean = my_analysis()
-        assert not caplog.records
+        assert not [each for each in caplog.records if each.levelno > logging.INFO]
         (checkout / "work.py").write_text("2")
         dirty = my_analysis()
         logger.warning("something happened")
@@ -205,8 +206,13 @@ def test_an_execution_is_named_and_logged_and_a_dirty_checkout_is_warned_of(
     assert workflow == "my_analysis"
     assert "-dirty-" not in rest
     assert "-dirty-" in dirty
-    assert "checkout is dirty" in caplog.records[0].message
-    assert "something happened" in (store.root / "logs" / f"{dirty}.log").read_text()
+    assert [each.message[:21] for each in caplog.records if each.levelno > logging.INFO] == [
+        "The checkout is dirty",
+        "something happened",
+    ]
+    kept = (store.root / "logs" / f"{dirty}.log").read_text()
+    assert f"INFO  {dirty} began, with the store {store.root}" in kept
+    assert "WARNING  something happened" in kept
     monkeypatch.chdir(tmp_path)
     assert "-unknown-" in my_analysis()
 
