@@ -14,20 +14,15 @@ DEMOS = (["germline", "--aligner", "bwa"], ["scrna", "--fuse"])
 
 @pytest.fixture(scope="module")
 def demo_store(tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox) -> Path:
-    """A store in which both demos have run, side by side."""
-    folder = tmp_path_factory.mktemp("demos")
-    environment = os.environ | {"STARGAZER_LOCAL": str(folder / "store")}
-    running = [
-        subprocess.Popen(
+    """A store in which both demos have run."""
+    store = tmp_path_factory.mktemp("demos") / "store"
+    for demo in DEMOS:
+        done = subprocess.run(
             [sys.executable, "-P", "-m", "stargazer_cli", "demo", *demo, "--yes"],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            env=os.environ | {"STARGAZER_LOCAL": str(store)},
+            capture_output=True,
             text=True,
+            check=False,
         )
-        for demo in DEMOS
-    ]
-    for each in running:
-        said = each.communicate()[1]
-        assert each.returncode == 0, said
-    return folder / "store"
+        assert done.returncode == 0, done.stderr
+    return store

@@ -11,6 +11,7 @@ from stargazer_cli.commands.main import cli
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.notebooks import shelf
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "notebooks.md"
 GERMLINE = shelf.NOTEBOOKS["germline"]
 
 
@@ -125,6 +126,14 @@ def test_wrong_usage_is_told_and_makes_nothing(
     code, _, err = _answer(capsys, *arguments, "--folder", str(tmp_path / "mine"))
     assert (code, problem in err) == (2, True), err
     assert not (tmp_path / "mine").exists()
+
+
+def test_the_guide_shows_what_is_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    _, out, _ = _answer(capsys, "--list")
+    assert f"$ stargazer notebook --list\n{out}```" in GUIDE.read_text(encoding="utf-8")
 
 
 def test_the_notebooks_are_sound() -> None:
