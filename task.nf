@@ -206,47 +206,47 @@ workflow TASK {
         versions = MULTIQC.out.versions
     }
     if (given.name == 'import_counts') {
-        IMPORT_COUNTS(cells(given, 'counts', "${projectDir}/bin/scrna"))
+        IMPORT_COUNTS(cells(given, 'counts', "${moduleDir}/bin/scrna"))
         made = cellOutputs(IMPORT_COUNTS.out.h5ad)
         versions = librariesOf(IMPORT_COUNTS.out.versions, given.name)
     }
     if (given.name == 'qc_filter') {
-        QC_FILTER(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given))
+        QC_FILTER(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given))
         made = cellOutputs(QC_FILTER.out.h5ad)
         versions = librariesOf(QC_FILTER.out.versions, given.name)
     }
     if (given.name == 'normalize') {
-        NORMALIZE(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given))
+        NORMALIZE(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given))
         made = cellOutputs(NORMALIZE.out.h5ad)
         versions = librariesOf(NORMALIZE.out.versions, given.name)
     }
     if (given.name == 'select_features') {
-        SELECT_FEATURES(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given))
+        SELECT_FEATURES(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given))
         made = cellOutputs(SELECT_FEATURES.out.h5ad)
         versions = librariesOf(SELECT_FEATURES.out.versions, given.name)
     }
     if (given.name == 'reduce_dimensions') {
-        REDUCE_DIMENSIONS(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given))
+        REDUCE_DIMENSIONS(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given))
         made = cellOutputs(REDUCE_DIMENSIONS.out.h5ad)
         versions = librariesOf(REDUCE_DIMENSIONS.out.versions, given.name)
     }
     if (given.name == 'cluster') {
-        CLUSTER(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given))
+        CLUSTER(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given))
         made = cellOutputs(CLUSTER.out.h5ad)
         versions = librariesOf(CLUSTER.out.versions, given.name)
     }
     if (given.name == 'find_markers') {
-        FIND_MARKERS(cells(given, 'h5ad', "${projectDir}/bin/scrna"), options(given), fileOf(given, 'marker_sets'))
+        FIND_MARKERS(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), options(given), fileOf(given, 'marker_sets'))
         made = cellOutputs(FIND_MARKERS.out.h5ad.join(FIND_MARKERS.out.markers))
         versions = librariesOf(FIND_MARKERS.out.versions, given.name)
     }
     if (given.name == 'scrna_chain') {
-        SCRNA_CHAIN(cells(given, 'h5ad', "${projectDir}/bin/scrna") + [given.rows.h5ad[0].stage ?: 'raw'], options(given), fileOf(given, 'marker_sets'))
+        SCRNA_CHAIN(cells(given, 'h5ad', "${moduleDir}/bin/scrna") + [given.rows.h5ad[0].stage ?: 'raw'], options(given), fileOf(given, 'marker_sets'))
         made = chainOutputs(SCRNA_CHAIN.out.h5ads.join(SCRNA_CHAIN.out.markers), given)
         versions = librariesOf(SCRNA_CHAIN.out.versions, given.name)
     }
     if (given.name == 'scrna_report') {
-        SCRNA_REPORT(cells(given, 'h5ad', "${projectDir}/bin/scrna"), fileOf(given, 'labels'))
+        SCRNA_REPORT(cells(given, 'h5ad', "${moduleDir}/bin/scrna"), fileOf(given, 'labels'))
         made = pageOutputs(SCRNA_REPORT.out.report.join(SCRNA_REPORT.out.summary), given.subject)
         versions = librariesOf(SCRNA_REPORT.out.versions, given.name)
     }

@@ -13,7 +13,7 @@ FILES = ("main.nf", "meta.yml", "environment.yml", "tests/main.nf.test")
 
 # Where meta.yml and main.nf differ with reason.
 #: One channel that stands for several assets: either of two kinds, or both mates.
-SEVERAL = {
+SEVERAL: Mapping[str, Mapping[str, Sequence[str]]] = {
     "genotype_gvcfs": {"evidence": ("workspace", "gvcf")},
     "multiqc": {"metrics": ("metrics", "duplicates", "recalibration")},
     "samtools_fastq": {"reads": ("fastq_1", "fastq_2")},
