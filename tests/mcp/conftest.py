@@ -125,16 +125,17 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-@pytest.fixture(params=["stdio", "http", "stdio of 2025", "http of 2025"])
-def connect(request: pytest.FixtureRequest, office: Office) -> Iterator[Callable[[], Client[Any]]]:
-    """Give what makes a client: over both transports, in the protocol of today and with its handshake."""
-    options = {"mode": "legacy"} if "2025" in request.param else {}
-    if request.param.startswith("stdio"):
-        yield lambda: office.stdio(**options)
-        return
-    listening = listen(office)
-    yield lambda: listening.client(**options)
-    end(listening)
+@pytest.fixture(params=["stdio", "http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def connect(
+    transport: str, office: Office, listening: Callable[..., Listening]
+) -> Callable[..., Client[Any]]:
+    """Give what makes a client, over either transport; `mode="legacy"`: by the handshake of 2025."""
+    return office.stdio if transport == "stdio" else listening().client
 
 
 @dataclass(frozen=True)
