@@ -15,8 +15,10 @@ from stargazer_cli.errors import StargazerError
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a table of a million rows still does at once; a whole genome has five million.
+# What a notebook still filters at once: a whole genome has five million records. Of large cohorts fewer are
+# read, so that there are no more genotypes than that.
 RECORDS = 200_000
+GENOTYPES = 1_000_000
 TYPES = ("SNP", "insertion", "deletion", "MNP", "complex", "mixed", "symbolic")
 ZYGOSITIES = ("het", "hom alt", "hom ref", "no call")
 _COLUMNS = ("chrom", "pos", "id", "ref", "alt", "quality", "filter")
@@ -43,8 +45,8 @@ class Calls:
     complete: bool = True
 
 
-def read(path: Path, *, limit: int = RECORDS) -> Calls:
-    """Read a VCF, plain or compressed, up to `limit` records."""
+def read(path: Path, *, limit: int | None = None) -> Calls:
+    """Read a VCF, plain or compressed, up to `limit` records; by default what a notebook can work with."""
     import pandas as pd
 
     rows: list[tuple[object, ...]] = []
@@ -52,8 +54,9 @@ def read(path: Path, *, limit: int = RECORDS) -> Calls:
     complete = True
     with _open(path) as lines:
         samples = _samples(lines, path)
+        most = min(RECORDS, GENOTYPES // max(1, len(samples))) if limit is None else limit
         for number, line in enumerate(lines):
-            if number == limit:
+            if number == most:
                 complete = False
                 break
             fields = line.rstrip("\n").split("\t")

@@ -82,9 +82,12 @@ def test_a_selection_is_what_fits_all_that_is_asked(vcf: Path) -> None:
     assert wide[["ann", "bob"]].to_numpy().tolist() == [["0/1", "1|1"], ["1/2", "./."]]
 
 
-def test_a_long_file_is_read_up_to_a_limit(vcf: Path) -> None:
+def test_a_long_file_is_read_up_to_a_limit(vcf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len((some := variants.read(vcf, limit=2)).records), some.complete) == (2, False)
     assert variants.read(vcf, limit=5).complete
+    # Of two samples, half as many records as genotypes.
+    monkeypatch.setattr(variants, "GENOTYPES", 8)
+    assert len(variants.read(vcf).records) == 4
 
 
 def test_what_is_no_vcf_is_told(tmp_path: Path) -> None:

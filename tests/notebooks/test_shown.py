@@ -185,7 +185,7 @@ def test_cells_clusters_and_expression_are_those_in_the_file(results: Path, tmp_
 def test_provenance_is_that_of_the_store(results: Path, tmp_path: Path) -> None:
     page = _export("provenance", tmp_path, results)
     names = _ran("provenance")
-    graph = trace(get_client(), names["chosen"].value.cid, direction="up")
+    graph = trace(get_client(), names["chosen"].value, direction="up")
     assert set(names["table"]["cid"]) == set(graph.nodes) == set(names["drawing"].boxes["cid"])
     brought = {cid for cid, assets in graph.nodes.items() if not assets[0].run_ids}
     boxes = names["drawing"].boxes

@@ -9,12 +9,14 @@ with app.setup(hide_code=True):
     import pandas as pd
 
     import stargazer_cli as sg
-    from stargazer_cli.notebooks import charts, lineages
+    from stargazer_cli.notebooks import bringing, charts, lineages
 
     charts.use_theme()
 
     # Of more files than that, those of one kind are drawn as one box, until you say otherwise.
     BOXES = 40
+    # So many files can be chosen by name, the newest; any other by its CID.
+    CHOICES = 1_000
 
 
 @app.cell(hide_code=True)
@@ -52,26 +54,30 @@ def _():
 
 @app.cell(hide_code=True)
 def _(by_kind, kind):
-    named = {f"{asset.name} …{asset.cid[-6:]}": asset for asset in by_kind[kind.value]}
+    named = {f"{asset.name} …{asset.cid[-6:]}": asset.cid for asset in by_kind[kind.value][:CHOICES]}
     chosen = mo.ui.dropdown(named, value=next(iter(named)), label="File", searchable=True)
+    by_cid = mo.ui.text(placeholder="bafy…", label="or its CID")
     direction = mo.ui.radio(
         {"what it was made from": "up", "what was made from it": "down", "both": "both"},
         value="what it was made from",
         inline=True,
     )
-    return chosen, direction
+    return by_cid, chosen, direction
 
 
 @app.cell(hide_code=True)
-def _(chosen, direction):
-    graph = sg.lineage(chosen.value, direction=direction.value)
+def _(by_cid, chosen, direction):
+    try:
+        graph = sg.lineage(by_cid.value.strip() or chosen.value, direction=direction.value)
+    except sg.StargazerError as _error:
+        mo.stop(True, mo.callout(mo.plain_text(bringing.said(_error)), kind="danger"))
     fold = mo.ui.switch(len(graph.nodes) > BOXES, label="One box for files of a kind")
     return fold, graph
 
 
 @app.cell(hide_code=True)
-def _(chosen, direction, fold, kind):
-    mo.hstack([kind, chosen, direction, fold], justify="start", gap=1.5, wrap=True)
+def _(by_cid, chosen, direction, fold, kind):
+    mo.hstack([kind, chosen, by_cid, direction, fold], justify="start", gap=1.5, wrap=True)
     return
 
 
