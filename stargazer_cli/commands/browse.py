@@ -16,6 +16,7 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.output import note
 
 _FIRST_PORT = 8766
+_NAMES = {"fastapi": "FastAPI", "starlette": "FastAPI"}
 
 
 @click.command(
@@ -47,8 +48,9 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
     try:
         from stargazer_cli.web.app import UPLOAD, make_app
     except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
         raise StargazerError(
-            f"The browser needs {(error.name or 'FastAPI').partition('.')[0]}, which is not installed.",
+            f"`stargazer browse` needs {_NAMES.get(missing, missing)}, which is not installed.",
             "Install it with: pip install 'stargazer[web]'",
         ) from None
     from stargazer_cli.serving.access import Roots
@@ -69,7 +71,7 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
     )
 
     def ready() -> None:
-        note(f"Stargazer: {where.url}/?token={token}")
+        click.echo(f"Stargazer: {where.url}/?token={token}")
         note("Ctrl-C ends it.")
         if not no_open and _has_screen():
             once = f"{where.url}/?token={session.code}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Security
+from fastapi.security import HTTPBearer
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -16,7 +17,7 @@ from starlette.types import Scope
 from stargazer_cli import __version__
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.web import assets, runs, system
-from stargazer_cli.web.errors import handle_errors
+from stargazer_cli.web.errors import check_query, handle_errors
 from stargazer_cli.web.graph import pointing_at
 from stargazer_cli.web.jobs import Jobs
 from stargazer_cli.web.listing import Listing
@@ -79,6 +80,8 @@ def make_app(store: "LocalStore", roots: "Roots", csrf: str = "") -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # The token is for those who read the description: the guard asks for it before a request comes here.
+        dependencies=[Security(HTTPBearer(auto_error=False)), Depends(check_query)],
     )
     for part in (assets, runs, system):
         application.include_router(part.routes(context))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset, specialize, to_text
 from stargazer_cli.assets.asset import is_text
@@ -21,7 +21,7 @@ from stargazer_cli.store.lineage import Direction
 from stargazer_cli.store.local import Added, NewFile, links_of
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models, uploads
-from stargazer_cli.web.errors import RESPONSES, RefusalError, refusing
+from stargazer_cli.web.errors import RESPONSES, RefusalError, refusing, responses_of
 from stargazer_cli.web.graph import Graph, around, pointing_at
 from stargazer_cli.web.listing import Record
 
@@ -51,14 +51,11 @@ _FORM = {
         },
     }
 }
-_BINARY: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "The client has it."},
-}
+_FILE = responses_of("application/octet-stream", partly=True)
+_PAGE = responses_of("text/html")
 
 RecordId = Annotated[str, "The id of a record."]
-Kinds = Annotated[list[str] | None, Query(max_length=100)]
+Several = Annotated[list[str], Query(max_length=100, default_factory=list)]
 Words = Annotated[str, Query(max_length=1000)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10**9)]
@@ -104,9 +101,9 @@ def _finding(router: APIRouter, context: "Context") -> None:
     @router.get("/assets", response_model=models.AssetPage)
     def list_assets(
         *,
-        kind: Kinds = None,
+        kind: Several,
+        where: Several,
         q: Words = "",
-        where: Annotated[list[str] | None, Query(max_length=100)] = None,
         run: Annotated[str, Query(max_length=300)] = "",
         sort: Annotated[str, Query(min_length=1, max_length=200)] = "-created_at",
         offset: Offset = 0,
@@ -115,8 +112,8 @@ def _finding(router: APIRouter, context: "Context") -> None:
         """Find assets: of some kinds, with words in name, id, CID or values, with `key=value`, of a run."""
         found = context.listing.current().page(
             words=q,
-            where=_filters(where or [], run),
-            kinds=kind or (),
+            where=_filters(where, run),
+            kinds=kind,
             sort=sort,
             offset=offset,
             limit=limit,
@@ -153,13 +150,13 @@ def _bytes(router: APIRouter, context: "Context") -> None:
         text, truncated = as_bytes.beginning(context.store, record["cid"], record["name"])
         return {"text": text, "truncated": truncated}
 
-    @router.get("/assets/{record_id}/download", response_class=Response, responses=_BINARY)
+    @router.get("/assets/{record_id}/download", response_class=Response, responses=_FILE)
     def download(record_id: RecordId, request: Request) -> Response:
         """Give the file, verified while it is sent; a part of it where `Range` asks for one."""
         record = _here(context, record_id)
         return as_bytes.download(context.store, request, record["cid"], record["name"])
 
-    @router.get("/assets/{record_id}/view", response_class=HTMLResponse)
+    @router.get("/assets/{record_id}/view", response_class=Response, responses=_PAGE)
     def view(record_id: RecordId) -> Response:
         """Give an HTML report as a page that can do nothing but show itself."""
         record = _here(context, record_id)
@@ -232,9 +229,9 @@ def _describing(router: APIRouter, context: "Context") -> None:
         return {"keys": context.listing.current().keys()}
 
     @router.get("/keys/{key}", response_model=models.Values)
-    def list_values(key: str, kind: Kinds = None, q: Words = "", limit: Limit = 50) -> dict[str, Any]:
+    def list_values(key: str, kind: Several, q: Words = "", limit: Limit = 50) -> dict[str, Any]:
         """List the values of a key, the most frequent first."""
-        values = context.listing.current().values(key, kind or (), q)
+        values = context.listing.current().values(key, kind, q)
         shown_values = [{"value": value, "count": count} for value, count in values[:limit]]
         return {"values": shown_values, "total": len(values)}
 

@@ -32,6 +32,18 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         500: "The work failed.",
     }.items()
 }
+_REFERENCE = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+
+
+def responses_of(*kinds: str, partly: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return what a route may answer that gives a file of one of these media types, or parts of it."""
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
+    errors = {
+        status: {"description": response["description"], "content": _REFERENCE}
+        for status, response in RESPONSES.items()
+    }
+    parts: dict[int | str, dict[str, Any]] = {206: {"content": content}, 304: {"description": "It is there."}}
+    return {**errors, 200: {"content": content}, **(parts if partly else {})}
 
 
 class RefusalError(Exception):
@@ -50,6 +62,21 @@ def refusing(status: int) -> Iterator[None]:
         yield
     except UsageError as error:
         raise RefusalError(status, error) from None
+
+
+def check_query(request: Request) -> None:
+    """Refuse a parameter that a route does not have: it is a slip, and would silently do nothing."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    known = {field.alias for field in dependant.query_params} if dependant else set()
+    unknown = [key for key in request.query_params if key not in known]
+    if unknown:
+        raise RefusalError(
+            422,
+            UsageError(
+                f"There is no parameter {unknown[0][:60]!r} here.",
+                f"The parameters are: {', '.join(sorted(known))}." if known else None,
+            ),
+        )
 
 
 def told(status: int, error: StargazerError) -> Response:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from stargazer_cli import api, catalog
 from stargazer_cli.errors import StargazerError, UsageError
@@ -16,7 +16,7 @@ from stargazer_cli.runs.handle import Run
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models
 from stargazer_cli.web.assets import Limit, Offset
-from stargazer_cli.web.errors import RESPONSES, refusing
+from stargazer_cli.web.errors import RESPONSES, refusing, responses_of
 
 if TYPE_CHECKING:
     from stargazer_cli.runs.record import RunFolder
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Line = dict[str, Any]
 _ENDED = ("done", "failed")
+_PAGES = responses_of("text/html", "text/plain")
 _REPORTS: tuple[tuple[Literal["report", "resources", "timeline", "log"], str], ...] = (
     ("report", "Report"),
     ("resources", "What each task took"),
@@ -122,7 +123,7 @@ def _showing(router: APIRouter, context: "Context") -> None:
         """List the tasks of a run's last attempt."""
         return _tasks(_run(run_id))
 
-    @router.get("/runs/{run_id}/reports/{kind}", response_class=HTMLResponse)
+    @router.get("/runs/{run_id}/reports/{kind}", response_class=Response, responses=_PAGES)
     def show_report(run_id: str, kind: Literal["report", "resources", "timeline", "log"]) -> Response:
         """Give a report as a page that can do nothing but show itself; of a log, its end as text."""
         run = _run(run_id)

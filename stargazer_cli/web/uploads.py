@@ -95,7 +95,7 @@ class Upload:
     def _new_file(self, told: str) -> IO[bytes]:
         """Open a file of the name that was told, without the folders that a browser may tell with it."""
         name = PurePosixPath(told.replace("\\", "/")).name
-        if not name or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+        if name in ("", "..") or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
             raise UsageError(f"{told[:60]!r} is not usable as a file name.", "Give the file another name.")
         if len(self.files) == _MOST_FILES:
             raise UsageError(f"There are more than {_MOST_FILES} files.", "Send fewer of them at once.")
