@@ -203,7 +203,7 @@ def test_a_run_is_planned_in_the_words_of_its_arguments(results: Path, tmp_path:
     said = {"given": None, "arguments": None, "missing": [], "request": request}
     pressed = {"show_plan": SimpleNamespace(value=True), "start": SimpleNamespace(value=False)}
     steps = _ran("data", **chosen, **said, **pressed)["steps"].set_index("stage")[""]
-    assert (steps["qc_filtered"], steps["featured"]) == ("reuse", "compute")
+    assert (steps["qc_filter"], steps["select_features"]) == ("reuse", "compute")
 
 
 def test_files_are_shown_as_taken_and_added_when_asked(
