@@ -38,17 +38,21 @@ def mcp(app: App, *, http: bool, host: str, port: int | None, roots: tuple[Path,
     listens on this machine; on another address only with a token of 32 characters or more in
     STARGAZER_TOKEN, which clients then send as a bearer token. Runs that a client starts go on without it.
     """
-    _need_fastmcp()
-    from stargazer_cli.mcp.server import make_server, serve_here, serve_http
     from stargazer_cli.serving.access import Roots
     from stargazer_cli.serving.listen import listen
 
-    server = make_server(app, Roots.of(app.settings, roots))
-    if not http:
-        serve_here(server)
-        return
+    # What is wrong with folders and address is told before FastMCP is loaded, which takes a second.
+    usable = Roots.of(app.settings, roots)
     token = app.settings.token.get_secret_value() if app.settings.token else ""
-    serve_http(server, listen(host, port, token, first_port=_FIRST_PORT), token)
+    where = listen(host, port, token, first_port=_FIRST_PORT) if http else None
+    _need_fastmcp()
+    from stargazer_cli.mcp.server import make_server, serve_here, serve_http
+
+    server = make_server(app, usable)
+    if where is None:
+        serve_here(server)
+    else:
+        serve_http(server, where, token)
 
 
 def _need_fastmcp() -> None:

@@ -1,5 +1,6 @@
 """The server with all of its tools, and how it is run."""
 
+import signal
 from typing import TYPE_CHECKING
 
 from fastmcp import FastMCP
@@ -67,5 +68,9 @@ def serve_http(server: FastMCP, where: "Listening", token: str) -> None:
 
 
 def serve_here(server: FastMCP) -> None:
-    """Serve over standard input and output, until the client closes them."""
+    """Serve over standard input and output, until the client closes them or a signal ends it."""
+    # The thread that reads cannot be interrupted: a Ctrl-C would wait for the next line. It ends at once, as
+    # by SIGTERM: runs are processes of their own, and whatever else is cut off leaves the store whole.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     server.run("stdio", show_banner=False, log_level=_LOG_LEVEL)

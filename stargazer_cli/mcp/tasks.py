@@ -7,6 +7,7 @@ from pydantic import Field
 from stargazer_cli import catalog
 from stargazer_cli.mcp.models import Catalogue, CatalogueEntry, CatalogueLine
 from stargazer_cli.mcp.tool import Tool, tool
+from stargazer_cli.runs.requests import full_name
 
 
 class CatalogueTools:
@@ -32,7 +33,7 @@ class CatalogueTools:
         before you run one: a workflow with run_workflow, a task with run_task. Prefer a workflow where
         one does what is wanted.
         """
-        chosen = [catalog.find(name) for name in names]
+        chosen = [catalog.find(full_name(name)) for name in names]
         every: list[catalog.Entry] = [*catalog.workflows().values(), *catalog.tasks().values()]
         return Catalogue(
             entries=[

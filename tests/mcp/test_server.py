@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -113,6 +114,35 @@ def test_nothing_but_the_protocol_is_on_stdout(office: Any) -> None:
     assert all(line["jsonrpc"] == "2.0" for line in lines)
     assert server.returncode == 0, said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """Tests in the background may have been told to ignore a Ctrl-C, and what they start then does too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_while_it_waits_for_its_client(
+    office: Any, number: signal.Signals, listens_to_ctrl_c: None
+) -> None:
+    with subprocess.Popen(
+        office.command(),
+        cwd=office.folder,
+        env=office.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(messages())
+        server.stdin.flush()
+        server.stdout.readline()
+        server.send_signal(number)
+        assert server.wait(timeout=10) == -number
 
 
 def test_without_fastmcp_one_error_says_how_to_get_it(
