@@ -61,7 +61,8 @@ def chainOutputs(made, Map given) {
         def files = steps.withIndex().collect { step, index ->
             def source = index ? "${given.name}/${steps[index - 1][0].name}".toString() : given.rows.h5ad[0].path
             def stage = stages[stages.size() - steps.size() + index]
-            [output: 'h5ad', file: step[0], stage: stage, source_cid: source, derived_from: [source]] + cellFields(readNumbers(step[1]))
+            def sets = stage == 'annotated' ? given.rows.marker_sets.collect { row -> row.path } : []
+            [output: 'h5ad', file: step[0], stage: stage, source_cid: source, derived_from: [source] + sets] + cellFields(readNumbers(step[1]))
         }
         def source = files.last().source_cid
         files + [[output: 'markers', file: table, source_cid: source, derived_from: [source]] + markerFields(readNumbers(steps.last()[1]))]
