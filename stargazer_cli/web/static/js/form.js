@@ -41,7 +41,7 @@ export function control(field, value = undefined) {
 
   const element = el(
     "div",
-    { class: `field${field.type === "array" || field.type === "object" ? " full" : ""}` },
+    { class: "field" },
     el(
       "label",
       { for: id },
@@ -89,6 +89,7 @@ function hintText(field) {
   ];
   const parts = [
     field.description ?? "",
+    field.type === "array" ? "Several: with commas between them" : "",
     span.filter(Boolean).join(", "),
     hasDefault ? `Default: ${typeof initial === "object" ? JSON.stringify(initial) : initial}` : "",
   ];
@@ -163,7 +164,7 @@ function said(read) {
 
 function area(field, value) {
   const text = value === undefined || value === null ? "" : Array.isArray(value) && value.every((each) => typeof each === "string" && !/[,\n]/.test(each)) ? value.join(", ") : JSON.stringify(value);
-  const input = el("textarea", { rows: 2, spellcheck: "false" });
+  const input = el("textarea", { rows: 1, spellcheck: "false" });
   input.value = text;
   return input;
 }

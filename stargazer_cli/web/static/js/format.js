@@ -13,6 +13,8 @@ const MOMENT = new Intl.DateTimeFormat("en-GB", {
 });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
+const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
 /** 12 345 as "12,345". */
 export function number(value) {
   return NUMBERS.format(value);
@@ -52,6 +54,12 @@ export function day(iso) {
 export function moment(iso) {
   const date = parsed(iso);
   return date ? MOMENT.format(date) : iso || "";
+}
+
+/** The time of day, to the second. */
+export function clock(iso) {
+  const date = parsed(iso);
+  return date ? SECONDS.format(date) : iso;
 }
 
 /** Seconds as "1 h 02 min", "3 min 05 s", "1.2 s". */

@@ -3,7 +3,7 @@
 import { el, replace, svg, uniqueId } from "./dom.js";
 import { icon } from "./icons.js";
 
-const NODE = { width: 216, height: 52 };
+const NODE = { width: 208, height: 52 };
 const STEP = 1.25;
 const SMALLEST = 0.15;
 const LARGEST = 2.5;
@@ -37,7 +37,7 @@ function place(graph, layout, nodes, edges) {
   graph.setGraph({
     rankdir: "LR",
     nodesep: 16,
-    ranksep: 64,
+    ranksep: 54,
     marginx: 28,
     marginy: 28,
     ranker: nodes.length > MANY ? "longest-path" : "network-simplex",
@@ -189,7 +189,7 @@ function zooming(view, picture, { width, height }) {
   const room = () => Number.parseFloat(getComputedStyle(view).maxHeight) - 4;
   const whole = () => set(Math.min(1, (view.clientWidth - 4) / width, room() / height));
   // Letters much smaller than these are no longer read: a large graph is scrolled instead.
-  const fit = () => set(Math.max(0.8, Math.min(1, (view.clientWidth - 4) / width, room() / height)));
+  const fit = () => set(Math.max(0.72, Math.min(1, (view.clientWidth - 4) / width, room() / height)));
   view.addEventListener(
     "wheel",
     (event) => {

@@ -221,9 +221,11 @@ function originCard(asset) {
 
 function usesCard(asset) {
   if (!asset.linked_by.length) return null;
+  const others = Map.groupBy(asset.linked_by, ({ asset: other }) => other.id);
   const more = asset.linked_by_total - asset.linked_by.length;
-  return card(`Linked by ${format.count(asset.linked_by_total, "asset")}`, [
-    rows(asset.linked_by.map(({ asset: other, field }) => assetRow(other, format.label(field)))),
+  const ways = (links) => links.map(({ field }) => format.label(field)).join(", ");
+  return card(`Linked by ${format.count(more > 0 ? asset.linked_by_total : others.size, "asset")}`, [
+    rows([...others.values()].map((links) => assetRow(links[0].asset, ways(links)))),
     more > 0 ? el("p", { class: "foot" }, `and ${format.number(more)} more`) : null,
   ]);
 }

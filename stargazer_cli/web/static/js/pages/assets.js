@@ -155,8 +155,9 @@ function drawChips(place, state, refresh) {
     replace(away, icon("close"));
     return el("li", { class: "chip" }, text, away);
   };
+  const said = (where) => (where.endsWith("=") ? `${where.slice(0, -1)} is not set` : where.replace("=", " = "));
   const wheres = state.where.map((where) =>
-    chip(where.replace("=", " = "), () => refresh({ where: state.where.filter((each) => each !== where) })),
+    chip(said(where), () => refresh({ where: state.where.filter((each) => each !== where) })),
   );
   const run = state.run ? chip(`made by ${state.run}`, () => refresh({ run: "" })) : null;
   replace(place, wheres, run);
@@ -167,7 +168,7 @@ function drawChips(place, state, refresh) {
 function filterMaker(add) {
   const key = el("select", { id: uniqueId("key") }, el("option", { value: "" }, "Choose a field…"));
   const values = el("datalist", { id: uniqueId("values") });
-  const said = el("input", { id: uniqueId("value"), list: values.id, autocomplete: "off", placeholder: "Value" });
+  const said = el("input", { id: uniqueId("value"), list: values.id, autocomplete: "off", placeholder: "Value, or empty" });
   get("keys").then(({ keys }) => {
     for (const each of keys.filter((name) => name !== "asset")) key.append(el("option", { value: each }, format.label(each)));
   }, () => {});

@@ -103,8 +103,8 @@ function startCard(entry, profiles, signal) {
       "div",
       { class: "body stack loose" },
       filters?.element,
-      group(isTask ? "Inputs by name" : null, controls.roles),
-      group(null, controls.first),
+      folded("Inputs by name", controls.roles),
+      group(controls.first),
       folded(`${format.count(others.length, "more parameter")}`, controls.others),
       el(
         "div",
@@ -137,21 +137,20 @@ function roleField(role) {
     title: role.name,
     type: role.many ? "array" : "string",
     unit: [role.kind].flat().join(", "),
-    description: [role.description, role.many ? "CIDs, with commas between them" : "A CID or the id of a record", "Empty: found by the filters"]
+    description: [role.description, role.many ? "CIDs" : "A CID, or the id of a record", "Empty: found by the filters"]
       .filter(Boolean)
       .map(sentence)
       .join(" "),
   };
 }
 
-function group(title, controls) {
-  if (!controls.length) return null;
-  return el("fieldset", {}, title ? el("legend", {}, title) : null, el("div", { class: "form" }, controls.map((each) => each.element)));
+function group(controls) {
+  return controls.length ? el("div", { class: "form" }, controls.map((each) => each.element)) : null;
 }
 
 function folded(title, controls) {
   if (!controls.length) return null;
-  return el("details", {}, el("summary", {}, title), el("div", { class: "form" }, controls.map((each) => each.element)));
+  return el("details", {}, el("summary", {}, title), group(controls));
 }
 
 /** Which assets a task takes: keys and values, of which each counts for the kinds that have it. */

@@ -1,6 +1,6 @@
 // One run: how it stands, live while it goes, and then what it made.
 
-import { address, get, ownAddress, send } from "../api.js";
+import { get, ownAddress, send } from "../api.js";
 import { append, el, pause, replace } from "../dom.js";
 import * as format from "../format.js";
 import {
@@ -36,7 +36,7 @@ export async function show(view, { segments, signal }) {
       crumbs: [["Runs", ["runs"]]],
       title: run.run_id,
       facts: facts(run),
-      actions: run.status === "running" ? [button("Cancel", "stop", () => cancel(run, again), "danger")] : [],
+      actions: actions(run, again),
     }),
     el(
       "div",
@@ -66,6 +66,21 @@ function facts(run) {
   ];
 }
 
+function actions(run, again) {
+  if (run.status === "running") return [button("Cancel", "stop", () => cancel(run, again), "danger")];
+  return run.status === "done" ? [] : [button("Resume", "play", () => resume(run, again))];
+}
+
+async function resume(run, again) {
+  const done = await confirm({
+    title: "Resume this run?",
+    text: `${run.run_id} goes on with what it had not done.`,
+    yes: "Resume",
+    work: () => send("POST", `runs/${encodeURIComponent(run.run_id)}/resume`),
+  });
+  if (done) again();
+}
+
 async function cancel(run, again) {
   const done = await confirm({
     title: "Cancel this run?",
@@ -91,7 +106,7 @@ function liveCard(run) {
     element,
     show({ lines: more, task_counts: found }) {
       const atEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 8;
-      if (more.length) append(lines, `${more.join("\n")}\n`);
+      if (more.length) append(lines, `${more.map(timed).join("\n")}\n`);
       if (atEnd) lines.scrollTop = lines.scrollHeight;
       if (found) replace(counts, countMarks(found));
     },
@@ -104,6 +119,12 @@ function liveCard(run) {
       append(element, el("div", { class: "body" }, errorNotice(error)));
     },
   };
+}
+
+/** A line with the time of day in place of the whole date. */
+function timed(line) {
+  const [, iso, rest] = line.match(/^(\d{4}-\d\d-\d\dT\S+)\s+(.*)$/s) ?? [];
+  return iso ? `${format.clock(iso)}  ${rest}` : line;
 }
 
 function countMarks(counts) {
@@ -152,12 +173,10 @@ function reportsCard(run) {
   const row = (report) => {
     const place = ownAddress(report.href);
     const link = place ? el("a", { href: place, target: "_blank", rel: "noopener" }, report.title) : report.title;
-    return el("li", {}, el("span", { class: "text" }, link, el("span", { class: "detail" }, report.kind)), place ? linkButton("Open", "external", place, "small", { target: "_blank", rel: "noopener" }) : null);
+    return el("li", {}, el("span", { class: "text" }, link, el("span", { class: "detail" }, report.name)), place ? linkButton("Open", "external", place, "small", { target: "_blank", rel: "noopener" }) : null);
   };
-  const logs = ["nextflow.log", "stargazer.log"].map((name) =>
-    el("li", {}, el("a", { href: address(["runs", run.run_id, "log"], { name }), target: "_blank", rel: "noopener" }, name)),
-  );
-  return card("Reports and logs", el("ul", { class: "rows" }, run.reports.map(row), logs));
+  if (!run.reports.length) return null;
+  return card("Reports", el("ul", { class: "rows" }, run.reports.map(row)));
 }
 
 function outputsCard(run) {
@@ -204,7 +223,8 @@ function inputsCard(run) {
 }
 
 function parametersCard(run) {
-  const entries = Object.entries(run.parameters ?? {}).filter(([, value]) => value !== null && value !== "");
+  const isSaid = ([name, value]) => name !== "workflow" && value !== null && value !== "";
+  const entries = Object.entries(run.parameters ?? {}).filter(isSaid);
   if (!entries.length) return null;
   const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
   return card("Parameters", pairs(entries.map(([name, value]) => [el("code", {}, name), text(value)])));
