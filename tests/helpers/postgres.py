@@ -163,7 +163,7 @@ def serve(programs: Path, *, quick: bool = True) -> Iterator[Server]:
         yield server
     finally:
         if server is not None:
-            server.stop()
+            server.stop(crash=True)  # at once: its data goes too
         shutil.rmtree(folder)
 
 
