@@ -19,6 +19,7 @@ from stargazer_cli.errors import UsageError
 from stargazer_cli.store.intake import take_in
 from stargazer_cli.store.lineage import Direction
 from stargazer_cli.store.local import Added, NewFile, links_of
+from stargazer_cli.store.objects import faults_told
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models, uploads
 from stargazer_cli.web.errors import RESPONSES, RefusalError, refusing, responses_of
@@ -201,7 +202,7 @@ def _changing(router: APIRouter, context: "Context") -> None:
     )
     async def upload(request: Request) -> dict[str, Any]:
         """Store files that are sent, all of them or none; mates and indexes of one call are linked."""
-        with context.store.objects.workspace() as workspace:
+        with faults_told(context.store.root), context.store.objects.workspace() as workspace:
             form = await uploads.receive(request, workspace, lambda: uploads.room(workspace))
             given = _given(form.fields.get("keyvalues", ""))
             kind = form.fields.get("asset") or None
@@ -340,7 +341,7 @@ def _given(text: str) -> dict[str, str]:
         given = None
     if not isinstance(given, dict):
         raise UsageError("The field keyvalues is not a JSON object.", 'Write it like {"sample_id": "NA1"}.')
-    return {key: to_text(value) for key, value in given.items()}
+    return {key: to_text(value) for key, value in given.items() if value is not None}
 
 
 def _store(

@@ -1,5 +1,6 @@
 """The bytes of a file as an answer: verified, in part, as a beginning, or as a page that can do no harm."""
 
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.store.cid import CidHasher
@@ -16,6 +18,7 @@ from stargazer_cli.store.cid import CidHasher
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
 
+_LOG = logging.getLogger("stargazer")
 _PIECE = 1024 * 1024
 _BEGINNING = 64 * 1024
 _TAIL = 256 * 1024
@@ -112,7 +115,17 @@ def _streamed(
     media_type: str = "application/octet-stream",
 ) -> Response:
     whole = headers | {"Content-Length": str(size)}
-    return StreamingResponse(pieces, status, whole, media_type)
+    return _Stream(pieces, status, whole, media_type)
+
+
+class _Stream(StreamingResponse):
+    """An answer that is cut off, for the client to see, where its bytes turn out not to be good."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except StargazerError as error:
+            _LOG.warning("%s The download was cut off.", error.message)
 
 
 def _verified(store: "LocalStore", path: Path, cid: str) -> Iterator[bytes]:

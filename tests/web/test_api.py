@@ -541,5 +541,7 @@ def test_what_is_not_there_and_what_is_no_method_is_told_in_the_same_form(api: h
     error(api.get("/api/nothing"), 404)
     error(api.put("/api/assets"), 405)
     error(api.get("/api/assets", params={"limit": 501}), 422)
+    told = error(api.get("/api/assets", params={"limti": 5}), 422)
+    assert told["message"] == "There is no parameter 'limti' here."
     error(api.post("/api/plan", content="{", headers={"Content-Type": "application/json"}), 422)
     assert "not a run id" in error(api.get("/api/runs/%ff"), 404)["message"]
