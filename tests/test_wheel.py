@@ -36,7 +36,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_pipeline_file_is_in_the_wheel(unpacked: Path) -> None:
     packed = unpacked / "stargazer_cli" / "pipeline"
-    for part in ("main.nf", "nextflow.config", "nextflow_schema.json"):
+    for part in ("main.nf", "task.nf", "nextflow.config", "nextflow_schema.json"):
         assert (packed / part).read_bytes() == (CHECKOUT / part).read_bytes()
     for folder in ("conf", "modules", "subworkflows", "bin"):
         files = (file for file in (CHECKOUT / folder).rglob("*") if file.is_file() and file.suffix != ".pyc")

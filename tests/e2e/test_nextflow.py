@@ -215,7 +215,12 @@ def test_every_nextflow_file_passes_the_linter(toolbox: Toolbox) -> None:
     if version < (25, 4):
         pytest.skip("nextflow lint came with 25.04")
     root = catalog.pipeline_dir()
-    files = [root / "main.nf", root / "nextflow.config", *sorted((root / "conf").glob("*.config"))]
+    files = [
+        root / "main.nf",
+        root / "task.nf",
+        root / "nextflow.config",
+        *sorted((root / "conf").glob("*.config")),
+    ]
     files += sorted((root / "subworkflows").rglob("*.nf")) + sorted((root / "modules").rglob("*.nf"))
     done = subprocess.run(
         [*toolbox.nextflow, "lint", *files],
