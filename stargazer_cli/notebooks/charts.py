@@ -13,8 +13,10 @@ _MORE = (
     *("#F3C300", "#875692", "#F38400", "#A1CAF1", "#BE0032", "#C2B280", "#008856", "#E68FAC", "#0067A5"),
     *("#F99379", "#604E97", "#F6A600", "#B3446C", "#DCD300", "#882D17", "#8DB600", "#654522", "#E25822"),
 )
-EXPRESSION = ("#e4e6eb", "#9ebcda", "#8c6bb1", "#4d004b")
-_TEXT = "#6b7280"
+# From next to nothing to much, before a white page and a black one.
+EXPRESSION = ("rgba(140, 146, 160, 0.3)", "#8f7fd6", "#d6266c")
+DEPTH = ("#b7d3ea", "#0b4f8a")
+QUIET = "#7a8392"
 _LINE = "#9ca3af"
 _GRID = "rgba(128, 128, 128, 0.18)"
 
@@ -44,7 +46,7 @@ def use_theme() -> None:
 
 
 def _look() -> dict[str, Any]:
-    quiet = {"labelColor": _TEXT, "titleColor": _TEXT, "titleFontWeight": 500}
+    quiet = {"labelColor": QUIET, "titleColor": QUIET, "titleFontWeight": 500}
     return {
         "config": {
             "background": "transparent",
@@ -53,13 +55,14 @@ def _look() -> dict[str, Any]:
             "axis": quiet | {"titlePadding": 8, "domainColor": _LINE, "tickColor": _LINE, "gridColor": _GRID},
             "axisX": {"grid": False},
             "header": quiet | {"labelFontWeight": 600},
-            "legend": quiet | {"symbolSize": 90},
-            "title": {"color": _TEXT, "anchor": "start", "fontSize": 13, "fontWeight": 600, "offset": 10},
+            "legend": quiet
+            | {"symbolSize": 90, "symbolBaseFillColor": QUIET, "symbolBaseStrokeColor": QUIET},
+            "title": {"color": QUIET, "anchor": "start", "fontSize": 13, "fontWeight": 600, "offset": 10},
             "range": {"category": list(COLOURS), "ramp": list(EXPRESSION), "heatmap": list(EXPRESSION)},
             "bar": {"color": COLOURS[0]},
             "rect": {"color": COLOURS[0]},
             "area": {"color": COLOURS[0]},
             "point": {"filled": True},
-            "text": {"color": _TEXT},
+            "text": {"color": QUIET},
         }
     }

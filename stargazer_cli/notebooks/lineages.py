@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # How often the boxes of a column move to where their neighbours are; more changes nothing to see.
 _SWEEPS = 8
-# What fits into a box in the size that the notebook draws.
-_LONGEST = 22
 # Half the width of a box, where 1 is from one column to the next.
 HALF_WIDTH = 0.4
 # Points of a line between two boxes, which is level at both ends.
@@ -134,7 +132,7 @@ def runs(lineage: "Lineage") -> list[str]:
     return list(dict.fromkeys(run for _, run in made))
 
 
-def shortened(name: str, longest: int = _LONGEST) -> str:
+def shortened(name: str, longest: int) -> str:
     """Return a name that fits into a box: its end, which says what it is, stays."""
     if len(name) <= longest:
         return name

@@ -127,7 +127,7 @@ def _start(
     server = subprocess.Popen(
         [
             # -P: the module is Marimo's, whatever is in the current folder.
-            *(sys.executable, "-P", "-m", "marimo", "--quiet", "--yes"),
+            *(sys.executable, "-P", "-m", "marimo", "--quiet", "--yes", "--log-level", "error"),
             *("run" if as_app else "edit", str(target)),
             *("--host", where.host, "--port", str(where.port), "--token", "--token-password-file", "-"),
             *("--no-sandbox", *(() if as_app else ("--skip-update-check",))),

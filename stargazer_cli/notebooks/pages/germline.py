@@ -239,11 +239,11 @@ def _(found):
     dark = f"datum.depth > {covered['depth'].max() / 2}"
     by_contig = (
         cells.mark_rect(cornerRadius=3).encode(
-            color=alt.Color("depth:Q", title="mean depth", scale=alt.Scale(domainMin=0), legend=None)
+            color=alt.Color("depth:Q", scale=alt.Scale(domainMin=0, range=list(charts.DEPTH)), legend=None)
         )
         + cells.mark_text(fontSize=11).encode(
             text=alt.Text("depth:Q", format=".0f"),
-            color=alt.condition(dark, alt.value("white"), alt.value("#374151")),
+            color=alt.condition(dark, alt.value("white"), alt.value("#1f2937")),
         )
     ).properties(title="Mean depth by contig", width="container", height=200)
     return by_contig, covered

@@ -84,6 +84,9 @@ def _(by_cid, chosen, direction, fold, kind):
 @app.cell(hide_code=True)
 def _(fold, graph):
     drawing = lineages.draw(graph, fold=fold.value)
+    columns = drawing.boxes["x"].max() + 1
+    # Few columns are as wide as they need; many share the page, and names are shortened to that.
+    letters = min(22, max(10, 170 // columns))
     boxes = drawing.boxes.assign(
         left=lambda box: box["x"] - lineages.HALF_WIDTH,
         right=lambda box: box["x"] + lineages.HALF_WIDTH,
@@ -91,7 +94,7 @@ def _(fold, graph):
         bottom=lambda box: box["y"] + 0.36,
         above=lambda box: box["y"] - 0.15,
         below=lambda box: box["y"] + 0.13,
-        short=lambda box: box["name"].map(lineages.shortened),
+        short=lambda box: box["name"].map(lambda name: lineages.shortened(name, letters)),
     )
     families = [each for each in lineages.COLOURS if each in set(boxes["family"])]
     colours = alt.Scale(domain=families, range=[lineages.COLOURS[each] for each in families])
@@ -128,8 +131,10 @@ def _(fold, graph):
     names = placed.mark_text(fontSize=10, fontWeight=600, color="white").encode(
         x=x("x"), y=y("below"), text="short"
     )
-    columns, rows = boxes["x"].max() + 1, boxes["y"].max() - boxes["y"].min() + 1.2
-    (links + rectangles + kinds + names).properties(width=int(190 * columns), height=int(58 * rows))
+    rows = boxes["y"].max() - boxes["y"].min() + 1.2
+    (links + rectangles + kinds + names).properties(
+        width=int(190 * columns) if columns < 6 else "container", height=int(58 * rows)
+    )
     return (drawing,)
 
 
