@@ -5,20 +5,28 @@ any other by the filters. Where several are left that the links of the others do
 the error names the input, what it may be and the option that decides.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.assets import KINDS, R1, Asset, assemble, did_you_mean, to_text
 from stargazer_cli.catalog import Role, Task
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.resolve import mate_of
+from stargazer_cli.runs.task_problems import (
+    ambiguous,
+    contradictory,
+    in_order,
+    missing,
+    not_of_one,
+    of_another,
+    twice,
+    unfit,
+    unknown,
+    without_companion,
+)
 
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
-
-_SHOWN = 12
-# What tells files of one role apart for a person, and puts them into an order.
-_TELLING = ("sample_id", "cohort_id", "library", "lane", "resource_name", "build", "tool", "stage")
 
 Chosen = dict[str, list[Asset]]
 Filters = Mapping[str, Sequence[Any]]
@@ -107,24 +115,11 @@ class _Inputs:
         """Return the record that the user names for an input, by its CID or its own id."""
         records = self.store.find(id=name) or self.store.by_cid(name)
         if not records:
-            raise UsageError(
-                f"{role.name} of {self.task.name}: no asset {name[:100]!r} is in the store.",
-                "Find its CID with: stargazer assets query" + (f" asset={role.kind}" if role.kind else ""),
-            )
+            raise unknown(self.task, role, name)
         right = [asset for asset in records if not role.kind or asset.kind == role.kind]
-        if not right:
-            raise UsageError(
-                f"{role.name} of {self.task.name} takes {_a(role.kind)}, and {records[0].name} ({name}) is "
-                f"{_a(records[0].kind)}.",
-                f"Find one with: stargazer assets query asset={role.kind}",
-            )
         usable = [asset for asset in right if fits(role, asset)]
         if not usable:
-            raise UsageError(
-                f"{right[0].name} ({name}) cannot be {role.name} of {self.task.name}, which takes what has "
-                f"{_said(role.where)}.",
-                f"{role.name}: {role.description}",
-            )
+            raise unfit(self.task, role, (right or records)[0])
         filtered = [asset for asset in usable if self._matches(role, asset)] or usable
         return self._one_record(role, filtered)
 
@@ -143,11 +138,7 @@ class _Inputs:
             other = asset.to_keyvalues()
             differing = sorted(key for key in says.keys() & other.keys() if says[key] != other[key])
             if differing:
-                raise UsageError(
-                    f"{fullest.name} ({fullest.cid}) has records that differ in {', '.join(differing)}.",
-                    f"Name one by its id with --input {role.name}=ID.",
-                    [f"{each.id}  {_telling(each, differing)}" for each in records],
-                )
+                raise contradictory(role, fullest, records, differing)
         return fullest
 
     # Links
@@ -244,12 +235,9 @@ class _Inputs:
         records = [each for each in found if each.kind == role.kind and fits(role, each)]
         companions = self._one_each(role, records)
         if len(companions) > 1 and not (role.many and alone):
-            raise self._ambiguous(role, companions, f" for {parent.name} ({parent.cid})")
+            raise ambiguous(self.task, role, companions, f" for {parent.name} ({parent.cid})")
         if not companions and role.required:
-            raise UsageError(
-                f"{role.name} of {self.task.name} is missing: {parent.name} ({parent.cid}) has none.",
-                self._how_to_get(role),
-            )
+            raise without_companion(self.task, role, parent)
         return companions
 
     def _linked(self, role: Role, parent: Asset) -> list[Asset]:
@@ -266,55 +254,15 @@ class _Inputs:
         by_cid: dict[str, list[Asset]] = {}
         for asset in records:
             by_cid.setdefault(asset.cid, []).append(asset)
-        return sorted((self._one_record(role, each) for each in by_cid.values()), key=_order)
+        return sorted((self._one_record(role, each) for each in by_cid.values()), key=in_order)
 
     def _check_number(self, role: Role, assets: Sequence[Asset]) -> None:
         if not role.many and len({asset.cid for asset in assets}) > 1:
-            raise self._ambiguous(role, assets)
-
-    def _ambiguous(self, role: Role, assets: Sequence[Asset], of: str = "") -> UsageError:
-        by_cid = {asset.cid: asset for asset in assets}
-        keys = _deciding(by_cid.values())
-        by_filter = (
-            f", or leave some out with {' or '.join(f'--filter {key}=…' for key in keys)}" if keys else ""
-        )
-        return UsageError(
-            f"{len(by_cid)} assets may be {role.name}{of} of {self.task.name}, which takes one.",
-            f"Choose one with --input {role.name}=CID{by_filter}.",
-            _listed(by_cid.values(), keys),
-        )
+            raise ambiguous(self.task, role, assets)
 
     def _missing(self, role: Role) -> UsageError:
-        filters = {
-            key: values[0] if len(values) == 1 else values for key, values in self._applied(role).items()
-        }
-        like = f" with {_said(filters)}" if filters else ""
-        what = f"{role.name} of {self.task.name}"
         others = [asset for asset in self._of_kind(role) if not fits(role, asset)] if role.kind else []
-        if others:
-            return UsageError(
-                f"{what}: no {role.kind}{like} in the store has {_said(role.where)}.",
-                f"Name one with --input {role.name}=CID, or say of one what it is: stargazer assets update",
-                _listed({asset.cid: asset for asset in others}.values(), tuple(role.where)),
-            )
-        if not role.kind:
-            return UsageError(
-                f"{what} is missing.", f"Name it with --input {role.name}=CID. {role.description}"
-            )
-        return UsageError(f"{what} is missing: the store has no {role.kind}{like}.", self._how_to_get(role))
-
-    def _how_to_get(self, role: Role) -> str:
-        from stargazer_cli import catalog
-
-        makers = [
-            task.name
-            for task in catalog.tasks().values()
-            if any(output.kind == role.kind for output in task.outputs)
-        ]
-        adding = f"Add it with: stargazer assets add FILE -k asset={role.kind}"
-        return (
-            f"{adding}; it is made by: {', '.join(makers)} (stargazer tasks show NAME)." if makers else adding
-        )
+        return missing(self.task, role, self._applied(role), others)
 
     # All together
 
@@ -337,13 +285,7 @@ class _Inputs:
                 if value := of(asset):
                     by_trait.setdefault(value, (name, asset))
         if len(by_trait) > 1:
-            option = f"--filter {trait}=…" if trait != "reference" else "--filter build=…"
-            names = dict.fromkeys(name for name, _ in by_trait.values())
-            raise UsageError(
-                f"The inputs of {self.task.name} are not of one {trait}: {', '.join(list(by_trait)[:5])}.",
-                f"Choose with {option}, or name each: {' '.join(f'--input {name}=CID' for name in names)}",
-                [f"{name}: {asset.cid}  {asset.name}" for name, asset in by_trait.values()],
-            )
+            raise not_of_one(self.task, trait, by_trait)
 
     def _check_once(self, role: Role, assets: Sequence[Asset]) -> None:
         """Refuse a sample that comes twice into a result that tells its samples."""
@@ -355,11 +297,7 @@ class _Inputs:
             by_sample.setdefault(getattr(asset, "sample_id", ""), []).append(asset)
         for sample, several in by_sample.items():
             if len(several) > 1:
-                raise UsageError(
-                    f"{len(several)} of {role.name} of {self.task.name} are of the sample {sample!r}.",
-                    f"Name one of each sample with --input {role.name}=CID.",
-                    _listed(several, _deciding(several)),
-                )
+                raise twice(self.task, role, sample, several)
 
     def _check_companions(
         self, role: Role, assets: Sequence[Asset], parent: Role, parents: Sequence[Asset]
@@ -369,11 +307,7 @@ class _Inputs:
             for field, kind in _links_of(role.kind).items():
                 link = getattr(asset, field)
                 if kind == parent.kind and link and link not in {each.cid for each in parents}:
-                    raise UsageError(
-                        f"{asset.name} ({asset.cid}), given as {role.name}, belongs to {link} and not to "
-                        f"{parent.name}, {', '.join(each.cid for each in parents)}.",
-                        f"Leave --input {role.name} out: it is found by what {parent.name} is.",
-                    )
+                    raise of_another(role, asset, link, parent, parents)
 
 
 def fits(role: Role, asset: Asset) -> bool:
@@ -402,46 +336,7 @@ def _companions_of(kind: str) -> Collection[str]:
 def _links_of(kind: str) -> dict[str, str]:
     """Return the fields of a kind that point at an asset of another, and which kind that is."""
     cls = KINDS.get(kind, Asset)
-    links = (
-        {field: field.removesuffix("_cid") for field in cls.fields() if field.endswith("_cid")}
-        if cls.kind
-        else {}
-    )
-    return {
-        field: to for field, to in (links | cls.companion_links).items() if to in KINDS and to != "reference"
-    }
-
-
-def _order(asset: Asset) -> tuple[str, ...]:
-    return (*(to_text(getattr(asset, key, "")) for key in _TELLING), asset.name, asset.cid)
-
-
-def _deciding(assets: Iterable[Asset]) -> tuple[str, ...]:
-    """Return the keys by which filters would tell these assets apart, the most telling first."""
-    each = [asset.to_keyvalues() for asset in assets]
-    keys = {key for values in each for key in values if not key.endswith("_cid")}
-    differing = [key for key in keys if len({values.get(key) for values in each}) > 1]
-    return tuple(sorted(differing, key=lambda key: (_TELLING.index(key) if key in _TELLING else 99, key))[:2])
-
-
-def _listed(assets: Collection[Asset], keys: Sequence[str]) -> Iterator[str]:
-    shown = sorted(assets, key=_order)
-    yield from (f"{asset.cid}  {asset.name}  {_telling(asset, keys)}".rstrip() for asset in shown[:_SHOWN])
-    if len(shown) > _SHOWN:
-        yield f"… and {len(shown) - _SHOWN} more"
-
-
-def _telling(asset: Asset, keys: Iterable[str]) -> str:
-    says = asset.to_keyvalues()
-    return "  ".join(f"{key}={says.get(key, '')}" for key in keys)
-
-
-def _said(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key}={' or '.join(map(to_text, value)) if isinstance(value, list) else to_text(value)}"
-        for key, value in values.items()
-    )
-
-
-def _a(kind: str) -> str:
-    return f"asset={kind}" if kind else "a file of no kind"
+    fields = [field for field in cls.fields() if field.endswith("_cid")] if cls.kind else []
+    links = {field: field.removesuffix("_cid") for field in fields} | cls.companion_links
+    # A reference is what all inputs have in common, and is looked after by itself.
+    return {field: to for field, to in links.items() if to in KINDS and to != "reference"}

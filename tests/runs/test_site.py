@@ -143,6 +143,25 @@ def test_a_workflow_plans_with_the_versions_of_its_own_tools(
     assert cells.versions["cluster"] == dict.fromkeys(catalog.tasks()["cluster"].tools, "1.0")
 
 
+@pytest.mark.parametrize("task", ["bwa_mem", "bwa_mem2_mem", "multiqc"])
+def test_a_task_alone_needs_its_own_tools(store: LocalStore, settings: Settings, task: str) -> None:
+    tools = catalog.tasks()[task].tools
+    site = find_site(settings, store, "local", task)
+    assert site.needed == ("java", "nextflow", *tools)
+    assert set(site.versions) == {task}
+    assert images_of(task, site.without) == (catalog.tasks()[task].image,)
+
+
+def test_a_tool_of_one_task_that_is_missing_is_told_as_any_other(
+    store: LocalStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(StargazerError, match="bwa-mem2") as error:
+        find_site(settings, store, "local", "bwa_mem2_mem").require_tools()
+    # There is no other aligner to take.
+    assert "--aligner" not in f"{error.value.message} {error.value.hint}"
+
+
 def test_in_containers_the_image_is_the_version(
     store: LocalStore, settings: Settings, podman: Podman
 ) -> None:

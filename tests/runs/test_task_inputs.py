@@ -165,7 +165,7 @@ def test_what_an_asset_says_against_itself_leaves_it_out(put: Put, find: Callabl
     put("alignment", "other.bam", sample_id="t", duplicates_marked=True)
     assert _names(find(MARK, sample_id="s")) == {"lanes": ["L1.bam", "L2.bam"]}
     with pytest.raises(
-        UsageError, match="lanes of mark: no alignment with sample_id=t in the store"
+        UsageError, match="lanes of mark is missing: no alignment with sample_id=t in the store"
     ) as error:
         find(MARK, sample_id="t")
     assert "other.bam" in error.value.items[0]
