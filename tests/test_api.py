@@ -364,6 +364,7 @@ def test_a_run_is_waited_for_and_tells_how_it_goes(
         "",
     )
     assert run.started_at <= run.ended_at
+    assert run.tasks == []  # the stand-in writes no table
     assert run.parameters["max_cpus"] == 1
     (index,) = run.assets
     assert index.kind == "reference_index"
@@ -481,8 +482,14 @@ def test_in_another_thread_a_run_has_a_process_of_its_own(lab: None, monkeypatch
     assert said[-1].endswith("started samtools_faidx for r.fa")
 
 
-def test_other_work_goes_on_beside_an_awaited_run(lab: None) -> None:
+def test_other_work_goes_on_beside_an_awaited_run(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = 0
+    looked: list[int] = []
+    refresh = sg.Run.refresh
+
+    def look(run: sg.Run) -> sg.Run:
+        looked.append(ticks)
+        return refresh(run)
 
     async def tick() -> None:
         nonlocal ticks
@@ -492,16 +499,19 @@ def test_other_work_goes_on_beside_an_awaited_run(lab: None) -> None:
 
     async def both() -> sg.Run:
         ticking = asyncio.create_task(tick())
-        said: list[str] = []
-        running = asyncio.create_task(sg.arun("prepare-reference", tell=said.append, **REFERENCE))
-        while not any("started samtools_faidx" in line for line in said):
+        running = asyncio.create_task(sg.arun("prepare-reference", **REFERENCE))
+        while len(looked) < 3:
             await asyncio.sleep(0.02)
-        assert ticks > 5
         (every()[0].path / "go").touch()
+        done = await running
         ticking.cancel()
-        return await running
+        return done
 
+    monkeypatch.setattr(sg.Run, "refresh", look)
     assert [asset.name for asset in asyncio.run(both()).assets] == ["r.fa.fai"]
+    # While it was started, and from one look at it to the next.
+    assert looked[0] > 5
+    assert looked[1] - looked[0] > 5
 
 
 def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: None) -> None:
@@ -525,6 +535,27 @@ def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: Non
     assert run.refresh().status == "running"
     (in_nextflow(run).path / "go").touch()
     assert run.wait().status == "done"
+
+
+def test_the_tasks_of_a_run_are_told_from_nextflows_table(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+    run = sg.run("prepare-reference", **REFERENCE)
+    columns = "hash process tag status exit start complete duration %cpu peak_rss container"
+    rows = [
+        "a/1 A:BWA_INDEX - CACHED 0 2026-01-02_03:04:05.500 2026-01-02_03:04:07.000 2s 9.5% 3_MB -",
+        "a/2 A:B:SAMTOOLS_FAIDX r.fa ABORTED - - - - - - stargazer/samtools:1",
+        "a/3",
+    ]
+    text = "\n".join(
+        line.replace(" ", "\t").replace("_0", " 0").replace("_M", " M") for line in [columns, *rows]
+    )
+    every()[0].trace(1).write_text(text)
+    kept, aborted = run.tasks
+    assert (kept.name, kept.subject, kept.status, kept.seconds) == ("bwa_index", "", "kept", 1.5)
+    assert (kept.duration, kept.cpu, kept.memory, kept.container) == ("2s", "9.5%", "3 MB", "")
+    assert kept.started_at.endswith("+00:00")
+    assert (aborted.name, aborted.subject, aborted.status) == ("samtools_faidx", "r.fa", "failed")
+    assert (aborted.seconds, aborted.exit_status, aborted.container) == (None, "", "stargazer/samtools:1")
 
 
 def test_reports_are_files_and_what_is_not_there_is_told(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
