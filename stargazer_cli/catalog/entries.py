@@ -46,9 +46,9 @@ class Parameter:
     def told(self) -> str:
         """What it means, its unit and what it may be, for a person."""
         bounds = (
-            f"at least {self.minimum:g}" if self.minimum is not None else "",
-            f"above {self.above:g}" if self.above is not None else "",
-            f"at most {self.maximum:g}" if self.maximum is not None else "",
+            f"at least {_text(self.minimum)}" if self.minimum is not None else "",
+            f"above {_text(self.above)}" if self.above is not None else "",
+            f"at most {_text(self.maximum)}" if self.maximum is not None else "",
         )
         parts = (
             f"{self.description}{f' [{self.unit}]' if self.unit else ''}",

@@ -59,6 +59,7 @@ def plan(store: "LocalStore", request: TaskRequest, versions: Versions) -> Plan:
     labels = _values(task.labels, values)
     parameters = _values(task.parameters, values)
     chosen = resolve_inputs(store, task, _lists(request.filters), files)
+    parameters |= _said_by(chosen, parameters, values)
     base = BaseRequest(
         workflow=task.name, parameters=parameters, options=request.options, reuse=request.reuse
     )
@@ -224,6 +225,27 @@ def _values(known: Sequence[catalog.Parameter], given: Mapping[str, Any]) -> dic
                 f"Give it with --input {parameter.name}={'|'.join(parameter.choices) or 'VALUE'}",
             )
     return values
+
+
+def _said_by(chosen: Chosen, parameters: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the files themselves say of parameters, such as their organism; the pipeline believes them.
+
+    Raises:
+        UsageError: a value that is given is not what a file says.
+
+    """
+    said: dict[str, Any] = {}
+    for name in parameters.keys() & set(COLUMNS):
+        for asset in (each for assets in chosen.values() for each in assets):
+            if not (value := getattr(asset, name, "")):
+                continue
+            wanted = said.setdefault(name, parameters[name] if name in given else value)
+            if value != wanted:
+                raise UsageError(
+                    f"{asset.name} ({asset.cid}) says {name}={value}, and not {name}={wanted}.",
+                    f"Leave --input {name} out, or mend the record: stargazer assets update CID {name}=…",
+                )
+    return said
 
 
 def _lists(filters: Mapping[str, Any]) -> dict[str, list[Any]]:

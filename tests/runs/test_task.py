@@ -151,6 +151,16 @@ def test_wrong_input_is_refused(
     assert said in error.value.message
 
 
+def test_what_a_file_says_of_a_parameter_counts(store: LocalStore, ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "s.h5ad").write_text("cells")
+    cells = new_asset("anndata", name="s.h5ad", sample_id="s", stage="raw", organism="mouse")
+    store.add([NewFile(tmp_path / "s.h5ad", cells)])
+    assert ask("qc_filter").parameters["organism"] == "mouse"
+    assert ask("qc_filter", inputs={"organism": "mouse"}).inputs_table[0]["organism"] == "mouse"
+    with pytest.raises(UsageError, match=r"s\.h5ad .* says organism=mouse, and not organism=human"):
+        ask("qc_filter", inputs={"organism": "human"})
+
+
 @pytest.mark.parametrize("value", [None, [], {"a": "b"}, [None]])
 def test_a_filter_needs_a_value(ask: Ask, lanes: list[str], value: Any) -> None:
     assert lanes
