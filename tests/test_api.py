@@ -543,7 +543,7 @@ def test_the_tasks_of_a_run_are_told_from_nextflows_table(lab: None, monkeypatch
     columns = "hash process tag status exit start complete duration %cpu peak_rss container"
     rows = [
         "a/1 A:BWA_INDEX - CACHED 0 2026-01-02_03:04:05.500 2026-01-02_03:04:07.000 2s 9.5% 3_MB -",
-        "a/2 A:B:SAMTOOLS_FAIDX r.fa ABORTED - - - - - - stargazer/samtools:1",
+        "a/2 A:B:SAMTOOLS_FAIDX r.fa ABORTED - 2026-01-02_03:04:08.000 - - - - stargazer/samtools:1",
         "a/3",
     ]
     text = "\n".join(
