@@ -70,8 +70,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _input(role: catalog.Role) -> Sequence[str]:
-    need = "required" if role.required else "optional"
-    return f"`{role.name}`", role.kind or "a file", need + (", several" if role.many else ""), role.told
+    return f"`{role.name}`", role.kind or "a file", role.need, role.told
 
 
 def _parameter(item: catalog.Parameter) -> Sequence[str]:

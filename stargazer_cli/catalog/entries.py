@@ -83,9 +83,11 @@ def _text(value: Any) -> str:
 class Role:
     """What a file is to a task or workflow.
 
-    `kind` is that of its asset, empty for a file that is no kind of its own. `many`: it may be several.
-    `where`: what an asset must say of itself to be found for it; a list means any of its values. `of`: the
-    input whose companion it is, where the kinds do not tell.
+    kind        of its asset; empty for a file that is no kind of its own
+    many        whether it may be several files
+    where       what an asset must say of itself to be found for it; a list means any of its values
+    of          the input whose companion it is, where the kinds do not tell
+    instead_of  the input that it may take the place of: one of the two is needed
     """
 
     name: str
@@ -95,6 +97,15 @@ class Role:
     many: bool = False
     where: Mapping[str, Any] = field(default_factory=dict)
     of: str = ""
+    instead_of: str = ""
+
+    @property
+    def need(self) -> str:
+        """Whether it is required, and whether it may be several, for a person."""
+        need = "required" if self.required else "optional"
+        if self.instead_of:
+            need = f"in place of {self.instead_of}"
+        return need + (", several" if self.many else "")
 
     @property
     def told(self) -> str:
@@ -113,6 +124,7 @@ class Role:
             "required": self.required,
             "many": self.many,
             "where": dict(self.where),
+            "instead_of": self.instead_of or None,
             "description": self.description,
         }
 
@@ -300,6 +312,7 @@ def roles_in(meta: Mapping[str, Any]) -> tuple[Role, ...]:
             many=bool(item.get("many")),
             where=item.get("where") or {},
             of=item.get("of", ""),
+            instead_of=item.get("instead_of", ""),
         )
         for item in meta.get("inputs") or ()
     )

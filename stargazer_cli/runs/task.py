@@ -29,6 +29,7 @@ COLUMNS = (
     *("sample_id", "lane", "library", "sequencing_platform", "build", "resource_name", "known", "training"),
     *("truth", "prior", "vqsr_mode", "mode", "variant_type", "stage", "organism"),
 )
+_SHOWN = 6
 
 
 class TaskRequest(BaseModel):
@@ -107,11 +108,8 @@ class _OneTask(Planner):
         )
         made = self._made_by(spec)
         self.note(spec, made, shown_as=self._shown())
-        self.draft.notes += [
-            f"{name}: {', '.join(f'{asset.name} ({asset.cid})' for asset in assets)}"
-            for name, assets in self.chosen.items()
-            if assets and name not in named
-        ]
+        found = {name: assets for name, assets in self.chosen.items() if assets and name not in named}
+        self.draft.notes += [f"{name}: {_named(assets)}" for name, assets in found.items()]
         if not made:
             self.draft.inputs_table = self._rows()
         return self.finished()
@@ -175,6 +173,12 @@ class _OneTask(Planner):
         except StargazerError:
             return []
         return [made.cid for made in kept.assets if not made.reused]
+
+
+def _named(assets: Sequence[Asset]) -> str:
+    """Return the names of some files for a person, of many the first."""
+    names = [f"{asset.name} ({asset.cid})" for asset in assets[:_SHOWN]]
+    return ", ".join([*names, *([f"and {len(assets) - _SHOWN} more"] if len(assets) > _SHOWN else [])])
 
 
 def _told_apart(task: catalog.Task, inputs: Mapping[str, Any]) -> tuple[dict[str, list[str]], dict[str, Any]]:

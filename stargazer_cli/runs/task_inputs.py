@@ -19,6 +19,7 @@ from stargazer_cli.runs.task_problems import (
     missing,
     not_of_one,
     of_another,
+    one_of_two,
     twice,
     unfit,
     unknown,
@@ -68,6 +69,9 @@ class _Inputs:
                 self.found[role.name] = [self._named(role, name) for name in self.given[role.name]]
             elif role.required and self._parent(role) is None:
                 self.found[role.name] = self._candidates(role)
+        for role in self.task.inputs:
+            if role.instead_of:
+                self._decide_between(role)
         self._narrow()
         chosen: Chosen = {}
         for role in self.task.inputs:
@@ -81,6 +85,18 @@ class _Inputs:
                 chosen[role.name] = self._chosen(role)
         self._check_together(chosen)
         return chosen
+
+    def _decide_between(self, role: Role) -> None:
+        """Take one of two inputs that stand for each other: the one that is named, else the one there is."""
+        both = [other for other in self.task.inputs if other.name in (role.instead_of, role.name)]
+        named = [other for other in both if other.name in self.given]
+        if named:
+            usable = named
+        else:
+            self.found |= {other.name: self._candidates(other) for other in both}
+            usable = [other for other in both if self.found[other.name]]
+        if len(usable) != 1:
+            raise one_of_two(self.task, both, [other.name for other in usable])
 
     # What an input may be
 

@@ -41,6 +41,17 @@ def missing(task: Task, role: Role, filters: Mapping[str, Sequence[Any]], others
     )
 
 
+def one_of_two(task: Task, roles: Sequence[Role], found: Sequence[str]) -> UsageError:
+    """Tell that of two inputs, of which one is needed, none or both are `found`."""
+    names = " or ".join(role.name for role in roles)
+    there = "both are there" if found else "none is there"
+    return UsageError(
+        f"{task.name} takes {names}, one of them, and {there}.",
+        f"Name one: {' or '.join(f'--input {role.name}=CID' for role in roles)}",
+        [f"{role.name}: {role.kind}. {role.description}" for role in roles],
+    )
+
+
 def without_companion(task: Task, role: Role, parent: Asset) -> UsageError:
     """Tell that an input has no companion, which the task needs."""
     return UsageError(

@@ -300,6 +300,27 @@ def test_a_role_may_say_whose_companion_it_is(put: Put, find: Callable[..., Chos
     assert (found["tbi"], found["recal_tbi"]) == (["c.vcf.tbi"], ["c.recal.tbi"])
 
 
+def test_one_of_two_inputs_is_taken(put: Put, find: Callable[..., Chosen]) -> None:
+    task = _task(
+        "genotype",
+        _role("workspace", "genomics_db", required=False),
+        _role("gvcf", "variants", required=False, instead_of="workspace", where={"variant_type": "gvcf"}),
+        _role("tbi", "variants_index", required=False),
+    )
+    with pytest.raises(UsageError, match="takes workspace or gvcf, one of them, and none is there") as error:
+        find(task)
+    assert len(error.value.items) == 2
+    gvcf = put("variants", "all.g.vcf", sample_id="c", variant_type="gvcf", build="b")
+    put("variants_index", "all.g.vcf.tbi", variants_cid=gvcf)
+    assert _names(find(task)) == {"workspace": [], "gvcf": ["all.g.vcf"], "tbi": ["all.g.vcf.tbi"]}
+    workspace = put("genomics_db", "all.tar", cohort_id="c", build="b")
+    with pytest.raises(UsageError, match="and both are there"):
+        find(task)
+    assert _names(find(task, {"workspace": [workspace]})) == {"workspace": ["all.tar"], "gvcf": [], "tbi": []}
+    with pytest.raises(UsageError, match="and both are there"):
+        find(task, {"workspace": [workspace], "gvcf": [gvcf]})
+
+
 def test_what_is_measured_is_followed(put: Put, find: Callable[..., Chosen]) -> None:
     task = _task("query", _role("vcf", "variants"), _role("stats", "qc_metrics"))
     first = put("variants", "first.vcf", sample_id="c", variant_type="vcf")

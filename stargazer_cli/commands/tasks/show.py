@@ -57,8 +57,7 @@ def _section(title: str, rows: Iterable[Sequence[str]]) -> None:
 
 
 def _role(role: catalog.Role) -> list[str]:
-    need = "required" if role.required else "optional"
-    return [role.name, role.kind or "file", need + (", several" if role.many else ""), role.told]
+    return [role.name, role.kind or "file", role.need, role.told]
 
 
 def _parameter(parameter: catalog.Parameter) -> list[str]:
