@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from measure import machine, table
-from metadata import OURS, fill, records
+from metadata import OURS, fill
 
 SIZES = [1_000, 10_000, 100_000]
 REPEATS = 9
@@ -50,10 +50,11 @@ def served(local: Path) -> Iterator[str]:
     """Start the server, and give its address with the token."""
     command = [sys.executable, "-m", "stargazer_cli", "browse", "--no-open"]
     environment = os.environ | {"STARGAZER_LOCAL": str(local)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, **streams) as server:
         try:
-            assert server.stderr is not None
-            yield next(found[0] for line in server.stderr if (found := re.search(r"http://\S+", line)))
+            assert server.stdout is not None
+            yield next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
         finally:
             server.terminate()
 
@@ -97,10 +98,11 @@ def look(address: str, count: int) -> dict[str, float]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         sys.exit("There is no Chromium on PATH.")
-    samples = f"{sum('S77' in record['name'] for record in records(count)):,}"
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page()
+        page.goto(address)
+        fitting = page.request.get(urljoin(address, "/api/assets?q=S77&limit=1")).json()["total"]
 
         def opened() -> None:
             page.goto("about:blank")
@@ -114,7 +116,7 @@ def look(address: str, count: int) -> dict[str, float]:
         def typed() -> None:
             search = page.get_by_role("searchbox", name="Search")
             search.fill("S77")
-            page.wait_for_function(SHOWN, arg=samples)
+            page.wait_for_function(SHOWN, arg=f"{fitting:,}")
             search.fill("")
             page.wait_for_function(SHOWN, arg=f"{count:,}")
 
