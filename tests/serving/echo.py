@@ -10,7 +10,11 @@ from stargazer_cli.serving.listen import listen, serve
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] != "http":
+    if scope["type"] == "lifespan":
+        for what in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{what}.complete"})
+        print("closed", flush=True)
         return
     size, more = 0, True
     while more:

@@ -210,4 +210,4 @@ def test_a_stop_signal_ends_it_at_once_though_a_connection_is_open(stop: signal.
         server.process.send_signal(stop)
         out, _ = server.process.communicate(timeout=10)
         idle.close()
-        assert (out, server.process.returncode) == ("ended\n", 0)
+        assert (out, server.process.returncode) == ("closed\nended\n", 0)
