@@ -235,7 +235,7 @@ def test_a_file_that_rotted_on_the_disk_never_arrives_whole(
         (b"x" * 65537, "x" * 65536, True),
         ("é".encode() * 40000, "é" * 32768, True),
         (b"x" + "é".encode() * 40000, "x" + "é" * 32767, True),
-        (gzip.compress(b"a" * 100) + gzip.compress(b"b"), "a" * 100 + "b", False),
+        (gzip.compress(b"a" * 100, mtime=0) + gzip.compress(b"b", mtime=0), "a" * 100 + "b", False),
         (gzip.compress(b"a" * 10_000_000), "a" * 65536, True),
         (b"\x1f\x8bnot gzip", None, False),
         (b"\0\1\2", None, False),
