@@ -48,9 +48,8 @@ export async function show(view, { segments, query, signal }) {
       here: cid,
       label: "Graph of what was made from what, from left to right",
     });
-    const title = document.truncated
-      ? `The nearest ${format.number(document.nodes.length)} of ${format.count(document.total, "file")}`
-      : format.count(document.nodes.length, "file");
+    const count = format.count(document.nodes.length, "file");
+    const title = document.truncated ? `The nearest ${count}` : count;
     replace(
       place,
       choices(),
