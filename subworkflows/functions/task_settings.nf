@@ -88,7 +88,7 @@ def taskHelp(Map given, modules, String version) {
     }
     def meta = metaOf(given.task.toString(), modules)
     def inputs = meta.inputs.collect { role -> [role.name, "${role.description} [${role.required ? 'needed' : 'may be missing'}${role.many ? ', one row or more' : ''}]"] }
-    def own = ((meta.parameters ?: []) + (meta.labels ?: [])).collect { item -> ["--${item.name}", "${item.description} [default ${item['default']}]"] }
+    def own = ((meta.parameters ?: []) + (meta.labels ?: [])).collect { item -> ["--${item.name}", "${item.description} [${item.choices ? item.choices.join(' | ') : item.type}, ${item.required ? 'needed' : 'default ' + item['default']}]"] }
     def outputs = meta.outputs.collect { output -> [output.name, output.description] }
     def groups = ['Inputs, the column role of --input': inputs, Parameters: own, Outputs: outputs].findAll { _title, rows -> rows }
     return ([meta.description, usage] + groups.collect { title, rows -> ([title] + rows.collect { name, text -> "  ${name.padRight(36)}${text}" }).join('\n') }).join('\n\n') + '\n'
