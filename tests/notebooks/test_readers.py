@@ -19,7 +19,7 @@ RECORDS = (
     "1\t20\t.\tA\tC,AT\t.\tLowQual\tAC=1\tGT:DP\t1/2:9\t./.:0",
     "2\t30\t.\tGAT\tG\t70.5\tPASS\tDP=12;AF=0.5\tGT\t0/0\t1",
     "2\t40\t.\tAC\tGC,TT,*\t80\t.\tDP=8\tDP:GT\t8:0/1\t.:0|0",
-    "X\t50\t.\tC\t<DEL>\t90\tPASS\tEND=90\tGT\t0/1\t.",
+    "X\t50\t.\tC\t<DEL>\t90\tPASS\tEND=90\tGT\t0/1\t./1",
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stargazer_cli.commands.main import cli
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.notebooks import shelf
+from stargazer_cli.notebooks import server, shelf
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "notebooks.md"
 GERMLINE = shelf.NOTEBOOKS["germline"]
@@ -121,8 +121,13 @@ def test_notebooks_are_listed_with_their_copies(tmp_path: Path, capsys: pytest.C
     ],
 )
 def test_wrong_usage_is_told_and_makes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    problem: str,
 ) -> None:
+    monkeypatch.setattr(server, "serve", lambda *_, **__: pytest.fail("something is served"))
     code, _, err = _answer(capsys, *arguments, "--folder", str(tmp_path / "mine"))
     assert (code, problem in err) == (2, True), err
     assert not (tmp_path / "mine").exists()

@@ -92,7 +92,11 @@ def _(as_kind, fields, paths):
     mo.vstack(
         [
             mo.ui.table(
-                taken.table, selection=None, show_data_types=False, wrapped_columns=["known", "remarks"]
+                taken.table,
+                selection=None,
+                show_data_types=False,
+                wrapped_columns=["known", "remarks"],
+                column_widths={"remarks": 460},
             ),
             add,
         ]
