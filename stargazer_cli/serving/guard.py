@@ -14,7 +14,6 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -196,12 +195,15 @@ class _Request:
         return values[0] if len(values) == 1 else ""
 
     def cookie(self, name: str) -> str:
-        """Return the value of a cookie, empty where there is none."""
-        try:
-            jar = SimpleCookie("; ".join(self.all("cookie")))
-        except CookieError:
-            return ""
-        return jar[name].value if name in jar else ""
+        """Return the value of a cookie, empty where there is none.
+
+        Those of other servers of the machine are in the same jar, of whatever form they are.
+        """
+        for pair in ";".join(self.all("cookie")).split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                return value
+        return ""
 
 
 @dataclass(frozen=True)

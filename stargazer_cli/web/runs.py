@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Line = dict[str, Any]
 _ENDED = ("done", "failed")
+# What is given beside the arguments, and what names folders and programs of the machine.
+_NOT_FROM_HERE = {"profile", "reuse", "work_dir", "keep_work", "scratch", "cluster_options"}
 _PAGES = responses_of("text/html", "text/plain")
 _REPORTS: tuple[tuple[Literal["report", "resources", "timeline", "log"], str], ...] = (
     ("report", "Report"),
@@ -198,9 +200,9 @@ def _run(run_id: str) -> Run:
 def _arguments(wanted: models.RunRequest) -> dict[str, Any]:
     """Return the arguments of a workflow, or the filters and inputs of a task."""
     arguments = dict(wanted.arguments)
-    reserved = {"profile", "reuse", "work_dir", "keep_work"} & arguments.keys()
+    reserved = _NOT_FROM_HERE & arguments.keys()
     if reserved:
-        raise UsageError(f"{min(reserved)!r} is no argument of {wanted.name[:60]}.")
+        raise UsageError(f"{min(reserved)!r} is not taken from the browser.", "Run it on the command line.")
     given = {"filters": wanted.filters, "inputs": wanted.inputs}
     return arguments | {key: value for key, value in given.items() if value}
 
