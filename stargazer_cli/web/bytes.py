@@ -26,7 +26,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 # A page from a run or a user: its own scripts may draw, as that of MultiQC do, and nothing else. It has an
 # origin of its own, so that it can neither read nor ask for anything here.
 _HARMLESS = {
-    "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'none'; "
+    "Content-Security-Policy": "sandbox allow-scripts allow-popups allow-downloads; default-src 'none'; "
     "script-src 'unsafe-inline' 'unsafe-eval' data: blob:; style-src 'unsafe-inline' data:; "
     "img-src data: blob:; font-src data:; connect-src data: blob:; worker-src blob:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'",

@@ -201,3 +201,13 @@ def test_records_on_a_server_are_listed_too(tmp_path: Path, monkeypatch: pytest.
         check(store, listing)
         graph = around(store.metadata.read(), cid(3), "both", 10_000)
         assert graph.depths.keys() == trace(store, cid(3)).nodes.keys()
+
+
+def test_a_graph_that_many_records_of_one_file_cut_short_says_so(store: LocalStore) -> None:
+    records = [blank(id=f"c{n}", cid="c", derived_from=["p"], keyvalues={"lot": str(n)}) for n in range(5)]
+    records += [blank(id="p", cid="p"), blank(id="d", cid="d", derived_from=["p"])]
+    with store.metadata.transaction() as table:
+        table.insert_multiple(records)
+    assert around(store.metadata.read(), "p", "both", 10).depths == {"p": 0, "c": 1, "d": 1}
+    few = around(store.metadata.read(), "p", "both", 3)
+    assert (few.depths, few.truncated) == ({"p": 0, "c": 1}, True)
