@@ -163,9 +163,9 @@ class Agent:
 def ask() -> Callable[..., Any]:
     """Give what does work with a client that connects for it and leaves."""
 
-    def do(client: Client[Any], work: Callable[[Agent], Awaitable[Result]]) -> Result:
+    def do(client: Client[Any], work: Callable[[Agent], Awaitable[Result]], seconds: float = 150) -> Result:
         async def connected() -> Result:
-            async with client:
+            async with asyncio.timeout(seconds), client:
                 return await work(Agent(client))
 
         return asyncio.run(connected())

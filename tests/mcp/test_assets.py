@@ -1,14 +1,19 @@
 """Files of the store by an agent, over both transports and in both protocols that clients speak."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastmcp import Client
+from fastmcp import Client, Context, FastMCP
 from helpers.pinata import TOKEN, Pinata
 
+from stargazer_cli.mcp.progress import watched
+from stargazer_cli.mcp.tool import tool
 from stargazer_cli.store import cid_of
+from stargazer_cli.store.files import Progress
 
 CHILD = ("child_L001_R1.fastq.gz", "child_L001_R2.fastq.gz")
 Connect = Callable[[], Client[Any]]
@@ -91,17 +96,28 @@ def test_companions_travel_into_a_folder(office: Any, ask: Any, bundled: Path) -
     assert {path.name for path in folder.iterdir()} == set(CHILD)
 
 
-def test_a_large_file_tells_how_far_it_is(office: Any, ask: Any, said: Any) -> None:
-    large = office.files / "large.bin"
-    with large.open("wb") as file:
-        file.truncate(3 << 30)
+def test_long_work_tells_how_far_it_is_and_only_goes_up(said: Any) -> None:
+    """As for a large file; several threads count its bytes, and their last word may be late."""
 
-    async def work(agent: Any) -> None:
-        await agent.does("upload_file", said, paths=[str(large)])
+    def work(progress: Progress) -> int:
+        for done in (10, 30, 20, 40):
+            progress(done, 40)
+            time.sleep(0.7)
+        return 40
 
-    ask(office.stdio(), work)
-    assert said.amounts == sorted(said.amounts)
-    assert 0 < said.amounts[0] <= 3 << 30
+    async def copy(*, ctx: Context) -> int:
+        return await watched(ctx, "copying", work)
+
+    server: FastMCP = FastMCP("test")
+    server.add_tool(tool(copy, title="Copy"))
+
+    async def call() -> None:
+        async with Client(server) as client:
+            await client.call_tool("copy", progress_handler=said)
+
+    asyncio.run(call())
+    assert said.amounts == [10, 30, 40]
+    assert set(said.lines) == {"copying"}
 
 
 @pytest.fixture

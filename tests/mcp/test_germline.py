@@ -57,7 +57,7 @@ def test_an_agent_calls_the_trio_and_shows_where_the_result_comes_from(
         assert cid_of(bundled / "reference.fa") in cids
         return done
 
-    done = ask(office.stdio(), first)
+    done = ask(office.stdio(), first, seconds=600)
     _is_the_truth(office.files / "calls.vcf.gz", bundled)
     server = listening()
 
@@ -100,4 +100,4 @@ def test_one_task_alone_makes_what_the_workflow_made(
         words = await agent.is_refused("run_task", task="samtools_faidx", filters={"build": "nothing"})
         assert "reference" in words
 
-    ask(office.stdio(), work)
+    ask(office.stdio(), work, seconds=300)

@@ -72,6 +72,9 @@ def test_a_run_that_is_waited_for_tells_its_progress_and_gives_its_result(
     assert [asset["name"] for asset in done["assets"]] == ["r.fa.fai"]
     assert Path(done["assets"][0]["path"]).read_text() == "chr1\t8\n"
     assert said.amounts == sorted(said.amounts)
+    # All that it said, and not only the last of it now and again.
+    assert done["progress"]
+    assert set(done["progress"]) <= set(said.lines)
 
 
 def test_a_run_in_the_background_answers_at_once_and_is_asked_for_later(
@@ -107,7 +110,7 @@ def test_a_server_that_is_killed_takes_nothing_with_it(office: Any, ask: Any) ->
 
     async def lose() -> None:
         client = office.stdio()
-        async with client:
+        async with asyncio.timeout(60), client:
             waiting = asyncio.create_task(client.call_tool("run_workflow", REQUEST))
             folder = await asyncio.to_thread(the_run, office)
             server = parent_of(folder)
@@ -124,7 +127,7 @@ def test_a_client_that_hangs_up_loses_nothing(office: Any, listening: Any, ask: 
 
     async def lose() -> None:
         client = server.client()
-        async with client:
+        async with asyncio.timeout(60), client:
             waiting = asyncio.create_task(client.call_tool("run_workflow", REQUEST))
             await asyncio.to_thread(the_run, office)
             waiting.cancel()
