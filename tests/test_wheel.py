@@ -47,6 +47,13 @@ def test_every_pipeline_file_is_in_the_wheel(unpacked: Path) -> None:
     assert not list(unpacked.rglob("*.pyc"))
 
 
+def test_the_browsers_page_and_its_library_are_in_the_wheel(unpacked: Path) -> None:
+    page = CHECKOUT / "stargazer_cli" / "web" / "static"
+    wanted = {file.relative_to(CHECKOUT) for file in page.rglob("*") if file.is_file()}
+    assert page.relative_to(CHECKOUT) / "vendor" / "dagre.js" in wanted
+    assert {file for file in wanted if not (unpacked / file).is_file()} == set()
+
+
 def test_an_installed_copy_uses_its_own_pipeline_and_data(unpacked: Path, tmp_path: Path) -> None:
     script = """
 import sys

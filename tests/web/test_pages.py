@@ -268,18 +268,17 @@ def test_files_are_uploaded_with_the_fields_of_their_kind(visit: Any, store: Loc
     page = visit("upload", "Upload")
     send = page.get_by_role("button", name="Upload", exact=True)
     assert send.is_disabled()
-    chosen = [
-        {"name": f"up_R{mate}.fq", "mimeType": "", "buffer": fastq("up", f"{mate}:N:0:1").encode()}
-        for mate in (1, 2)
-    ]
+    chosen = [{"name": f"up{number}.txt", "mimeType": "", "buffer": b"a 1"} for number in (1, 2)]
     page.locator("input[type=file]").set_input_files(chosen)
-    page.get_by_role("button", name="Leave out up_R2.fq").wait_for()
-    page.get_by_label("Kind").first.select_option("r1")
+    page.get_by_role("button", name="Leave out up2.txt").wait_for()
+    page.get_by_label("Kind").first.select_option("qc_metrics")
     page.get_by_label("Sample ID").fill("UP1")
-    page.get_by_role("button", name="Leave out up_R2.fq").click()
+    page.get_by_label("Tool").fill("counter")
+    page.get_by_role("button", name="Leave out up2.txt").click()
     send.click()
     page.get_by_text("1 file stored").wait_for()
-    assert one(store, name="up_R1.fq").to_keyvalues() == {"asset": "r1", "sample_id": "UP1"}
+    said = {"asset": "qc_metrics", "sample_id": "UP1", "tool": "counter"}
+    assert one(store, name="up1.txt").to_keyvalues() == said
     page.locator("input[type=file]").set_input_files([{"name": "x.bam", "mimeType": "", "buffer": b"no bam"}])
     page.get_by_label("Kind").first.select_option("alignment")
     send.click()
