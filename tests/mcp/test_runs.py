@@ -137,6 +137,25 @@ def test_a_client_that_hangs_up_loses_nothing(office: Any, listening: Any, ask: 
     found_again(office, ask, server.client())
 
 
+def test_a_call_that_is_given_up_leaves_its_run_alone(connect: Connect, office: Any, ask: Any) -> None:
+    """The program stays, and tells the server that it does not wait any more, as after its time-out."""
+
+    async def work(agent: Any) -> None:
+        waiting = asyncio.create_task(agent.client.call_tool("run_workflow", REQUEST))
+        folder = await asyncio.to_thread(the_run, office)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(3)  # what a cancelled call would take with it
+        assert (await agent.does("get_run", run_id=folder.run_id))["status"] == "running"
+        assert "asked to end" not in happened(folder.path)
+        ends(folder)
+        done = await agent.does("get_run", run_id=folder.run_id, wait_seconds=60)
+        assert done["status"] == "done"
+
+    ask(connect(), work)
+
+
 def test_a_server_that_is_stopped_leaves_runs_alone(office: Any, listening: Any, ask: Any) -> None:
     server = listening()
 
