@@ -82,6 +82,28 @@ def test_a_run_of_the_same_code_may_go_on(
     assert site_of_record(settings, store, failed.run_id).profile == "podman"
 
 
+def test_a_run_of_a_task_alone_may_go_on(store: LocalStore, settings: Settings, podman: Podman) -> None:
+    podman(dict.fromkeys(images_of("bwa_mem"), "0123"))
+    site = find_site(settings, store, "podman", "bwa_mem")
+    folder = record.create(site.runs, "bwa_mem", "abc1234")
+    spec = RecipeSpec(stage="bwa_mem", subject="s", tasks=("bwa_mem",), sources=(), alone=True)
+    kept = record.new_record(
+        folder,
+        Plan(workflow="bwa_mem", subject="s", parameters={"task": "bwa_mem"}, recipes=[spec]),
+        profile="podman",
+        commit="abc1234",
+        versions=site.versions,
+        tools={},
+    )
+    kept.status = "failed"
+    folder.save(kept)
+    record.check_workflow(folder.load())
+    assert site_of_record(settings, store, folder.run_id).versions == site.versions
+    podman(dict.fromkeys(images_of("bwa_mem"), "0456"))
+    with pytest.raises(UsageError, match="tools of bwa_mem changed"):
+        site_of_record(settings, store, folder.run_id)
+
+
 def test_a_run_that_older_scripts_planned_does_not_go_on(
     store: LocalStore, settings: Settings, failed: record.RunFolder
 ) -> None:
