@@ -137,12 +137,17 @@ def test_a_client_that_hangs_up_loses_nothing(office: Any, listening: Any, ask: 
     found_again(office, ask, server.client())
 
 
-def test_a_call_that_is_given_up_leaves_its_run_alone(connect: Connect, office: Any, ask: Any) -> None:
+def test_a_call_that_is_given_up_leaves_its_run_alone(
+    connect: Connect, office: Any, ask: Any, said: Any
+) -> None:
     """The program stays, and tells the server that it does not wait any more, as after its time-out."""
 
     async def work(agent: Any) -> None:
-        waiting = asyncio.create_task(agent.client.call_tool("run_workflow", REQUEST))
+        calling = agent.client.call_tool("run_workflow", REQUEST, progress_handler=said)
+        waiting = asyncio.create_task(calling)
         folder = await asyncio.to_thread(the_run, office)
+        # It has been started, and is waited for by now.
+        await asyncio.to_thread(wait_until, lambda: said.lines)
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
