@@ -7,7 +7,6 @@
     bundles     tools for sets of published files
     tasks       the tool for the catalogue
     runs        tools for runs: start them, look at them, wait for them, end them
-    arguments   what a client may say of a run
     following   a run as the tools answer it, and waiting for its end
     progress    how far another tool is, told to the client while it waits
     config      the resource stargazer://config

@@ -4,6 +4,7 @@ A run is carried out by a process of its own. What waits here only watches it: a
 the end of the server, take nothing from it.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -11,11 +12,12 @@ from fastmcp import Context
 from pydantic import Field
 
 from stargazer_cli import api
-from stargazer_cli.mcp.arguments import checked
+from stargazer_cli.errors import UsageError
 from stargazer_cli.mcp.following import failed, planned, state_of, summary_of, wait_for
 from stargazer_cli.mcp.models import Runs, RunState, Scalar, Status
 from stargazer_cli.mcp.tool import Tool, tool
 from stargazer_cli.runs.requests import files_of
+from stargazer_cli.serving.arguments import checked, paths_among
 
 _LONGEST_WAIT = 3600.0
 
@@ -88,7 +90,8 @@ class RunTools:
         tools is reused, so that asking again is cheap; where all of it was, nothing runs. Use dry_run first
         to see what a run would do. The run goes on if you stop waiting: `get_run` finds it again.
         """
-        given = checked(arguments, files_of(workflow))
+        given = checked(arguments)
+        _refuse_paths(paths_among(given, files_of(workflow)))
         if dry_run:
             plan = await run_sync(lambda: api.plan(workflow, profile=profile, reuse=reuse, **given))
             return planned(plan)
@@ -177,6 +180,15 @@ class RunTools:
         It may take a minute. Ask the user first, unless they asked for it.
         """
         return state_of(api.get_run(run_id).cancel(), 0)
+
+
+def _refuse_paths(paths: Mapping[str, str]) -> None:
+    """Let files be taken by their CIDs alone."""
+    for name, path in paths.items():
+        raise UsageError(
+            f"{name} takes the CID of a file of the store here, and {path[:60]!r} is none.",
+            "Add the file with upload_file first, and give the CID that it answers.",
+        )
 
 
 async def _answer(ctx: Context, run: api.Run, *, background: bool) -> RunState:

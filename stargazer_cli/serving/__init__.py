@@ -1,5 +1,6 @@
 """What every server of Stargazer keeps to, whatever it serves.
 
+arguments   what a client may say of a run
 access      the folders in which a client may read and write files
 guard       who is answered: Host, Origin, token and CSRF, before the application sees a request
 listen      where a server listens, and how it ends

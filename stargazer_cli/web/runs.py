@@ -2,6 +2,8 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +15,8 @@ from stargazer_cli import api, catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.handle import Run
+from stargazer_cli.runs.requests import files_of
+from stargazer_cli.serving.arguments import checked, paths_among
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models
 from stargazer_cli.web.assets import Limit, Offset
@@ -25,8 +29,6 @@ if TYPE_CHECKING:
 
 Line = dict[str, Any]
 _ENDED = ("done", "failed")
-# What is given beside the arguments, and what names folders and programs of the machine.
-_NOT_FROM_HERE = {"profile", "reuse", "work_dir", "keep_work", "scratch", "cluster_options"}
 _PAGES = responses_of("text/html", "text/plain")
 _REPORTS: tuple[tuple[Literal["report", "resources", "timeline", "log"], str], ...] = (
     ("report", "Report"),
@@ -83,7 +85,7 @@ def routes(context: "Context") -> APIRouter:
     """Return the routes over the runs of a server's store."""
     router = APIRouter(prefix="/api", tags=["runs"], responses=RESPONSES)
     _showing(router, context)
-    _doing(router)
+    _doing(router, context)
     _catalogue(router)
     return router
 
@@ -139,7 +141,7 @@ def _showing(router: APIRouter, context: "Context") -> None:
         return as_bytes.page(context.store, path.parent.name, path.name)
 
 
-def _doing(router: APIRouter) -> None:
+def _doing(router: APIRouter, context: "Context") -> None:
     @router.post("/runs/{run_id}/cancel", response_model=models.RunLine)
     def cancel_run(run_id: str) -> Line:
         """End a run and its tasks; it can be gone on with later."""
@@ -157,7 +159,8 @@ def _doing(router: APIRouter) -> None:
     @router.post("/plan", response_model=models.PlanAnswer)
     def plan(wanted: models.RunRequest) -> dict[str, Any]:
         """Show what a run would reuse and compute; nothing is started."""
-        found = api.plan(wanted.name, profile=wanted.profile, reuse=wanted.reuse, **_arguments(wanted))
+        with _asked(context, wanted) as asked:
+            found = api.plan(wanted.name, **asked)
         return {
             "name": found.workflow,
             "steps": [step.model_dump() for step in found.steps],
@@ -169,7 +172,8 @@ def _doing(router: APIRouter) -> None:
     @router.post("/runs", status_code=201, response_model=models.StartedRun)
     def start_run(wanted: models.RunRequest) -> dict[str, Any]:
         """Start a run, which goes on without this server; one of which all is here already is done."""
-        run = api.start(wanted.name, profile=wanted.profile, reuse=wanted.reuse, **_arguments(wanted))
+        with _asked(context, wanted) as asked:
+            run = api.start(wanted.name, **asked)
         return {"run": line_of(run), "notes": run.notes}
 
 
@@ -197,14 +201,18 @@ def _run(run_id: str) -> Run:
         return api.get_run(run_id)
 
 
-def _arguments(wanted: models.RunRequest) -> dict[str, Any]:
-    """Return the arguments of a workflow, or the filters and inputs of a task."""
-    arguments = dict(wanted.arguments)
-    reserved = _NOT_FROM_HERE & arguments.keys()
-    if reserved:
-        raise UsageError(f"{min(reserved)!r} is not taken from the browser.", "Run it on the command line.")
+@contextmanager
+def _asked(context: "Context", wanted: models.RunRequest) -> Iterator[dict[str, Any]]:
+    """Give what `api.start` is asked for; files that are named by their paths are open within the block.
+
+    Of a task these are its filters and inputs too.
+    """
     given = {"filters": wanted.filters, "inputs": wanted.inputs}
-    return arguments | {key: value for key, value in given.items() if value}
+    arguments = checked(wanted.arguments) | {key: value for key, value in given.items() if value}
+    paths = paths_among(arguments, files_of(wanted.name))
+    with context.roots.reading([Path(path) for path in paths.values()]) as reading:
+        opened = dict(zip(paths, map(str, reading.paths), strict=True))
+        yield {"profile": wanted.profile, "reuse": wanted.reuse, **arguments, **opened}
 
 
 def _tasks(run: Run) -> dict[str, Any]:

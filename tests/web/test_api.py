@@ -482,6 +482,32 @@ def test_a_wrong_run_is_refused_in_the_words_of_the_command_line(
     assert get(api, "/api/runs")["total"] == before
 
 
+def test_a_run_takes_files_by_their_paths_from_the_roots_alone(
+    api: httpx.Client, store: LocalStore, roots: Path, tmp_path: Path
+) -> None:
+    write(roots / "targets.bed", "chr1\t0\t4\n")
+    write(roots / "beyond.bed", "chr9\t0\t4\n")
+    (roots / "link.bed").symlink_to(write(tmp_path / "secret.bed", "chr1\t0\t4\n"))
+
+    def asked(path: str) -> dict[str, Any]:
+        arguments = {"samples": ["NA1"], "build": "b", "aligner": "bwa", "intervals": path}
+        return {"name": "germline", "arguments": arguments}
+
+    for path in ("/etc/passwd", str(tmp_path / "secret.bed"), "link.bed", "/proc/self/environ"):
+        for place in ("/api/plan", "/api/runs"):
+            assert error(api.post(place, json=asked(path)), 400)["message"] == (
+                f"The path {path} is not for clients: it is outside of the folders that the server may use."
+            )
+    told = error(api.post("/api/plan", json=asked("beyond.bed")), 400)["message"]
+    assert told.startswith("--intervals beyond.bed")
+    assert "chr9" in told
+    assert store.records(asset="intervals") == []
+    run_id = api.post("/api/runs", json=asked("targets.bed")).json()["run"]["run_id"]
+    wait_until(lambda: "started" in stand_in.happened(store.root / "runs" / run_id))
+    api.post(f"/api/runs/{run_id}/cancel")
+    assert [each["name"] for each in store.records(asset="intervals")] == ["targets.bed"]
+
+
 def test_reports_of_a_run_are_pages_that_can_do_no_harm(api: httpx.Client, store: LocalStore) -> None:
     folder = record.create(store.root / "runs", RUN, "abc1234")
     plan = Plan(workflow=RUN, subject="b", parameters={"build": "b"}, notes=["decided"])
