@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from e2e.user import made, make_user
 
 from stargazer_cli import catalog
 from stargazer_cli.demo import summary
@@ -185,6 +186,22 @@ def test_every_task_of_a_run_runs_in_its_image(tmp_path: Path, bundled: Path, to
     assert ran == {task: [catalog.tasks()[task].image] for task in ran}
     calls = summary.read_vcf(folder / "results" / "variants" / "cohort.vcf.gz")
     assert summary.compare(calls, summary.read_vcf(bundled / "truth.vcf")).perfect
+
+
+@pytest.mark.pipeline
+def test_the_tasks_of_bwa_mem2_run_alone_in_their_image(tmp_path: Path, bundled: Path) -> None:
+    """The image is where most machines have bwa-mem2."""
+    engine = ("--profile", built("bwamem2"))
+    user = make_user(tmp_path / "a user")
+    user.adds(bundled / "reference.fa", "-k", "asset=reference", "-k", "build=trio")
+    user.adds(*bundled.glob("father_R?.fastq.gz"), "-k", "sample_id=father")
+    build = ("--filter", "build=trio")
+    index = user.succeeds("tasks", "run", "bwa_mem2_index", *build, *engine, "--json")
+    assert len(made(index, asset="aligner_index", aligner="bwa-mem2")) == 5
+    sample = ("--filter", "sample_id=father")
+    mapped = user.succeeds("tasks", "run", "bwa_mem2_mem", *build, *sample, *engine, "--json")
+    (bam,) = made(mapped, asset="alignment", sample_id="father")
+    assert len(made(mapped, asset="alignment_index", alignment_cid=bam["cid"])) == 1
 
 
 @pytest.mark.pipeline
