@@ -8,14 +8,19 @@ cannot choose their Host and Origin, read the answers, or know a secret:
     Origin      where a browser sends one: the server's own
     token       as `Authorization: Bearer …`; a browser gets it as a cookie from the address it is opened with
     CSRF        with the cookie alone nothing is changed: a header must repeat what the page was told
+
+Where no token is asked for, other users of the machine are refused.
 """
 
+import hmac
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from stargazer_cli.serving.peer import Address, is_another_users
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -62,7 +67,7 @@ class Guard:
     """An ASGI application before another one, which sees only the requests that may be answered.
 
     hosts         the names by which the server may be reached, without port
-    token         what a client must have; none is asked for where it is empty
+    token         what a client must have; where it is empty, whoever is the server's own user on this machine
     session       lets browsers in by a cookie as well
     longest       the most bytes of a body
     unlimited     (method, path) whose body the application itself limits
@@ -83,6 +88,8 @@ class Guard:
         self._token = token
         self._session = session
         self._code = session.code if session else ""
+        # Browsers give cookies to the servers of all ports of a machine, which must not learn the token.
+        self._cookie = hmac.digest(token.encode(), b"cookie", "sha256").hex()
         self._longest = longest
         self._unlimited = frozenset(unlimited)
 
@@ -132,11 +139,11 @@ class Guard:
     def _unknown(self, request: "_Request") -> "_Refusal | None":
         """Refuse who has not the token, and a browser's request for a change that is not its page's own."""
         if not self._token:
-            return None
+            return _STRANGER if request.is_another_users() else None
         scheme, _, given = request.one("authorization").partition(" ")
         if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
             return None
-        if self._session is None or not _equal(request.cookie(self._session.cookie), self._token):
+        if self._session is None or not _equal(request.cookie(self._session.cookie), self._cookie):
             return _Refusal(
                 401, "This server asks for a token.", "Open the address that it showed when it was started."
             )
@@ -164,7 +171,7 @@ class Guard:
     async def _let_in(self, request: "_Request", send: Send) -> None:
         """Give the cookie, and go on to the address without the token, which no history keeps then."""
         assert self._session is not None  # noqa: S101 - else nothing opens
-        cookie = f"{self._session.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+        cookie = f"{self._session.cookie}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
         headers = {"Set-Cookie": cookie}
         if request.one("sec-fetch-site") in ("", "none", "same-origin"):
             await _answer(send, 303, b"", headers | {"Location": "/"})
@@ -181,6 +188,8 @@ class _Request:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = scope.get("query_string", b"").decode("latin-1")
+        self._client: Address | None = scope.get("client")
+        self._server: Address | None = scope.get("server")
         self._headers = [
             (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
         ]
@@ -193,6 +202,12 @@ class _Request:
         """Return the value of a header that may be sent once; empty where it is not there, or is repeated."""
         values = self.all(name)
         return values[0] if len(values) == 1 else ""
+
+    def is_another_users(self) -> bool:
+        """Whether another user of this machine asks."""
+        if self._client is None or self._server is None:
+            return False
+        return is_another_users(self._client, self._server)
 
     def cookie(self, name: str) -> str:
         """Return the value of a cookie, empty where there is none.
@@ -224,6 +239,11 @@ class _Refusal:
         await _answer(send, self.status, json.dumps(document).encode(), headers)
 
 
+_STRANGER = _Refusal(
+    403,
+    "This server answers the user who started it, and not others of the machine.",
+    "Set STARGAZER_TOKEN where it is started, and give the token.",
+)
 _TOO_LONG = _Refusal(413, "The request is too long.", f"At most {_LONGEST_BODY} bytes are taken.")
 
 

@@ -1,7 +1,9 @@
 """Who is answered, asked of a real server on loopback with requests written byte for byte."""
 
+import ctypes
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from stargazer_cli.serving import peer
 
 TOKEN = "a-token-of-forty-characters-000000000000"
 
@@ -149,7 +153,13 @@ def test_a_program_with_the_token_may_change_things(browser: Server) -> None:
 def test_a_browser_gets_a_cookie_for_the_address_and_the_address_is_not_kept(browser: Server) -> None:
     status, headers, _ = browser.ask(path=f"/?token={TOKEN}")
     assert (status, headers["location"]) == (303, "/")
-    assert headers["set-cookie"] == f"{browser.cookie}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
+    name, _, rest = headers["set-cookie"].partition("=")
+    value, _, rules = rest.partition("; ")
+    assert (name, rules) == (browser.cookie, "Path=/; HttpOnly; SameSite=Strict")
+    # Servers on other ports of the machine get it too: it opens this one alone, and is not the token.
+    assert browser.status(Cookie=f"{name}={value}") == 200
+    assert browser.status(Cookie=f"{name}={TOKEN}") == 401
+    assert browser.status(Authorization=f"Bearer {value}") == 401
     status, headers, body = browser.ask(
         path=f"/?token={TOKEN}",
         Sec_Fetch_Site="cross-site",
@@ -163,7 +173,8 @@ def test_a_browser_gets_a_cookie_for_the_address_and_the_address_is_not_kept(bro
 
 
 def test_with_the_cookie_alone_nothing_is_changed(browser: Server) -> None:
-    cookie = f'[]={{"of": "another server"}}; x"; =; {browser.cookie}={TOKEN}; other=1'
+    given = browser.ask(path=f"/?token={TOKEN}")[1]["set-cookie"].partition(";")[0]
+    cookie = f'[]={{"of": "another server"}}; x"; =; {given}; other=1'
     assert browser.status(Cookie=cookie) == 200
     for method in ("POST", "PUT", "PATCH", "DELETE", "BREW"):
         assert browser.status(method, Cookie=cookie) == 403
@@ -172,6 +183,51 @@ def test_with_the_cookie_alone_nothing_is_changed(browser: Server) -> None:
     assert browser.status("POST", X_Stargazer_CSRF=browser.csrf) == 401
     assert browser.status(Cookie=f"{browser.cookie}=wrong") == 401
     assert browser.status(Cookie='=; "\\') == 401
+
+
+@contextmanager
+def as_user(user: int) -> Iterator[None]:
+    """Let this thread open files and sockets as another user does."""
+    libc = ctypes.CDLL(None)
+    libc.setfsuid(user)
+    try:
+        yield
+    finally:
+        libc.setfsuid(os.geteuid())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can act as another user")
+def test_another_user_of_the_machine_is_refused_where_there_is_no_token(
+    plain: Server, browser: Server
+) -> None:
+    with as_user(65534):
+        assert plain.status("POST") == 403
+        assert browser.status("POST") == 401
+        assert browser.status("POST", Authorization=f"Bearer {TOKEN}") == 200
+    assert plain.status("POST") == 200
+
+
+def test_the_list_of_connections_tells_whose_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there, server = ("127.0.0.1", 40000), ("::1", 40000), ("127.0.0.1", 8765)
+    user = os.geteuid()
+    rows = (
+        "sl local_address rem_address st tx_queue tr retrnsmt uid",
+        f"0: 0100007F:9C40 0100007F:223D 01 0:0 0:0 0 {user} 0",
+        "1: 0100007F:9C41 0100007F:223D 01 0:0 0:0 0 4242 0",
+        "2: 0100007F:9C42 0100007F:223D 05 0:0 0:0 0 0 0",
+        "3: 0100007F:9C43 0100007F:223D 01 0:0 0:0 0 0 0",
+        "4: 0000000000000000FFFF00000100007F:9C44 0000000000000000FFFF00000100007F:223D 01 0:0 0:0 0 0 0",
+        f"5: 00000000000000000000000001000000:9C40 00000000000000000000000001000000:223D 01 0 0 0 {user}",
+    )
+    table = tmp_path / "tcp"
+    monkeypatch.setattr(peer, "_TABLES", (table, tmp_path / "nothing"))
+    assert not peer.is_another_users(("127.0.0.1", 40001), server)  # no list, as elsewhere than on Linux
+    table.write_text("\n".join(rows))
+    asked = [("127.0.0.1", 40000 + number) for number in range(6)]
+    # Its own, another's, one that was closed, root's, one of a client that speaks IPv6, and none.
+    assert [peer.is_another_users(each, server) for each in asked] == [False, True, True, False, False, True]
+    assert not peer.is_another_users(there, ("::1", 8765))
+    assert not peer.is_another_users(here, server)
 
 
 def test_a_long_body_is_refused_announced_or_not(plain: Server) -> None:
