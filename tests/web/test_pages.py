@@ -314,9 +314,8 @@ def test_a_run_is_planned_started_and_watched_until_its_results(visit: Any, stor
     page.get_by_role("link", name="prepare_reference").click()
     page.get_by_role("heading", level=1, name="prepare_reference").wait_for()
     page.get_by_label("build").fill("b")
-    if page.get_by_label("aligner").count():
-        page.locator("details > summary").filter(has_text="parameter").click()
-        page.get_by_label("aligner").select_option("bwa")
+    page.locator("details > summary").filter(has_text="parameter").click()
+    page.get_by_label("aligner").select_option("bwa")
     page.get_by_role("button", name="Show the plan").click()
     page.get_by_text("would be computed").wait_for()
     page.get_by_role("button", name="Start").click()
@@ -346,11 +345,57 @@ def test_a_run_is_cancelled_after_a_question(visit: Any, store: LocalStore, site
     page.locator("header .state", has_text="Interrupted").wait_for()
 
 
+def test_the_tasks_of_a_run_name_what_they_are_for(visit: Any, failed_run: str) -> None:
+    page = visit(f"runs/{failed_run}", failed_run)
+    found: dict[str, Any] = page.request.get(f"{page.url.split('#')[0]}api/runs/{failed_run}").json()
+    task = dict.fromkeys(
+        ("duration", "started_at", "ended_at", "exit_status", "cpu", "memory", "container"), ""
+    )
+    tasks = [task | {"name": "bwa_index", "subject": "ref.fa", "status": "kept"}]
+    page.route(f"**/api/runs/{failed_run}", lambda route: route.fulfill(json=found | {"tasks": tasks}))
+    page.reload()
+    row = page.get_by_role("table", name="Tasks").get_by_role("row").last
+    row.wait_for()
+    assert row.get_by_role("cell").all_text_contents()[:3] == ["bwa_index", "ref.fa", "Kept"]
+
+
 def test_a_failed_run_says_why_and_what_to_do(visit: Any, failed_run: str) -> None:
     page = visit("runs?status=failed", "Runs")
     page.get_by_role("link", name=failed_run).click()
     said = page.get_by_role("alert").inner_text()
     assert said.split("\n\n") == ["BWA_INDEX failed: <b>no memory</b>.", "Give it more."]
+
+
+def test_a_task_is_asked_for_with_all_that_its_form_says(visit: Any) -> None:
+    page = visit("catalogue/cluster", "cluster")
+    page.locator("details > summary").filter(has_text="parameter").click()
+    page.get_by_label("resolution", exact=True).fill("0.8")
+    for place, sample in enumerate(("S1", "S2")):
+        page.get_by_label("Field").nth(place).fill("sample_id")
+        page.get_by_label("Value").nth(place).fill(sample)
+        page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("Field").nth(2).fill("stage")
+    page.get_by_role("button", name="Show the plan").click()
+    page.get_by_text("A field and its value go together.").wait_for()
+    page.get_by_label("Value").nth(2).fill("reduced")
+    with page.expect_response("**/api/plan") as answer:
+        page.get_by_role("button", name="Show the plan").click()
+    asked = answer.value.request.post_data_json
+    assert asked["inputs"] == {"resolution": 0.8}
+    assert asked["filters"] == {"sample_id": ["S1", "S2"], "stage": "reduced"}
+    # Nothing of it is unknown: what is told is that the store has no such file.
+    assert "anndata" in page.get_by_role("alert").inner_text()
+
+
+def test_a_start_of_what_is_there_already_says_that_nothing_was_started(visit: Any) -> None:
+    page = visit("catalogue/samtools_faidx", "samtools_faidx")
+    step = {"stage": "samtools_faidx", "subject": "b", "reused": True, "cids": []}
+    run = {"run_id": "", "status": "done"}
+    plan = {"name": "samtools_faidx", "steps": [step], "notes": [], "parameters": {}, "inputs": []}
+    page.route("**/api/runs", lambda route: route.fulfill(status=201, json={"run": run, "notes": []}))
+    page.route("**/api/plan", lambda route: route.fulfill(json=plan))
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("All of it is there: nothing would be computed").wait_for()
 
 
 def test_what_a_task_lacks_is_said_in_its_form(visit: Any) -> None:

@@ -2,12 +2,13 @@
 
 import { el, replace, uniqueId } from "./dom.js";
 import { label } from "./format.js";
+import { button } from "./parts.js";
 
 /**
  * Make the control of a field.
  *
- * `field`: { name, type, required, default, description, unit, choices, minimum, maximum }, of which only name and
- * type must be there; types are string, integer, number, boolean, array and object (the last two also as JSON).
+ * `field`: { name, type, required, default, description, unit, choices, minimum, above, maximum }, of which only name
+ * and type must be there; types are string, integer, number, boolean, array and object (the last two also as JSON).
  * Returns { name, element, read(), fail(text) }: `read` gives the typed value, undefined where nothing was said, and
  * throws what is wrong, which the field then shows too.
  */
@@ -80,12 +81,69 @@ export function readAll(controls) {
   return values;
 }
 
+/**
+ * Keys and values without a description, one a line; `keys` is the id of a list that offers some.
+ *
+ * `read` gives [key, value] pairs. What is half said is no answer: left out, it would mean something else.
+ */
+export function keyLines({ key, example, add, keys = null, values = [] }) {
+  const lines = el("div", { class: "stack narrow" });
+  const readers = new Map();
+  const more = (name = "", value = "") => {
+    const wrong = el("span", { class: "wrong", id: uniqueId("wrong") });
+    const input = (text, placeholder, now, list = null) =>
+      el("input", { "aria-label": text, "aria-describedby": wrong.id, placeholder, value: now, list, autocomplete: "off" });
+    const [named, given] = [input(key.label, key.example, name, keys), input("Value", example, value)];
+    const away = () => {
+      readers.delete(line);
+      line.remove();
+    };
+    const line = el("div", { class: "keyvalue" }, named, given, button("Remove", null, away, "small"), wrong);
+    readers.set(line, () => {
+      const said = [named.value.trim(), given.value.trim()];
+      const half = said.filter(Boolean).length === 1;
+      replace(wrong, half ? `A ${key.label.toLowerCase()} and its value go together.` : null);
+      if (half) (said[0] ? given : named).focus();
+      return half ? null : said;
+    });
+    lines.append(line);
+  };
+  for (const [name, value] of values) more(name, value);
+  if (!values.length) more();
+  return {
+    element: el("div", { class: "stack narrow" }, lines, el("div", {}, button(add, "plus", () => more(), "small"))),
+    read: () => {
+      const said = [...readers.values()].map((reader) => reader());
+      if (said.includes(null)) throw new FieldError("A line is half empty.");
+      return said.filter(([name]) => name);
+    },
+  };
+}
+
+/** What is said of an asset without a kind: any keys, each of them once. */
+export function anyFields(values = {}) {
+  const lines = keyLines({
+    key: { label: "Key", example: "key" },
+    example: "value",
+    add: "Add a key",
+    values: Object.entries(values),
+  });
+  const read = () => {
+    const said = lines.read();
+    const twice = said.map(([name]) => name).find((name, place, names) => names.indexOf(name) !== place);
+    if (twice) throw new Error(`${twice} is there twice: an asset has one value of each key.`);
+    return Object.fromEntries(said);
+  };
+  return { element: lines.element, read };
+}
+
 function hintText(field) {
-  const { default: initial, minimum, maximum } = field;
+  const { default: initial, minimum, above, maximum } = field;
   const hasDefault = initial !== undefined && initial !== null && initial !== "" && !isEmptyList(initial);
   const span = [
-    minimum !== undefined && minimum !== null ? `at least ${minimum}` : "",
-    maximum !== undefined && maximum !== null ? `at most ${maximum}` : "",
+    typeof minimum === "number" ? `at least ${minimum}` : "",
+    typeof above === "number" ? `above ${above}` : "",
+    typeof maximum === "number" ? `at most ${maximum}` : "",
   ];
   const parts = [
     field.description ?? "",
@@ -127,6 +185,9 @@ function asNumber(text, field) {
   if (!Number.isFinite(value)) throw new FieldError("This must be a number.");
   if (typeof field.minimum === "number" && value < field.minimum) {
     throw new FieldError(`This must be at least ${field.minimum}.`);
+  }
+  if (typeof field.above === "number" && value <= field.above) {
+    throw new FieldError(`This must be above ${field.above}.`);
   }
   if (typeof field.maximum === "number" && value > field.maximum) {
     throw new FieldError(`This must be at most ${field.maximum}.`);

@@ -73,11 +73,11 @@ export function duration(seconds) {
   return `${number(Math.floor(whole / 3600))} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
 
-/** Seconds from one moment to another, or to now. */
-export function between(start, end) {
+/** How long a run took, or takes until now; nothing where its end is not known. */
+export function took({ status, started_at: start, ended_at: end }) {
   const from = parsed(start);
-  const to = end ? parsed(end) : new Date();
-  return from && to ? Math.max(0, (to - from) / 1000) : null;
+  const to = status === "running" ? new Date() : parsed(end);
+  return from && to ? duration(Math.max(0, (to - from) / 1000)) : "";
 }
 
 /** A content identifier as its beginning and its end. */

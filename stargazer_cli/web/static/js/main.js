@@ -1,9 +1,9 @@
 // The frame of the page and the way to each of its parts.
 
-import { session } from "./api.js";
+import { ApiError, session } from "./api.js";
 import { el, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { announce, errorNotice, loading } from "./parts.js";
+import { announce, errorNotice, loading, pageHead } from "./parts.js";
 import { current, href } from "./route.js";
 
 const WAYS = [
@@ -33,6 +33,8 @@ let left = new AbortController();
 /** Draw the place that the address names; what the one before still waits for is given up. */
 async function show({ first = false } = {}) {
   left.abort();
+  // A question about the place before is no question about this one.
+  for (const question of document.querySelectorAll("dialog")) question.close();
   const { signal } = (left = new AbortController());
   const { segments, query } = current();
   mark(segments[0] ?? "assets");
@@ -42,16 +44,17 @@ async function show({ first = false } = {}) {
   replace(content, view);
   window.scrollTo(0, 0);
   try {
-    if (!found) throw Object.assign(new Error(`There is no page ${location.hash}.`), { hint: "Choose one on the left." });
+    if (!found) throw new ApiError({ message: `There is no page ${location.hash}.`, hint: "Its parts are: Assets, Runs, Catalogue, Upload." }, 404);
     const page = await found[1]();
     if (signal.aborted) return;
     await page.show(view, { segments, query, signal });
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    replace(view, errorNotice(error));
+    const title = error.status === 404 ? "Not found" : "This cannot be shown";
+    replace(view, pageHead({ title }), errorNotice(error));
   }
   if (signal.aborted) return;
-  const title = view.querySelector("h1")?.textContent ?? "Not found";
+  const title = view.querySelector("h1").textContent;
   document.title = `${title} · Stargazer`;
   if (!first) {
     announce(title);

@@ -38,11 +38,7 @@ const STATES = {
   done: ["good", "Done"],
   failed: ["bad", "Failed"],
   interrupted: ["warn", "Interrupted"],
-  COMPLETED: ["good", "Done"],
-  CACHED: ["good", "Reused"],
-  FAILED: ["bad", "Failed"],
-  ABORTED: ["warn", "Stopped"],
-  RUNNING: ["busy", "Running"],
+  kept: ["good", "Kept"],
 };
 
 /** How a run or a task stands. */
@@ -190,22 +186,28 @@ export function confirm({ title, text, children = [], yes, tone = "main", work }
     const go = el("button", { class: `button ${tone}`, type: "submit" }, yes);
     const stay = el("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Cancel");
     let done = false;
+    // While it is being done it cannot be called off, and its end must be told.
+    const busy = (on) => { for (const each of [go, stay]) each.disabled = on; };
     const dialog = el(
       "dialog",
-      { "aria-label": title, onclose: () => { dialog.remove(); resolve(done); } },
+      {
+        "aria-label": title,
+        oncancel: (event) => { if (stay.disabled) event.preventDefault(); },
+        onclose: () => { dialog.remove(); resolve(done); },
+      },
       el(
         "form",
         {
           onsubmit: async (event) => {
             event.preventDefault();
-            go.disabled = true;
+            busy(true);
             try {
               await work();
               done = true;
               dialog.close();
             } catch (error) {
               replace(problem, errorNotice(error));
-              go.disabled = false;
+              busy(false);
             }
           },
         },

@@ -13,10 +13,11 @@ const SIZES = [25, 50, 100, 200];
  * `columns`: { key, label, cell(row) -> node, sortable, right, wide, tight, roomy }; a roomy one is left out where
  * there is little room. `state`: { sort, page, size }, where
  * sort is a column's key, after a minus for the greatest first. `load(state, signal)` gives { rows, total };
- * `empty()` is what stands where there are none; `changed(state)` is told what is now shown.
+ * `empty()` is what stands where there are none; `changed(state)` is told what is now shown. When `left`, the
+ * signal of the page, says that the page was left, nothing is asked or told any more.
  * Returns { element, refresh }.
  */
-export function pagedTable({ caption, noun, columns, state, load, empty, changed }) {
+export function pagedTable({ caption, noun, columns, state, load, empty, changed, left }) {
   const heads = el("tr");
   const rows = el("tbody");
   const foot = el("div", { class: "pager" });
@@ -25,8 +26,10 @@ export function pagedTable({ caption, noun, columns, state, load, empty, changed
   const other = el("div", {}, loading());
   const element = el("div", { class: "card table-card" }, scroll, other, foot);
   let asked = new AbortController();
+  left.addEventListener("abort", () => asked.abort());
 
   async function refresh(change = {}) {
+    if (left.aborted) return;
     Object.assign(state, change);
     asked.abort();
     const mine = (asked = new AbortController());

@@ -2,7 +2,7 @@
 
 import { address, get, kinds, send } from "../api.js";
 import { el, pause, replace } from "../dom.js";
-import { control, readAll } from "../form.js";
+import { anyFields, control, readAll } from "../form.js";
 import * as format from "../format.js";
 import {
   announce,
@@ -239,7 +239,6 @@ function recordCard(asset) {
         ["Record", whole(asset.id, "record id")],
         asset.recipe ? ["Recipe", whole(asset.recipe, "recipe")] : null,
         asset.owner ? ["Owner", asset.owner] : null,
-        asset.remote ? ["Public", publicLink(asset.remote)] : null,
       ].filter(Boolean),
     ),
     asset.records.length
@@ -248,16 +247,11 @@ function recordCard(asset) {
   ]);
 }
 
-function publicLink(given) {
-  if (!/^https?:\/\//.test(given)) return given;
-  return el("a", { href: given, target: "_blank", rel: "noopener noreferrer" }, given);
-}
-
 /** Change what is said of an asset: the fields of its kind, or any keys of an asset without one. */
 function edit(asset, kind, again) {
   const now = (name) => asset.keyvalues[name];
   const form = kind
-    ? fieldsOf(kind, (name) => now(name))
+    ? fieldsOf(kind, now)
     : anyFields(Object.fromEntries(Object.entries(asset.keyvalues).filter(([name]) => name !== "asset")));
   return confirm({
     title: `Edit ${asset.name || "asset"}`,
@@ -266,7 +260,7 @@ function edit(asset, kind, again) {
     yes: "Save",
     work: async () => {
       const said = form.read();
-      const names = new Set([...form.names(), ...Object.keys(asset.keyvalues)]);
+      const names = new Set([...(form.names ?? Object.keys(said)), ...Object.keys(asset.keyvalues)]);
       names.delete("asset");
       const changes = {};
       for (const name of names) {
@@ -304,7 +298,7 @@ export function fieldsOf(kind, now = () => undefined) {
     );
   return {
     element: el("div", { class: "form" }, controls.map((each) => each.element)),
-    names: () => controls.map((each) => each.name),
+    names: controls.map((each) => each.name),
     read: () => readAll(controls),
   };
 }
@@ -316,31 +310,6 @@ function listed(field, text) {
   } catch {
     return [text];
   }
-}
-
-/** Keys and values without a description, one a line. */
-export function anyFields(values = {}) {
-  const lines = el("div", { class: "stack narrow" });
-  const line = (name = "", value = "") =>
-    el(
-      "div",
-      { class: "keyvalue" },
-      el("input", { "aria-label": "Key", placeholder: "key", value: name, autocomplete: "off" }),
-      el("input", { "aria-label": "Value", placeholder: "value", value, autocomplete: "off" }),
-      button("Remove", null, (event) => event.currentTarget.parentElement.remove(), "small"),
-    );
-  const add = (name, value) => lines.append(line(name, value));
-  for (const [name, value] of Object.entries(values)) add(name, value);
-  if (!Object.keys(values).length) add();
-  const read = () => {
-    const inputs = [...lines.children].map((each) => [...each.querySelectorAll("input")].map((input) => input.value.trim()));
-    return Object.fromEntries(inputs.filter(([name, value]) => name && value));
-  };
-  return {
-    element: el("div", { class: "stack narrow" }, lines, el("div", {}, button("Add a key", "plus", () => add(), "small"))),
-    names: () => Object.keys(read()),
-    read,
-  };
 }
 
 /** Delete an asset, after a question; where others link to it, the question is asked again with their names. */

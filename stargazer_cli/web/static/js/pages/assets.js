@@ -21,7 +21,7 @@ const COLUMNS = [
   { key: "cid", label: "CID", tight: true, roomy: true, cell: (asset) => cidMark(asset.cid, { linked: false }) },
 ];
 
-export async function show(view, { query }) {
+export async function show(view, { query, signal: left }) {
   const state = asked(query);
   const chips = el("ul", { class: "chips", "aria-label": "Filters" });
   const kinds = el("div", { class: "kinds", role: "group", "aria-label": "Kinds" });
@@ -37,6 +37,7 @@ export async function show(view, { query }) {
     },
     empty: () => (isFiltered(state) ? nothingFits(clear) : nothingYet()),
     changed: (shown) => note(addressOf(shown)),
+    left,
   });
 
   function refresh(change) {

@@ -2,9 +2,9 @@
 
 import { get, send } from "../api.js";
 import { el, replace, uniqueId } from "../dom.js";
-import { control, FieldError, readAll, sentence } from "../form.js";
+import { control, FieldError, keyLines, readAll, sentence } from "../form.js";
 import * as format from "../format.js";
-import { button, card, cidMark, emptyState, errorNotice, kindMark, notice, pageHead, pairs } from "../parts.js";
+import { button, card, cidMark, emptyState, errorNotice, kindMark, linkButton, notice, pageHead, pairs } from "../parts.js";
 import { go, href } from "../route.js";
 import { plainTable } from "../table.js";
 
@@ -29,8 +29,9 @@ export async function show(view, { segments, signal }) {
 
 function rolesCard(title, roles) {
   if (!roles.length) return null;
+  const need = (role) => (role.instead_of ? `in place of ${role.instead_of}` : "optional");
   const notes = (role) =>
-    [role.required === false || role.optional ? "optional" : "", role.many ? "several" : ""].filter(Boolean).join(", ");
+    [role.required === false || role.optional ? need(role) : "", role.many ? "several" : ""].filter(Boolean).join(", ");
   const row = (role) =>
     el(
       "li",
@@ -41,7 +42,7 @@ function rolesCard(title, roles) {
         el("code", {}, role.name),
         el("span", { class: "detail" }, [role.description, notes(role)].filter(Boolean).join(" · ")),
       ),
-      role.kind ? kindMark([role.kind].flat().join(", ")) : null,
+      role.kind ? kindMark(role.kind) : null,
     );
   return card(title, el("ul", { class: "rows" }, roles.map(row)));
 }
@@ -55,7 +56,7 @@ function tasksCard(entry) {
 /** The form, and below it the plan: what would be reused, and what would be computed. */
 function startCard(entry, profiles, signal) {
   const isTask = entry.category === "task";
-  const described = (field) => ({ ...field, title: field.name, type: typeOf(field.type) });
+  const described = (field) => ({ ...field, title: field.name });
   const all = [...(entry.parameters ?? []), ...(entry.labels ?? [])].map(described);
   const first = all.filter(isAskedFirst);
   const others = all.filter((field) => !isAskedFirst(field));
@@ -69,14 +70,10 @@ function startCard(entry, profiles, signal) {
   const answer = el("div", { "aria-live": "polite" });
 
   function request() {
-    return {
-      name: entry.name,
-      arguments: readAll([...controls.first, ...controls.others]),
-      filters: filters ? filters.read() : {},
-      inputs: readAll(controls.roles),
-      profile: profile.value,
-      reuse: reuse.checked,
-    };
+    const given = readAll([...controls.roles, ...controls.first, ...controls.others]);
+    // What a task takes is one list of names: its files, parameters and labels.
+    const asked = isTask ? { filters: filters.read(), inputs: given } : { arguments: given };
+    return { name: entry.name, ...asked, profile: profile.value, reuse: reuse.checked };
   }
 
   const ask = (work) => async (event) => {
@@ -93,8 +90,12 @@ function startCard(entry, profiles, signal) {
   };
   const plan = ask(async () => replace(answer, planShown(await send("POST", "plan", request()))));
   const start = ask(async () => {
-    const { run } = await send("POST", "runs", request());
-    go(["runs", run.run_id]);
+    const asked = request();
+    const { run } = await send("POST", "runs", asked);
+    if (run.status !== "done") return go(["runs", run.run_id]);
+    // Nothing was started: an earlier run had made all of it.
+    const maker = run.run_id ? linkButton("The run that made it", "runs", href(["runs", run.run_id])) : null;
+    return replace(answer, el("div", { class: "stack" }, planShown(await send("POST", "plan", asked)), maker));
   });
 
   return card(
@@ -127,16 +128,12 @@ function isAskedFirst(field) {
   return Boolean(field.required) || ["build", "samples", "sample_ids", "sample_id", "cohort_id"].includes(field.name);
 }
 
-function typeOf(type) {
-  return { list: "array", int: "integer", float: "number", bool: "boolean", path: "string" }[type] ?? type;
-}
-
 function roleField(role) {
   return {
     name: role.name,
     title: role.name,
     type: role.many ? "array" : "string",
-    unit: [role.kind].flat().join(", "),
+    unit: role.kind,
     description: [role.description, role.many ? "CIDs" : "A CID, or the id of a record", "Empty: found by the filters"]
       .filter(Boolean)
       .map(sentence)
@@ -157,28 +154,19 @@ function folded(title, controls) {
 function filterFields(signal) {
   const keys = el("datalist", { id: uniqueId("keys") });
   get("keys", {}, signal).then(({ keys: found }) => replace(keys, found.map((key) => el("option", { value: key }))), () => {});
-  const lines = el("div", { class: "stack narrow" });
-  const add = () => {
-    const line = el(
-      "div",
-      { class: "keyvalue" },
-      el("input", { "aria-label": "Field", placeholder: "sample_id", list: keys.id, autocomplete: "off" }),
-      el("input", { "aria-label": "Value", placeholder: "NA12829", autocomplete: "off" }),
-      button("Remove", null, () => line.remove(), "small"),
-    );
-    lines.append(line);
-  };
-  add();
+  const lines = keyLines({
+    key: { label: "Field", example: "sample_id" },
+    example: "NA12829",
+    add: "Add a filter",
+    keys: keys.id,
+  });
   return {
-    element: el(
-      "fieldset",
-      {},
-      el("legend", {}, "Which assets"),
-      el("div", { class: "stack narrow" }, lines, el("div", {}, button("Add a filter", "plus", add, "small")), keys),
-    ),
+    element: el("fieldset", {}, el("legend", {}, "Which assets"), lines.element, keys),
     read: () => {
-      const said = [...lines.children].map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim()));
-      return Object.fromEntries(said.filter(([key, value]) => key && value));
+      const said = {};
+      // A field that is named again may have any of these values.
+      for (const [key, value] of lines.read()) said[key] = key in said ? [said[key], value].flat() : value;
+      return said;
     },
   };
 }

@@ -56,12 +56,11 @@ export async function show(view, { segments, signal }) {
 
 function facts(run) {
   const time = (text, iso) => el("span", {}, text, el("time", { datetime: iso }, format.moment(iso)));
-  const seconds = format.between(run.started_at, run.status === "running" ? "" : run.ended_at || run.started_at);
   return [
     stateMark(run.status),
     el("a", { href: href(["catalogue", run.name]) }, run.name),
     time("started ", run.started_at),
-    el("span", { id: "took" }, format.duration(seconds)),
+    el("span", { id: "took" }, format.took(run)),
     el("span", {}, `profile ${run.profile}`),
   ];
 }
@@ -155,7 +154,7 @@ async function follow(run, live, tasks, again, signal) {
         counted = JSON.stringify(answer.task_counts);
         replace(tasks, tasksCard((await get(["runs", run.run_id, "tasks"], {}, signal)).tasks));
       }
-      if (took) took.textContent = format.duration(format.between(run.started_at, ""));
+      if (took) took.textContent = format.took(run);
     } catch (error) {
       if (error.name === "AbortError") return;
       failures += 1;
@@ -200,8 +199,8 @@ function madeMark(made) {
 function tasksCard(tasks) {
   if (!tasks.length) return null;
   const columns = [
-    { key: "process", label: "Task", cell: (task) => el("span", { class: "task-name" }, (task.process || task.name).toLowerCase().split(":").at(-1)) },
-    { key: "tag", label: "For", cell: (task) => el("span", { class: "detail" }, task.tag || "–") },
+    { key: "name", label: "Task", cell: (task) => el("span", { class: "task-name" }, task.name) },
+    { key: "subject", label: "For", cell: (task) => el("span", { class: "detail" }, task.subject || "–") },
     { key: "status", label: "State", tight: true, cell: (task) => stateMark(task.status) },
     { key: "duration", label: "Took", right: true, cell: (task) => task.duration },
     { key: "cpu", label: "CPU", right: true, roomy: true, cell: (task) => task.cpu },

@@ -16,7 +16,7 @@ const COLUMNS = [
   { key: "name", label: "What", roomy: true, cell: (run) => run.name },
   { key: "status", label: "State", tight: true, cell: (run) => stateMark(run.status) },
   { key: "started_at", label: "Started", tight: true, cell: (run) => el("time", { datetime: run.started_at, title: format.moment(run.started_at) }, format.day(run.started_at)) },
-  { key: "took", label: "Took", right: true, cell: took },
+  { key: "took", label: "Took", right: true, cell: format.took },
   { key: "profile", label: "Profile", roomy: true, cell: (run) => run.profile },
 ];
 
@@ -39,6 +39,7 @@ export async function show(view, { query, signal }) {
     },
     empty: () => nothing(state.status),
     changed: ({ status, page }) => note({ status, page: page === 1 ? "" : page }),
+    left: signal,
   });
   const choice = el(
     "select",
@@ -67,10 +68,6 @@ export async function show(view, { query, signal }) {
       if (error.name !== "AbortError") throw error;
     }
   }
-}
-
-function took(run) {
-  return format.duration(format.between(run.started_at, run.status === "running" ? "" : run.ended_at || run.started_at));
 }
 
 function nothing(status) {

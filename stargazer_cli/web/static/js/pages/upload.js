@@ -2,12 +2,12 @@
 
 import { get, kinds, send, upload } from "../api.js";
 import { el, pause, replace, uniqueId } from "../dom.js";
-import { FieldError } from "../form.js";
+import { anyFields, FieldError } from "../form.js";
 import * as format from "../format.js";
 import { icon } from "../icons.js";
 import { button, card, cidMark, errorNotice, kindMark, loading, nameText, notice, pageHead, stateMark } from "../parts.js";
 import { href } from "../route.js";
-import { anyFields, fieldsOf } from "./asset.js";
+import { fieldsOf } from "./asset.js";
 
 export async function show(view, { signal }) {
   const known = await kinds();
