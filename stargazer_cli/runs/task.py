@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from stargazer_cli import catalog
 from stargazer_cli.assets import Asset, did_you_mean, to_text
+from stargazer_cli.assets.names import check_name
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.planner import BaseRequest, Planner
@@ -57,10 +58,11 @@ def plan(store: "LocalStore", request: TaskRequest, versions: Versions) -> Plan:
     """
     task = find_task(request.task)
     files, values = _told_apart(task, request.inputs)
-    labels = _values(task.labels, values)
+    labels = {name: check_name(name, value) for name, value in _values(task.labels, values).items()}
     parameters = _values(task.parameters, values)
     chosen = resolve_inputs(store, task, _lists(request.filters), files)
     parameters |= _said_by(chosen, parameters, values)
+    labels |= _named_by(task, chosen, values)
     base = BaseRequest(
         workflow=task.name, parameters=parameters, options=request.options, reuse=request.reuse
     )
@@ -250,6 +252,16 @@ def _said_by(chosen: Chosen, parameters: Mapping[str, Any], given: Mapping[str, 
                     f"Leave --input {name} out, or mend the record: stargazer assets update CID {name}=…",
                 )
     return said
+
+
+def _named_by(task: catalog.Task, chosen: Chosen, given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the label of a cohort's result where its one input is of the cohort already, and says which."""
+    own = any("{label.cohort_id}" in output.fields.values() for output in task.outputs)
+    if "cohort_id" in given or not own or any(role.many for role in task.inputs):
+        return {}
+    assets = [asset for assets in chosen.values() for asset in assets]
+    names = {getattr(asset, key, "") for asset in assets for key in ("cohort_id", "sample_id")} - {""}
+    return {"cohort_id": names.pop()} if len(names) == 1 else {}
 
 
 def _lists(filters: Mapping[str, Any]) -> dict[str, list[Any]]:

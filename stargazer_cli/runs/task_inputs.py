@@ -12,17 +12,22 @@ from stargazer_cli.assets import KINDS, R1, Asset, assemble, did_you_mean, to_te
 from stargazer_cli.catalog import Role, Task
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs.resolve import mate_of
+from stargazer_cli.runs.task_lineage import linked_to, same_reads
 from stargazer_cli.runs.task_problems import (
     ambiguous,
     contradictory,
     in_order,
     missing,
+    not_its_own,
     not_of_one,
     of_another,
+    of_others,
     one_of_two,
+    reads_twice,
     twice,
     unfit,
     unknown,
+    unmatched,
     without_companion,
 )
 
@@ -59,6 +64,8 @@ class _Inputs:
         self.filters = filters
         self.given = given
         self.found: Chosen = {}
+        # What was left out because it belongs to another file, by the name of the input.
+        self.of_others: Chosen = {}
         # A FASTA and what it was decompressed to are one reference.
         self.references = store.find(asset="reference")
 
@@ -119,7 +126,7 @@ class _Inputs:
     def _candidates(self, role: Role) -> list[Asset]:
         """Return the records that may be an input, by what they say of themselves."""
         if role.kind:
-            return [asset for asset in self._of_kind(role) if fits(role, asset)]
+            return fitting(role, self._of_kind(role))
         # Files of no kind say what they are in keys of their own.
         found = assemble(self.store, **role.where) if role.where else []
         return [asset for asset in found if not asset.kind]
@@ -140,10 +147,8 @@ class _Inputs:
         return self._one_record(role, filtered)
 
     def _matches(self, role: Role, asset: Asset) -> bool:
-        wanted = self._applied(role)
         return all(
-            to_text(getattr(asset, key)) in {type(asset).canonical(key, value) for value in values}
-            for key, values in wanted.items()
+            any(_says(asset, key, value) for value in values) for key, values in self._applied(role).items()
         )
 
     def _one_record(self, role: Role, records: Sequence[Asset]) -> Asset:
@@ -198,19 +203,21 @@ class _Inputs:
                 self.found[role.name] = [each for each in assets if trait(each) in common | {""}]
 
     def _follow_links(self) -> None:
-        """Where some candidates of an input point at another input, leave out those that do not."""
+        """Leave out candidates of an input that belong to another file than those of another input."""
         for role in self.task.inputs:
             if role.name in self.given or role.name not in self.found:
                 continue
             for field, kind in _links_of(role.kind).items():
-                cids = {
-                    asset.cid
+                others = [
+                    asset
                     for other in self.task.inputs
                     if other.kind == kind and other is not role
                     for asset in self.found.get(other.name, ())
-                }
-                linked = [asset for asset in self.found[role.name] if getattr(asset, field) in cids]
-                self.found[role.name] = linked or self.found[role.name]
+                ]
+                candidates = self.found[role.name]
+                if others and candidates:
+                    self.found[role.name] = linked_to(self.store, others, candidates, field)
+                    self.of_others[role.name] = [] if self.found[role.name] else candidates
 
     # The choice
 
@@ -277,22 +284,35 @@ class _Inputs:
             raise ambiguous(self.task, role, assets)
 
     def _missing(self, role: Role) -> UsageError:
+        if of_another_file := self.of_others.get(role.name):
+            return of_others(self.task, role, of_another_file)
         others = [asset for asset in self._of_kind(role) if not fits(role, asset)] if role.kind else []
         return missing(self.task, role, self._applied(role), others)
 
     # All together
 
     def _check_together(self, chosen: Chosen) -> None:
-        """Refuse inputs that are not of one reference, build or sample, or not each other's."""
+        """Refuse inputs that do not belong together, and those that are not what was asked for."""
         self._check_one(chosen, "reference", self._reference)
         self._check_one(chosen, "build", lambda asset: str(getattr(asset, "build", "")))
         if self._of_one_sample:
             self._check_one(chosen, "sample_id", lambda asset: str(getattr(asset, "sample_id", "")))
+        self._check_filters_met(chosen)
         for role in self.task.inputs:
             self._check_once(role, chosen[role.name])
+            self._check_reads(role, chosen[role.name])
             parent = self._parent(role)
             if parent is not None and role.name in self.given:
                 self._check_companions(role, chosen[role.name], parent, chosen[parent.name])
+
+    def _check_filters_met(self, chosen: Chosen) -> None:
+        """Refuse a filter that nothing chosen matches, as of a sample that was misspelt."""
+        assets = [asset for each in chosen.values() for asset in each]
+        for key, values in self.filters.items():
+            having = [asset for asset in assets if key in type(asset).fields()]
+            for value in values:
+                if not any(_says(asset, key, value) for asset in having):
+                    raise unmatched(self.task, key, value, having)
 
     def _check_one(self, chosen: Chosen, trait: str, of: Callable[[Asset], str]) -> None:
         by_trait: dict[str, tuple[str, Asset]] = {}
@@ -315,15 +335,27 @@ class _Inputs:
             if len(several) > 1:
                 raise twice(self.task, role, sample, several)
 
+    def _check_reads(self, role: Role, assets: Sequence[Asset]) -> None:
+        """Refuse the same reads twice: lanes are put together, and each read would count as often."""
+        if role.many and role.kind == "alignment":
+            for one, other, shared in same_reads(self.store, assets):
+                raise reads_twice(role, one, other, shared)
+
     def _check_companions(
         self, role: Role, assets: Sequence[Asset], parent: Role, parents: Sequence[Asset]
     ) -> None:
-        """Refuse a companion that points at another file than the one it is given with."""
+        """Refuse a companion of another file than the one it is given with, by the links of both."""
+        cids = {each.cid for each in parents}
         for asset in assets:
             for field, kind in _links_of(role.kind).items():
                 link = getattr(asset, field)
-                if kind == parent.kind and link and link not in {each.cid for each in parents}:
+                if kind == parent.kind and link and link not in cids:
                     raise of_another(role, asset, link, parent, parents)
+        for each in parents:
+            for field, kind in type(each).companion_links.items():
+                own = getattr(each, field)
+                if kind == role.kind and own and assets and own not in {asset.cid for asset in assets}:
+                    raise not_its_own(role, assets[0], each, own)
 
 
 def fits(role: Role, asset: Asset) -> bool:
@@ -334,6 +366,27 @@ def fits(role: Role, asset: Asset) -> bool:
         if value not in (None, "") and value not in allowed:
             return False
     return True
+
+
+def fitting(role: Role, records: Sequence[Asset]) -> list[Asset]:
+    """Return the records that an input takes; a fuller record of the same bytes decides."""
+    unfit: dict[str, list[Asset]] = {}
+    for asset in records:
+        if not fits(role, asset):
+            unfit.setdefault(asset.cid, []).append(asset)
+    return [
+        asset
+        for asset in records
+        if fits(role, asset) and not any(_says_more(other, asset) for other in unfit.get(asset.cid, ()))
+    ]
+
+
+def _says_more(asset: Asset, other: Asset) -> bool:
+    return asset.cid == other.cid and other.to_keyvalues().items() <= asset.to_keyvalues().items()
+
+
+def _says(asset: Asset, key: str, value: Any) -> bool:
+    return to_text(getattr(asset, key)) == type(asset).canonical(key, value)
 
 
 def belongs_to(asset: Asset) -> list[str]:

@@ -111,11 +111,49 @@ def twice(task: Task, role: Role, sample: str, assets: Collection[Asset]) -> Usa
     )
 
 
+def of_others(task: Task, role: Role, assets: Iterable[Asset]) -> UsageError:
+    """Tell that all that may be an input belongs to other files than those that it is taken with."""
+    return UsageError(
+        f"{role.name} of {task.name} is missing: what there is belongs to other files than the inputs do.",
+        f"{_makers(role)}Or take one of these all the same, with --input {role.name}=CID.",
+        [f"{asset.cid}  {asset.name}  {_telling(asset, _linking(asset))}" for asset in assets],
+    )
+
+
+def unmatched(task: Task, key: str, value: Any, assets: Iterable[Asset]) -> UsageError:
+    """Tell that nothing that was chosen, of which `assets` have the key, is what a filter asks for."""
+    said = sorted({text for asset in assets if (text := to_text(getattr(asset, key)))})
+    there = f": {key} is {', '.join(said[:_SHOWN])}" if said else ""
+    return UsageError(
+        f"No input of {task.name} has {key}={to_text(value)[:100]}{there}.",
+        f"See what has it with: stargazer assets query {key}={to_text(value)[:100]}",
+    )
+
+
+def reads_twice(role: Role, one: Asset, other: Asset, shared: Collection[Asset]) -> UsageError:
+    """Tell that two files have the same reads in them."""
+    keys = _deciding((one, other))
+    return UsageError(
+        f"Two of {role.name} hold the same reads, those of {next(iter(shared)).name}: "
+        f"{one.name} ({one.cid}) and {other.name} ({other.cid}).",
+        f"Name one file of each lane with --input {role.name}=CID,CID"
+        f"{', or leave some out with --filter ' + keys[0] + '=…' if keys else ''}.",
+    )
+
+
 def of_another(role: Role, asset: Asset, link: str, parent: Role, parents: Iterable[Asset]) -> UsageError:
     """Tell that a companion that is named belongs to another file than it is given with."""
     return UsageError(
         f"{asset.name} ({asset.cid}), given as {role.name}, belongs to {link} and not to {parent.name}, "
         f"{', '.join(each.cid for each in parents)}.",
+        f"Leave --input {role.name} out: it is found by what {parent.name} is.",
+    )
+
+
+def not_its_own(role: Role, asset: Asset, parent: Asset, own: str) -> UsageError:
+    """Tell that a file names another companion than the one that it is given with."""
+    return UsageError(
+        f"{asset.name} ({asset.cid}), given as {role.name}, is not that of {parent.name}, which is {own}.",
         f"Leave --input {role.name} out: it is found by what {parent.name} is.",
     )
 
@@ -151,6 +189,10 @@ def _deciding(assets: Iterable[Asset]) -> tuple[str, ...]:
     keys = {key for values in each for key in values if not key.endswith("_cid")}
     differing = [key for key in keys if len({values.get(key) for values in each}) > 1]
     return tuple(sorted(differing, key=lambda key: (_TELLING.index(key) if key in _TELLING else 99, key))[:2])
+
+
+def _linking(asset: Asset) -> list[str]:
+    return [key for key in asset.to_keyvalues() if key.endswith("_cid")]
 
 
 def _listed(assets: Collection[Asset], keys: Sequence[str]) -> Iterator[str]:

@@ -135,6 +135,7 @@ def test_what_changes_the_result_changes_the_recipe(
         ("mark_duplicates", {"optical_duplicate_pixel_distance": "far"}, "must be a whole number, not 'far'"),
         ("mark_duplicates", {"optical_duplicate_pixel_distance": -1}, "must be at least 0"),
         ("mark_duplicates", {"cohort_id": "a/b"}, "a name has 1 to 100 letters"),
+        ("samtools_fastq", {"lane": "a b/../c"}, "The lane 'a b/../c' is not usable as a name"),
         ("mark_duplicates", {"lanes": 7}, "lanes must be a CID or a list of CIDs, not '7'"),
         ("mark_duplicates", {"lanes": ""}, "lanes is given without a CID"),
         ("mark_duplicates", {"lanes": "x,x"}, "lanes is given x twice"),
@@ -159,6 +160,36 @@ def test_what_a_file_says_of_a_parameter_counts(store: LocalStore, ask: Ask, tmp
     assert ask("qc_filter", inputs={"organism": "mouse"}).inputs_table[0]["organism"] == "mouse"
     with pytest.raises(UsageError, match=r"s\.h5ad .* says organism=mouse, and not organism=human"):
         ask("qc_filter", inputs={"organism": "human"})
+
+
+def test_a_result_of_a_cohort_is_named_as_what_it_is_made_from(
+    store: LocalStore, ask: Ask, tmp_path: Path
+) -> None:
+    def put(kind: str, name: str, **fields: Any) -> str:
+        (tmp_path / name).write_text(name)
+        asset = new_asset(kind, name=name, **fields)
+        return store.add([NewFile(tmp_path / name, asset)])[0].asset.cid
+
+    fasta = put("reference", "b.fa", build="b")
+    for kind, name in (("reference_index", "b.fa.fai"), ("sequence_dict", "b.dict")):
+        put(kind, name, build="b", reference_cid=fasta)
+    put("genomics_db", "trio.tar", cohort_id="trio", build="b")
+
+    def name_of(task: str, **inputs: str) -> str:
+        planned = ask(task, inputs=inputs)
+        assert planned.parameters["cohort_id"] == planned.outputs["vcf"].fields["sample_id"]
+        return str(planned.parameters["cohort_id"])
+
+    assert name_of("genotype_gvcfs") == "trio"
+    assert name_of("genotype_gvcfs", cohort_id="family") == "family"
+    for sample in ("s", "t"):
+        put("variants", f"{sample}.g.vcf.gz", sample_id=sample, variant_type="gvcf", sample_count=1)
+    combined = {"sample_id": "pair", "variant_type": "gvcf", "sample_count": 2}
+    gvcf = put("variants", "pair.g.vcf.gz", **combined)
+    assert name_of("genotype_gvcfs", gvcf=gvcf) == "pair"
+    # A cohort of samples has its own name; a GVCF of several samples is none of them.
+    assert name_of("joint_call_gvcfs") == "cohort"
+    assert ask("joint_call_gvcfs").outputs["vcf"].fields["source_samples"] == ["s", "t"]
 
 
 @pytest.mark.parametrize("value", [None, [], {"a": "b"}, [None]])

@@ -387,3 +387,82 @@ def test_a_file_of_no_kind_is_found_by_what_it_says(put: Put, find: Callable[...
         find(task)
     put("", "types.gmt", format="gmt")
     assert _names(find(task)) == {"sets": ["types.gmt"]}
+
+
+RECALIBRATE = _task("recalibrate", _role("bam", "alignment"), _role("table", "bqsr_report"))
+
+
+def test_a_table_of_another_file_is_not_taken(put: Put, find: Callable[..., Chosen]) -> None:
+    first, second = (
+        put("alignment", "first.bam", sample_id="s"),
+        put("alignment", "second.bam", sample_id="s"),
+    )
+    table = put("bqsr_report", "first.table", sample_id="s", alignment_cid=first)
+    with pytest.raises(UsageError, match=r"table of recalibrate is missing: .* other files") as error:
+        find(RECALIBRATE, {"bam": [second]}, sample_id="s")
+    (item,) = error.value.items
+    assert item.startswith(f"{table}  first.table")
+    assert _names(find(RECALIBRATE, {"bam": [second], "table": [table]}))["table"] == ["first.table"]
+    # One that says of nothing what it is of may be of any; one of the file itself goes before it.
+    put("bqsr_report", "any.table", sample_id="s")
+    assert _names(find(RECALIBRATE, {"bam": [second]}))["table"] == ["any.table"]
+    assert _names(find(RECALIBRATE, {"bam": [first]}))["table"] == ["first.table"]
+
+
+def test_a_table_of_what_a_file_was_made_from_is_taken(put: Put, find: Callable[..., Chosen]) -> None:
+    first = put("alignment", "first.bam", sample_id="s")
+    put("bqsr_report", "first.table", sample_id="s", alignment_cid=first)
+    between = put("alignment", "by_name.bam", sample_id="s", derived_from=[first])
+    last = put("alignment", "last.bam", sample_id="s", derived_from=[between])
+    assert _names(find(RECALIBRATE, {"bam": [last]}))["table"] == ["first.table"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_reads_come_once_into_what_is_put_together(
+    put: Put, find: Callable[..., Chosen], named: bool
+) -> None:
+    unmapped = put("alignment", "raw.bam", sample_id="s", duplicates_marked=True)
+    reads = put("r1", "L1_R1", sample_id="s", lane="L1", derived_from=[unmapped])
+    put("alignment", "L2.bam", sample_id="s", r1_cid=put("r1", "L2_R1", sample_id="s", lane="L2"))
+    one = put("alignment", "L1.bwa.bam", sample_id="s", tool="bwa", r1_cid=reads)
+    assert _names(find(MARK, sample_id="s"))["lanes"] == ["L2.bam", "L1.bwa.bam"]
+    for name, how in {"L1.other.bam": {"tool": "other", "r1_cid": reads}, "L1.merged.bam": {}}.items():
+        made_from = {"derived_from": [unmapped]} if not how else {}
+        other = put("alignment", name, sample_id="s", **how, **made_from)
+        with pytest.raises(UsageError, match=r"Two of lanes hold the same reads, those of") as error:
+            find(MARK, {"lanes": [one, other]} if named else {}, sample_id="s")
+        assert "L1.bwa.bam" in error.value.message
+
+
+def test_every_value_of_a_filter_is_met(put: Put, find: Callable[..., Chosen]) -> None:
+    _genome(put)
+    bam = _bam(put, "s.bam", "s")
+    _gvcfs(put, "s")
+    with pytest.raises(UsageError, match=r"No input of join has sample_id=t: sample_id is s\."):
+        find(JOIN, sample_id=["s", "t"])
+    # A file that is named against a filter: one of them is a slip.
+    with pytest.raises(UsageError, match=r"No input of call has sample_id=t: sample_id is s\."):
+        find(CALL, {"bam": [bam]}, sample_id="t")
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "fields"),
+    [("r1", "r2", {"sample_id": "s"}), ("vqsr_model", "vqsr_tranches", {"mode": "SNP"})],
+)
+def test_a_companion_that_is_named_is_that_which_its_file_names(
+    put: Put, find: Callable[..., Chosen], parent: str, child: str, fields: dict[str, str]
+) -> None:
+    task = _task("take", _role("file", parent), _role("companion", child))
+    own, other = put(child, "own", **fields), put(child, "other", **fields)
+    link = {"mate_cid" if parent == "r1" else "tranches_cid": own}
+    file = put(parent, "file", **fields, **link)
+    assert _names(find(task, {"companion": [own]})) == _names(find(task))
+    with pytest.raises(UsageError, match=f"other .* given as companion, is not that of file, which is {own}"):
+        find(task, {"file": [file], "companion": [other]})
+
+
+def test_of_the_same_bytes_the_record_that_says_more_decides(put: Put, find: Callable[..., Chosen]) -> None:
+    put("alignment", "lane.bam", sample_id="s", duplicates_marked=False)
+    put("alignment", "marked.bam", sample_id="s", duplicates_marked=True)
+    put("alignment", "marked.bam", sample_id="s")
+    assert _names(find(MARK, sample_id="s"))["lanes"] == ["lane.bam"]
