@@ -159,8 +159,28 @@ def withPart(Map given, Map meta) {
     if (!given.rows.call) {
         refuse(given.rows.part[0], 'role', 'a part needs a row of role call, too: the .call.bed of the same number')
     }
+    if (!surrounds(bedLines(given.rows.call[0]), bedLines(given.rows.part[0]))) {
+        refuse(given.rows.call[0], 'path', "${given.rows.call[0].path} does not hold the regions of ${given.rows.part[0].path}: a part goes with the .call.bed of the same number, of the same split_intervals")
+    }
     def number = given.rows.part[0].name.find(/^[0-9]+/) ?: '1'
     return meta + [part: number as int, parts: Math.max(2, number as int), prefix: "${meta.prefix}.${number.padLeft(5, '0')}".toString()]
+}
+
+// Whether what is called holds its part: the same regions, wider at the part's edges alone. Without, what is called
+// for another part would be cut down to nothing, and that would look like a part without variants.
+def surrounds(List call, List part) {
+    return part && call.size() == part.size() && [call, part].transpose().every { wide, own -> wide[0] == own[0] && wide[1] <= own[1] && wide[2] >= own[2] }
+}
+
+// Contig, start and end of each line of a BED.
+def bedLines(Map row) {
+    return row.file.readLines().collect { line ->
+        def cells = line.tokenize('\t')
+        if (cells.size() < 3 || !cells[1].isLong() || !cells[2].isLong()) {
+            refuse(row, 'path', "${row.path}: '${line.take(80)}' is no line of a BED")
+        }
+        [cells[0], cells[1] as long, cells[2] as long]
+    }
 }
 
 // [ meta(id, prefix, samples, indexed), gvcfs, tbis ] in the order of the samples' names.

@@ -139,7 +139,7 @@ def _write_table(table: Path, rows: list[dict[str, str]]) -> None:
     for row in rows:
         file = table.parent / row["path"]
         if not file.exists():
-            file.write_text("content\n")
+            file.write_text("c\t0\t9\n" if file.suffix == ".bed" else "content\n")
         row["path"] = str(file)
     lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
     table.write_text("\n".join(lines) + "\n")

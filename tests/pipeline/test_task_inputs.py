@@ -162,6 +162,18 @@ REFUSED: dict[str, Case] = {
         COHORT + GVCFS + "part,07.part.bed\n",
         ("a part needs a row of role call",),
     ),
+    "a part with what is called for another": (
+        "cohortPart joint_call_gvcfs",
+        {},
+        COHORT + GVCFS + "part,07.part.bed\ncall,06.call.bed\n",
+        ("06.call.bed does not hold the regions of", "07.part.bed", "of the same number"),
+    ),
+    "a part that is no BED": (
+        "cohortPart joint_call_gvcfs",
+        {},
+        COHORT + GVCFS + "part,other.txt\ncall,07.call.bed\n",
+        ("'other.txt' is no line of a BED",),
+    ),
     "known sites without an index": (
         "knownSites base_recalibrator",
         {},
@@ -321,6 +333,12 @@ def said(tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox) -> dict[str
     folder = tmp_path_factory.mktemp("task")
     (folder / "a.bam").write_text("a.bam\n")
     (folder / "genotypes.tsv.gz").write_bytes(gzip.compress(b"#contig\tposition\tm\tn\n"))
+    for name, region in {
+        "06.call.bed": (0, 1200),
+        "07.call.bed": (800, 2000),
+        "07.part.bed": (1000, 2000),
+    }.items():
+        (folder / name).write_text("c\t{}\t{}\n".format(*region))
     cases = {}
     for number, (name, (asked, given, table, _)) in enumerate((REFUSED | ACCEPTED).items()):
         call, _, task = asked.rpartition(" ")
