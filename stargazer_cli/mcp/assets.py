@@ -172,8 +172,9 @@ class AssetTools:
         path: Annotated[
             str,
             Field(
+                min_length=1,
                 description="Where to put it: a file, or a folder in which it keeps its name; below the "
-                "folders that the server may use."
+                "folders that the server may use.",
             ),
         ],
         with_companions: Annotated[
@@ -202,7 +203,11 @@ class AssetTools:
         target: Target,
         keyvalues: Annotated[
             dict[str, Scalar | list[Scalar] | None],
-            Field(min_length=1, description="The keys to set; null takes a key away. Others stay."),
+            Field(
+                min_length=1,
+                max_length=1000,
+                description="The keys to set; null takes a key away. Others stay.",
+            ),
         ],
     ) -> StoredAsset:
         """Change what is said of a file. Its bytes and CID stay; what was said before is not kept."""
@@ -272,11 +277,13 @@ class AssetTools:
         return named
 
     def _is_folder(self, path: Path, *, make: bool) -> bool:
-        """Whether a path that may be written is a folder; with `make` it becomes one."""
-        with self._roots.writing(path) as place:
-            if make:
-                place.mkdir(exist_ok=True)
-            return place.is_dir()
+        """Whether a path leads to a folder; with `make` it becomes one."""
+        if self._roots.has_folder(path):
+            return True
+        if make:
+            with self._roots.writing(path) as place:
+                place.mkdir()
+        return make
 
     def _write(self, wanted: Mapping[str, Path], progress: Progress, *, overwrite: bool) -> list[WrittenFile]:
         """Copy files to their paths: none of them where one is in the way."""

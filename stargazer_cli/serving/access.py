@@ -8,12 +8,14 @@ nowhere else.
 import os
 import resource
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from stargazer_cli.catalog import pipeline_dir
 from stargazer_cli.errors import StargazerError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _OPEN = Path("/proc/self/fd")
 # Their files are the system's, and no data.
 _SYSTEM = (Path("/proc"), Path("/sys"), Path("/dev"))
+# Read in the current folder, by Stargazer and by Nextflow.
+_SETTINGS = ("stargazer.toml", "nextflow.config")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_FILES = 20_000
@@ -32,18 +36,37 @@ class Roots:
     """Folders of this machine that clients may use, without what is kept in the `own` ones.
 
     A relative path is taken from the first folder. Hidden files, and what is in hidden folders, are neither
-    read nor written: they are settings and keys, and no data.
+    read nor written: they are settings and keys, and no data. In folders of `programs` nothing is written.
     """
 
-    def __init__(self, folders: Sequence[Path], own: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, folders: Sequence[Path], own: Sequence[Path] = (), programs: Sequence[Path] = ()
+    ) -> None:
         self.folders = tuple(dict.fromkeys(_root(folder) for folder in folders))
         self._own = tuple(folder.resolve() for folder in own)
+        outer = (folder.resolve() for folder in programs)
+        # A root in a folder of programs was chosen on purpose.
+        self._programs = tuple(
+            folder for folder in outer if not any(root.is_relative_to(folder) for root in self.folders)
+        )
 
     @classmethod
     def of(cls, settings: "Settings", chosen: Sequence[Path] = ()) -> Self:
-        """Return those that were chosen, else those of the settings; Stargazer's own folders are left out."""
+        """Return those that were chosen, else those of the settings; Stargazer's own folders are left out.
+
+        Raises:
+            UsageError: one is not there; or none was named, and the current folder is the whole disk.
+
+        """
+        if not chosen and "roots" not in settings.model_fields_set and Path().absolute() == Path("/"):
+            raise UsageError(
+                "No folder is named in which clients may use files, and the current one is the whole disk.",
+                "Name one: --root FOLDER, or STARGAZER_ROOTS.",
+            )
         own = [folder for folder in (settings.local, settings.tools, settings.work) if folder]
-        return cls(chosen or settings.roots, own)
+        # What is in them is run: by the user, or by the server itself.
+        programs = (settings.notebooks, Path(sys.prefix), pipeline_dir(), Path(__file__).parents[1])
+        return cls(chosen or settings.roots, own, programs)
 
     @contextmanager
     def reading(self, paths: Sequence[Path]) -> Iterator["Reading"]:
@@ -71,18 +94,29 @@ class Roots:
             UsageError: the path is not below a root, or its folder is not there.
 
         """
-        if path.name in ("", ".."):
+        if path.name in ("", "..") or not path.name.isprintable():
             _refuse(path, "it names no file")
         whole = self._absolute(path)
         folder = self._resolved(whole.parent, path)
         if whole.name.startswith("."):
             _refuse(path, "it is hidden")
+        if whole.name.casefold() in _SETTINGS:
+            _refuse(path, "a file of that name decides how programs work")
+        if any(folder.is_relative_to(each) for each in self._programs):
+            _refuse(path, "it is among programs")
         with ExitStack() as opened:
             handle = self._descend(folder, _FOLDER, path)
             opened.callback(os.close, handle)
             place = _as_path(handle, folder)
             with _named_as_given({str(place / whole.name): str(path), str(place): str(path.parent)}):
                 yield place / whole.name
+
+    def has_folder(self, path: Path) -> bool:
+        """Whether a path leads to a folder that clients may use."""
+        try:
+            return self._resolved(path).is_dir()
+        except UsageError:
+            return False
 
     def _absolute(self, path: Path) -> Path:
         with suppress(RuntimeError):  # no such user: then it is a name like any other
@@ -234,6 +268,11 @@ def _named_as_given(names: Mapping[str, str]) -> Iterator[None]:
             error, _replaced(error.message, names), hint, [_replaced(item, names) for item in error.items]
         )
         raise
+    except OSError as error:
+        said = _replaced(str(error.filename), names)
+        if said == str(error.filename):
+            raise
+        raise UsageError(f"The path {said} cannot be used: {error.strerror}.") from None
 
 
 def _root(folder: Path) -> Path:

@@ -112,6 +112,7 @@ def outside(office: Any) -> dict[str, str]:
         "home": "~/.ssh/id_rsa",
         "nothing": "",
         "a zero byte": "a\x00b",
+        "settings": "stargazer.toml",
     }
 
 
@@ -130,9 +131,13 @@ def test_no_file_beyond_the_folders_for_clients_is_read_or_written(
             assert "secret of the house" not in words, way
             if way not in ("a link", "a pipe"):  # to write there takes the place of the link, in the folder
                 words = await agent.is_refused("download_file", cid=cid, path=path, overwrite=True)
+                assert "fault of its own" not in words, way
+                assert "/proc/self/fd" not in words, way
             await agent.is_refused("upload_file", paths=["reference.fa", path])
         assert (await agent.does("query_files"))["total"] == 1
         assert "link is not for clients" in await agent.is_refused("upload_file", paths=["."])
+        written = await agent.does("download_file", cid=cid, path=".", overwrite=True)
+        assert [each["path"] for each in written["files"]] == ["reference.fa"]
         # What is written where a link was, does not go where it led.
         await agent.does("download_file", cid=cid, path="link", overwrite=True)
         assert not (office.files / "link").is_symlink()

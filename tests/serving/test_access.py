@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,23 @@ def test_a_file_is_written_below_a_root_alone(
 
 @pytest.mark.parametrize(
     "path",
-    ["../x", "/etc/x", "folder/x", ".bashrc", ".ssh/x", "", ".", "..", "/", "nowhere/x", "run/..", "a\0b/x"],
+    [
+        *(
+            "../x",
+            "/etc/x",
+            "folder/x",
+            ".bashrc",
+            ".ssh/x",
+            "",
+            ".",
+            "..",
+            "/",
+            "nowhere/x",
+            "run/..",
+            "a\0b/x",
+        ),
+        *("a\0b", "a\nb", "txt.\u202eexe", "x" * 300, "stargazer.toml", "run/Nextflow.config"),
+    ],
 )
 def test_nothing_is_written_elsewhere(roots: Roots, root: Path, outside: Path, path: str) -> None:
     (root / "folder").symlink_to(outside)
@@ -220,6 +237,37 @@ def test_the_store_and_the_tools_are_not_for_clients(
     for path in (settings.local / "x", settings.local / "objects" / "x", tmp_path / "tools" / "java"):
         with pytest.raises(UsageError, match="not for clients"), roots.writing(path):
             pass
+
+
+def test_what_is_run_is_read_and_not_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the store may be anybody's, and its name is chosen by who asks for it."""
+    for name, folder in (("venv", root / "venv" / "lib"), ("notebooks", root / "notebooks")):
+        folder.mkdir(parents=True)
+        (folder / "a.py").write_text(name)
+    monkeypatch.setattr(sys, "prefix", str(root / "venv"))
+    monkeypatch.setenv("STARGAZER_NOTEBOOKS", str(root / "notebooks"))
+    roots = Roots.of(Settings(), [root])
+    assert read(roots, "venv/lib/a.py", "notebooks/a.py") == ["venv", "notebooks"]
+    for path in ("venv/lib/a.py", "venv/sitecustomize.py", "notebooks/b.py"):
+        with pytest.raises(UsageError, match="it is among programs"), roots.writing(Path(path)):
+            pass
+    with Roots.of(Settings(), [root / "venv" / "lib"]).writing(Path("b")) as at:  # chosen on purpose
+        at.write_text("b")
+
+
+def test_the_whole_disk_is_not_for_clients_because_a_program_started_the_server_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError, match="the current one is the whole disk"):
+        Roots.of(Settings())
+    assert Roots.of(Settings(), [Path("/")]).folders == (Path("/"),)
+
+
+def test_a_folder_is_one_where_clients_may_use_it(roots: Roots, root: Path, outside: Path) -> None:
+    (root / "folder").symlink_to(outside)
+    assert all(roots.has_folder(Path(path)) for path in (".", str(root), "run", "run/.."))
+    assert not any(roots.has_folder(Path(path)) for path in ("folder", "..", "run/a.bed", "nothing", "a\0b"))
 
 
 def test_many_files_may_be_open_and_a_folder_of_too_many_is_refused(
