@@ -70,6 +70,12 @@ def test_a_workflow_is_shown_with_its_tasks(run: Shell) -> None:
     out = run("tasks", "show", "prepare_reference").out
     assert "Tasks: decompress_fasta, samtools_faidx" in out
     assert any(line.split()[:3] == ["build", "string", "required"] for line in out.splitlines())
+    assert "Run it: stargazer run prepare-reference --help" in out
+    # By the name that `stargazer run` has for it, too.
+    assert run("tasks", "show", "prepare-reference").out == out
+    assert ["skip_report", "boolean", "false"] in [
+        line.split()[:3] for line in run("tasks", "show", "germline").out.splitlines()
+    ]
 
 
 @pytest.mark.usefixtures("equipped")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from stargazer_cli import catalog
+from stargazer_cli.assets import to_text
 from stargazer_cli.output import emit_json, printable, table
 
 
@@ -27,7 +28,9 @@ def list_tasks(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON document.")
 def show_task(name: str, as_json: bool) -> None:
     """Show what a task or workflow takes and makes."""
-    entry = catalog.find(name)
+    from stargazer_cli.runs.requests import ALIASES, full_name
+
+    entry = catalog.find(full_name(name))
     if as_json:
         emit_json(entry.to_dict())
         return
@@ -42,6 +45,8 @@ def show_task(name: str, as_json: bool) -> None:
         click.echo(f"Run it: stargazer tasks run {entry.name} --filter KEY=VALUE --input NAME=VALUE")
     else:
         click.echo(f"\nTasks: {', '.join(entry.tasks)}.")
+        short = next(short for short, full in ALIASES.items() if full == entry.name)
+        click.echo(f"Run it: stargazer run {short} --help")
 
 
 def _section(title: str, rows: Iterable[Sequence[str]]) -> None:
@@ -62,7 +67,7 @@ def _role(role: catalog.Role) -> list[str]:
 
 def _parameter(parameter: catalog.Parameter) -> list[str]:
     default = (
-        "required" if parameter.required else "-" if parameter.default is None else str(parameter.default)
+        "required" if parameter.required else "-" if parameter.default is None else to_text(parameter.default)
     )
     return [parameter.name, parameter.type, default, parameter.told]
 
