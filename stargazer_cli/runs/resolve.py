@@ -233,11 +233,15 @@ def _lane(sample: str, r1: R1, r2: R2 | None) -> Lane:
 
 
 def mate_of(store: "LocalStore", r1: R1) -> R2 | None:
-    """Return the R2 of an R1, by the link between them or by their lane; None where there is none."""
+    """Return the R2 of an R1, by the link between them or by their lane; None where there is none.
+
+    Raises:
+        UsageError: an R2 of the sample belongs to no R1, which may be this one; or lanes are not told apart.
+
+    """
     if not r1.sample_id:
         return next((asset for asset in r1.companions(store) if isinstance(asset, R2)), None)
-    seconds = _one_record_each(R2, r1.sample_id, store.find(asset="r2", sample_id=r1.sample_id))
-    return _mate(store, r1.sample_id, r1, seconds)
+    return next(lane.r2 for lane in _lanes(store, r1.sample_id) if lane.r1.cid == r1.cid)
 
 
 def _mate(store: "LocalStore", sample: str, r1: R1, seconds: Iterable[R2]) -> R2 | None:

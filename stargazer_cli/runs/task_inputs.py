@@ -24,6 +24,7 @@ from stargazer_cli.runs.task_problems import (
     of_others,
     one_of_two,
     reads_twice,
+    same_file,
     twice,
     unfit,
     unknown,
@@ -347,6 +348,8 @@ class _Inputs:
         """Refuse a companion of another file than the one it is given with, by the links of both."""
         cids = {each.cid for each in parents}
         for asset in assets:
+            if asset.cid in cids:
+                raise same_file(role, asset, parent)
             for field, kind in _links_of(role.kind).items():
                 link = getattr(asset, field)
                 if kind == parent.kind and link and link not in cids:

@@ -158,6 +158,14 @@ def not_its_own(role: Role, asset: Asset, parent: Asset, own: str) -> UsageError
     )
 
 
+def same_file(role: Role, asset: Asset, parent: Role) -> UsageError:
+    """Tell that one file is given twice, as itself and as its own companion."""
+    return UsageError(
+        f"{asset.name} ({asset.cid}) is given as {parent.name} and as {role.name}, which are two files.",
+        f"Leave --input {role.name} out: it is found by what {parent.name} is.",
+    )
+
+
 def in_order(asset: Asset) -> tuple[str, ...]:
     """Return what sorts assets, in an order that is always the same."""
     return (*(to_text(getattr(asset, key, "")) for key in _TELLING), asset.name, asset.cid)

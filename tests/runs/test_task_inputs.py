@@ -273,6 +273,33 @@ def test_mates_are_found_by_their_link_and_by_their_lane(put: Put, find: Callabl
     assert "--filter lane=" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("lane", "said"),
+    [
+        ({"lane": "other"}, r"The R2 mate .* has no R1"),
+        ({"lane": "L1", "sequencing_platform": "abacus"}, "sequencing_platform 'abacus' .* is not known"),
+        ({"lane": "L 1"}, "The lane of R1 .* is not usable"),
+    ],
+)
+def test_reads_are_judged_as_the_workflows_do(
+    put: Put, find: Callable[..., Chosen], lane: dict[str, str], said: str
+) -> None:
+    put("aligner_index", "b.fa.bwt", aligner="bwa", build="b", reference_cid="ref")
+    put("r1", "R1", sample_id="s", **lane)
+    put("r2", "mate", sample_id="s", lane="L1")
+    with pytest.raises(UsageError, match=said):
+        find(ALIGN, sample_id="s")
+
+
+def test_reads_are_not_their_own_mates(put: Put, find: Callable[..., Chosen]) -> None:
+    put("aligner_index", "b.fa.bwt", aligner="bwa", build="b", reference_cid="ref")
+    reads = put("r1", "same", sample_id="s")
+    put("r2", "same", sample_id="s")
+    for given in ({}, {"fastq_1": [reads], "fastq_2": [reads]}):
+        with pytest.raises(UsageError, match=r"are the same file|which are two files"):
+            find(ALIGN, given, sample_id="s")
+
+
 def test_the_files_of_two_indexes_are_not_one(put: Put, find: Callable[..., Chosen]) -> None:
     put("r1", "reads", sample_id="s")
     for reference in ("one", "two"):
@@ -447,7 +474,7 @@ def test_every_value_of_a_filter_is_met(put: Put, find: Callable[..., Chosen]) -
 
 @pytest.mark.parametrize(
     ("parent", "child", "fields"),
-    [("r1", "r2", {"sample_id": "s"}), ("vqsr_model", "vqsr_tranches", {"mode": "SNP"})],
+    [("r1", "r2", {}), ("vqsr_model", "vqsr_tranches", {"mode": "SNP"})],
 )
 def test_a_companion_that_is_named_is_that_which_its_file_names(
     put: Put, find: Callable[..., Chosen], parent: str, child: str, fields: dict[str, str]
