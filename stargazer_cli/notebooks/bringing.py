@@ -13,16 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stargazer_cli.assets import Asset
-    from stargazer_cli.catalog import Parameter
+    from stargazer_cli.catalog import Parameter, Workflow
 
 # What a person says of a file; where it came from in a run, the run says.
 _ASKED = ("sample_id", "build", "organism", "lane", "library", "sequencing_platform", "resource_name")
-# The kinds by which a workflow finds its samples.
-_OF_SAMPLES = {
-    "scrna_clustering_pipeline": ("anndata", "counts"),
-    "preprocess_sample": ("r1", "alignment"),
-    "germline_short_variant_discovery": ("r1", "alignment", "variants"),
-}
 
 
 @dataclass(frozen=True)
@@ -61,10 +55,12 @@ def look(paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | None =
     return Look(pd.DataFrame(rows), tuple(field for field in _ASKED if field in there))
 
 
-def samples_for(workflow: str, assets: "Sequence[Asset]") -> list[str]:
+def samples_for(workflow: "Workflow", assets: "Sequence[Asset]") -> list[str]:
     """Return the samples that a workflow may be run on, as far as the kinds of their files tell."""
-    kinds = _OF_SAMPLES.get(workflow, ())
-    found = {getattr(asset, "sample_id", "") for asset in assets if asset.kind in kinds}
+    # An index is no sample by itself, and a VCF (no GVCF) is of a cohort that was called.
+    kinds = {role.kind for role in workflow.inputs if not role.kind.endswith("_index")}
+    taken = (asset for asset in assets if asset.kind in kinds)
+    found = {getattr(each, "sample_id", "") for each in taken if getattr(each, "variant_type", "") != "vcf"}
     return sorted(found - {""})
 
 

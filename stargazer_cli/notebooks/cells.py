@@ -75,9 +75,13 @@ class Cells:
             parts.append(found.reset_index().assign(gene=gene))
         return pd.concat(parts, ignore_index=True)
 
-    def sample(self, size: int) -> "pd.DataFrame":
-        """Return at most so many cells, the same ones each time, in an order that hides no cluster."""
-        cells = self.table
+    def sample(self, size: int, gene: str) -> "pd.DataFrame":
+        """Return at most so many cells, the same ones each time, in an order that hides no cluster.
+
+        Each has its `cluster`, and its `expression` of a gene.
+        """
+        clusters = self.table[self.cluster_key].astype(str)
+        cells = self.table.assign(cluster=clusters, expression=self.expression(gene))
         return cells.sample(n=min(size, len(cells)), random_state=0)
 
     def _element(self, name: str) -> Any:

@@ -121,6 +121,12 @@ def files(lineage: "Lineage") -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def ancestors(lineage: "Lineage") -> list[str]:
+    """Return the CIDs of the other files of the graph: each before all that it was made from."""
+    columns = _columns({cid: set(parents) - {cid} for cid, parents in lineage.parents.items()})
+    return sorted(columns.keys() - {lineage.cid}, key=lambda cid: (-columns[cid], cid))
+
+
 def runs(lineage: "Lineage") -> list[str]:
     """Return the runs that made the files, the earliest first."""
     made = sorted(

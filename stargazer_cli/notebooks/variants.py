@@ -4,6 +4,7 @@ Everything counts what it is given: numbers of a selection are those of `select(
 """
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 # read, so that there are no more genotypes than that.
 RECORDS = 200_000
 GENOTYPES = 1_000_000
-TYPES = ("SNP", "insertion", "deletion", "MNP", "complex", "mixed", "symbolic")
+TYPES = ("SNP", "insertion", "deletion", "MNP", "complex", "mixed", "symbolic", "no allele")
 ZYGOSITIES = ("het", "hom alt", "hom ref", "no call")
 _COLUMNS = ("chrom", "pos", "id", "ref", "alt", "quality", "filter")
 _FIXED = 9  # columns before those of the samples
 _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
-# Alternative alleles that stand for no sequence of their own.
-_NO_ALLELES = frozenset((".", "*", "<NON_REF>"))
+_TRANSVERSIONS = frozenset(("AC", "CA", "AT", "TA", "CG", "GC", "GT", "TG"))
+# What stands where there is no alternative allele.
+_NO_ALLELES = frozenset((".", "<NON_REF>"))
+# A deletion that began further up: an allele, and no change at this site.
+_SPANNING = "*"
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Calls:
     """The records of a VCF, or some of them.
 
     records     chrom, pos, id, ref, alt, type, quality, filter, depth (over all samples), alleles
-                (alternative ones), transitions and transversions among them; one row a record, whose
-                index is its place in the file
+                (alternative ones), transitions and transversions among them, snp and indel (whether one of
+                them is one); one row a record, whose index is its place in the file
     genotypes   record, sample, genotype, zygosity, depth, quality; one row a record and a sample
     complete    whether these are all that the file has
     """
@@ -46,26 +50,36 @@ class Calls:
 
 
 def read(path: Path, *, limit: int | None = None) -> Calls:
-    """Read a VCF, plain or compressed, up to `limit` records; by default what a notebook can work with."""
+    """Read a VCF, plain or compressed, up to `limit` records; by default what a notebook can work with.
+
+    Raises:
+        StargazerError: it is no VCF, or it is cut short or damaged.
+
+    """
     import pandas as pd
 
     rows: list[tuple[object, ...]] = []
     genotypes: list[tuple[object, ...]] = []
     complete = True
-    with _open(path) as lines:
+    with _open(path) as stream:
+        lines = _whole(stream, path)
         samples = _samples(lines, path)
         most = min(RECORDS, GENOTYPES // max(1, len(samples))) if limit is None else limit
+        columns = _FIXED + len(samples) if samples else _FIXED - 1
         for number, line in enumerate(lines):
             if number == most:
                 complete = False
                 break
             fields = line.rstrip("\n").split("\t")
-            if len(fields) < _FIXED - 1:
-                raise StargazerError(f"Record {number + 1} of {path.name} is cut short: {line[:60]!r}.")
+            if len(fields) < columns or not fields[1].isdecimal():
+                raise StargazerError(
+                    f"Record {number + 1} of {path.name} is cut short or damaged: {line[:60]!r}."
+                )
             rows.append(_record(fields))
             genotypes += _genotypes(number, fields, samples)
     records = pd.DataFrame(
-        rows, columns=[*_COLUMNS, "depth", "type", "alleles", "transitions", "transversions"]
+        rows,
+        columns=[*_COLUMNS, "depth", "type", "alleles", "transitions", "transversions", "snp", "indel"],
     )
     called = pd.DataFrame(genotypes, columns=["record", "sample", "genotype", "zygosity", "depth", "quality"])
     return Calls(samples, records, called, complete)
@@ -107,13 +121,18 @@ def select(
 
 
 def summary(calls: Calls) -> dict[str, float]:
-    """Return numbers of records, by type too, of sites that passed, and Ti/Tv over all SNP alleles."""
+    """Return numbers of records, by type too, of sites that passed, and Ti/Tv over all SNP alleles.
+
+    `with SNP` and `with indel` count as bcftools does: a site that has both is in either.
+    """
     records = calls.records
     transitions, transversions = int(records["transitions"].sum()), int(records["transversions"].sum())
     return {
         "records": len(records),
         "passed": int(records["filter"].isin(["PASS", "."]).sum()),
         "multi-allelic": int((records["alleles"] > 1).sum()),
+        "with SNP": int(records["snp"].sum()),
+        "with indel": int(records["indel"].sum()),
         "transitions": transitions,
         "transversions": transversions,
         "ti/tv": _ratio(transitions, transversions),
@@ -144,7 +163,7 @@ def by_sample(calls: Calls) -> "pd.DataFrame":
 
 def wide(calls: Calls) -> "pd.DataFrame":
     """Return one row a record, for reading: what it is, and the genotype of each sample."""
-    shown = calls.records.drop(columns=["id", "alleles", "transitions", "transversions"])
+    shown = calls.records.drop(columns=["id", "alleles", "transitions", "transversions", "snp", "indel"])
     if not calls.samples:
         return shown
     genotypes = calls.genotypes.pivot_table(
@@ -156,7 +175,18 @@ def wide(calls: Calls) -> "pd.DataFrame":
 def _open(path: Path) -> IO[str]:
     with path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8")
+    # Headers hold what people wrote, in whatever letters they had.
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+    return path.open(encoding="utf-8", errors="replace")
+
+
+def _whole(stream: IO[str], path: Path) -> Iterator[str]:
+    """Give the lines, as far as there are whole ones."""
+    try:
+        yield from stream
+    except (EOFError, OSError, zlib.error) as error:
+        raise StargazerError(f"{path.name} cannot be read to its end: {error}.") from None
 
 
 def _samples(lines: Iterator[str], path: Path) -> tuple[str, ...]:
@@ -172,18 +202,22 @@ def _samples(lines: Iterator[str], path: Path) -> tuple[str, ...]:
 def _record(fields: Sequence[str]) -> tuple[object, ...]:
     chrom, pos, name, ref, alt, quality, filters, info = fields[:8]
     alleles = [each for each in alt.split(",") if each not in _NO_ALLELES]
-    kinds = [classify(ref, each) for each in alleles]
+    changed = [each for each in alleles if each != _SPANNING]
+    kinds = [classify(ref, each) for each in changed]
     changes = [
-        "".join(_trimmed(ref, each)) for each, kind in zip(alleles, kinds, strict=True) if kind == "SNP"
+        "".join(_trimmed(ref, each)).upper()
+        for each, kind in zip(changed, kinds, strict=True)
+        if kind == "SNP"
     ]
-    transitions = sum(change.upper() in _TRANSITIONS for change in changes)
     return (
         *(chrom, int(pos), name, ref, alt, _number(quality), filters),
         _number(_info(info, "DP")),
-        kinds[0] if len(set(kinds)) == 1 else "mixed" if kinds else "symbolic",
+        kinds[0] if len(set(kinds)) == 1 else "mixed" if kinds else "no allele",
         len(alleles),
-        transitions,
-        len(changes) - transitions,
+        sum(change in _TRANSITIONS for change in changes),
+        sum(change in _TRANSVERSIONS for change in changes),
+        "SNP" in kinds,
+        "insertion" in kinds or "deletion" in kinds,
     )
 
 
@@ -209,10 +243,10 @@ def _trimmed(ref: str, alt: str) -> tuple[str, str]:
 
 
 def _genotypes(number: int, fields: Sequence[str], samples: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    if len(fields) <= _FIXED:
+    if not samples:
         return
     keys = fields[_FIXED - 1].split(":")
-    for sample, values in zip(samples, fields[_FIXED:], strict=True):
+    for sample, values in zip(samples, fields[_FIXED:], strict=False):
         said = dict(zip(keys, values.split(":"), strict=False))
         genotype = said.get("GT", ".")
         yield number, sample, genotype, zygosity(genotype), _number(said.get("DP")), _number(said.get("GQ"))

@@ -1,12 +1,15 @@
 """What the notebooks read with, on small files whose content is known."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.finished import finished_sample
 
+from stargazer_cli import catalog
+from stargazer_cli.assets import new_asset
 from stargazer_cli.errors import StargazerError
 from stargazer_cli.notebooks import bringing, charts, lineages, metrics, variants
 from stargazer_cli.notebooks.cells import Cells
@@ -65,6 +68,32 @@ def test_records_and_genotypes_are_counted(vcf: Path) -> None:
     assert calls.complete
 
 
+@pytest.mark.parametrize(
+    ("ref", "alt", "expected"),
+    [
+        # type, with SNP, with indel, alleles, transitions, transversions: as bcftools 1.16 counts them
+        ("AT", "A,ATT", ("mixed", 0, 1, 2, 0, 0)),
+        ("A", "AT,G", ("mixed", 1, 1, 2, 1, 0)),
+        ("A", "AT,*", ("insertion", 0, 1, 2, 0, 0)),
+        ("N", "A", ("SNP", 1, 0, 1, 0, 0)),
+        ("a", "c", ("SNP", 1, 0, 1, 0, 1)),
+        ("A", "G,<NON_REF>", ("SNP", 1, 0, 1, 1, 0)),
+        ("A", ".", ("no allele", 0, 0, 0, 0, 0)),
+        ("AT", "GCA", ("complex", 0, 0, 1, 0, 0)),
+    ],
+)
+def test_a_site_counts_for_what_bcftools_counts_it(
+    tmp_path: Path, ref: str, alt: str, expected: tuple[object, ...]
+) -> None:
+    file = tmp_path / "one.vcf"
+    file.write_text(f"{HEADER}1\t10\t.\t{ref}\t{alt}\t50\tPASS\t.\tGT\t0/1\t0/0\n")
+    calls = variants.read(file)
+    numbers = variants.summary(calls)
+    found = [numbers[name] for name in ("with SNP", "with indel")]
+    found += [calls.records["alleles"].sum(), numbers["transitions"], numbers["transversions"]]
+    assert (calls.records["type"].item(), *found) == expected
+
+
 def test_a_selection_is_what_fits_all_that_is_asked(vcf: Path) -> None:
     calls = variants.read(vcf)
 
@@ -80,6 +109,27 @@ def test_a_selection_is_what_fits_all_that_is_asked(vcf: Path) -> None:
     assert variants.select(calls, sample="bob").genotypes["record"].unique().tolist() == [0, 2]
     wide = variants.wide(variants.select(calls, contigs=["1"]))
     assert wide[["ann", "bob"]].to_numpy().tolist() == [["0/1", "1|1"], ["1/2", "./."]]
+
+
+def test_letters_of_another_time_do_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "old.vcf"
+    file.write_bytes(f"##by=Andr\u00e9\n{HEADER}{RECORDS[0]}\n".encode("latin-1"))
+    assert len(variants.read(file).records) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: gzip.compress(whole)[:-20],
+        lambda whole: whole[:-30],
+        lambda whole: whole.replace(b"\t50\t.\tC", b"\tfifty\t.\tC"),
+    ],
+)
+def test_a_damaged_file_is_told_as_such(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    file = tmp_path / "damaged.vcf"
+    file.write_bytes(damage((HEADER + "\n".join(RECORDS) + "\n").encode()))
+    with pytest.raises(StargazerError, match=r"damaged\.vcf"):
+        variants.read(file)
 
 
 def test_a_long_file_is_read_up_to_a_limit(vcf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,11 +181,24 @@ def test_cells_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
     second = sample.X[60:100, 3].toarray()
     assert seen.loc["1", "mean"] == pytest.approx(second.mean())
     assert seen.loc["1", "fraction"] == pytest.approx((second > 0).mean()) != 1
-    assert len(cells.sample(50)) == 50
+    assert len(cells.sample(50, gene)) == 50
+    drawn = cells.sample(500, gene).reindex(sample.obs_names)
+    assert np.allclose(drawn["expression"], cells.expression(gene))
+    assert drawn["cluster"].tolist() == sample.obs["leiden"].tolist()
     with pytest.raises(StargazerError, match="no gene 'NONE'"):
         cells.expression("NONE")
     with pytest.raises(StargazerError, match="no column 'louvain'"):
         _ = Cells(tmp_path / "cells.h5ad", "louvain").table
+
+
+def test_cells_of_one_name_keep_their_own_values(tmp_path: Path) -> None:
+    """Barcodes of two samples that were put together by hand may be the same."""
+    sample = finished_sample((6, 4, 2))
+    sample.obs_names = ["AAAC-1"] * 12
+    sample.write_h5ad(tmp_path / "cells.h5ad")
+    cells = Cells(tmp_path / "cells.h5ad")
+    drawn = cells.sample(500, cells.genes[3])
+    assert sorted(drawn["expression"]) == sorted(cells.expression(cells.genes[3]))
 
 
 def test_what_is_no_anndata_is_told(tmp_path: Path) -> None:
@@ -169,9 +232,13 @@ def test_a_ring_is_drawn_too() -> None:
     assert set(drawing.lines["line"]) == {"a b", "b a", "b c"}
 
 
-def test_files_of_a_kind_can_share_a_box(store: LocalStore, tmp_path: Path) -> None:
-    from stargazer_cli.assets import new_asset
+def test_what_a_file_was_made_from_is_told_from_near_to_far() -> None:
+    graph = _graph(("lane", "merged"), ("merged", "recalibrated"), ("recalibrated", "vcf"), ("merged", "vcf"))
+    assert lineages.ancestors(graph) == ["recalibrated", "merged", "lane"]
+    assert lineages.ancestors(_graph(("a", "b"), ("b", "a"))) == ["a"]
 
+
+def test_files_of_a_kind_can_share_a_box(store: LocalStore, tmp_path: Path) -> None:
     sources = []
     for number in range(3):
         (tmp_path / f"r{number}.fq").write_text(f"@{number}\nA\n+\nI\n")
@@ -208,3 +275,20 @@ def test_files_are_looked_at_and_none_is_stored(bundled: Path, store: LocalStore
     assert "mate father_R2.fastq.gz" in seen.table["remarks"][0]
     assert seen.fields[0] == "sample_id"
     assert store.find() == []
+
+
+def test_a_workflow_is_offered_the_samples_of_files_that_it_takes() -> None:
+    assets = [
+        new_asset("r1", sample_id="reads"),
+        new_asset("variants", sample_id="called", variant_type="gvcf"),
+        new_asset("variants", sample_id="cohort", variant_type="vcf"),
+        new_asset("variants_index", sample_id="cohort"),
+        new_asset("anndata", sample_id="cells"),
+    ]
+    offered = {name: bringing.samples_for(entry, assets) for name, entry in catalog.workflows().items()}
+    assert offered == {
+        "germline_short_variant_discovery": ["called", "reads"],
+        "prepare_reference": [],
+        "preprocess_sample": ["reads"],
+        "scrna_clustering_pipeline": ["cells"],
+    }

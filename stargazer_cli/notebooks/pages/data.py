@@ -137,7 +137,7 @@ def _(times_added, wanted):
     times_added()
     stored = sg.assemble()
     workflow = wanted.value
-    known_samples = bringing.samples_for(workflow.name, stored)
+    known_samples = bringing.samples_for(workflow, stored)
     known_builds = bringing.builds(stored)
 
     def ask(parameter):

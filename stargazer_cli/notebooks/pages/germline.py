@@ -9,7 +9,7 @@ with app.setup(hide_code=True):
     import pandas as pd
 
     import stargazer_cli as sg
-    from stargazer_cli.notebooks import charts, metrics, variants
+    from stargazer_cli.notebooks import bringing, charts, lineages, metrics, variants
 
     charts.use_theme()
 
@@ -47,8 +47,11 @@ def _():
 @app.cell(hide_code=True)
 def _(cohort):
     vcf = cohort.value
-    vcf.fetch()
-    calls = variants.read(vcf.path)
+    try:
+        vcf.fetch()
+        calls = variants.read(vcf.path)
+    except sg.StargazerError as _error:
+        mo.stop(True, mo.callout(mo.plain_text(bringing.said(_error)), kind="danger"))
     (
         None
         if calls.complete
@@ -95,12 +98,8 @@ def _(calls, carrier, contigs, depth, passed, quality, types):
     cards = [
         ("Sites", f"{numbers['records']:,}", f"of {len(calls.records):,}"),
         ("Passed", f"{numbers['passed']:,}", "all filters"),
-        ("SNPs", f"{numbers['SNP']:,}", "one base for another"),
-        (
-            "Indels",
-            f"{numbers['insertion'] + numbers['deletion']:,}",
-            f"{numbers['insertion']:,} in, {numbers['deletion']:,} out",
-        ),
+        ("SNPs", f"{numbers['with SNP']:,}", "sites with one"),
+        ("Indels", f"{numbers['with indel']:,}", "sites with one"),
         ("Multi-allelic", f"{numbers['multi-allelic']:,}", "two alleles or more"),
         ("Ti/Tv", f"{numbers['ti/tv']:.2f}", f"{numbers['transitions']:,} / {numbers['transversions']:,}"),
     ]
@@ -201,14 +200,14 @@ def _(shown):
 
 @app.cell(hide_code=True)
 def _(vcf):
-    # The metrics of the alignments that these variants were called from.
-    above = sg.lineage(vcf.cid, direction="up").nodes
-    alignments = [cid for cid, assets in above.items() if any(each.kind == "alignment" for each in assets)]
+    # The metrics of the alignments that these variants were called from. A sample may have several, such as
+    # those of its lanes: what is told of the one nearest to the variants comes last, and counts.
+    nearest = lineages.ancestors(sg.lineage(vcf.cid, direction="up"))
+    counted = sg.assemble(asset=["qc_metrics", "duplicate_metrics"], alignment_cid=nearest) if nearest else []
     found = {"coverage": {}, "stats": {}, "duplicates": {}}
-    if alignments:
-        for each in sg.assemble(asset=["qc_metrics", "duplicate_metrics"], alignment_cid=alignments):
-            each.fetch()
-            found.get(metrics.kind_of(each.path), {})[each.sample_id] = each.path
+    for each in sorted(counted, key=lambda each: nearest.index(each.alignment_cid), reverse=True):
+        each.fetch()
+        found.get(metrics.kind_of(each.path), {})[each.sample_id] = each.path
     return (found,)
 
 

@@ -11,7 +11,7 @@ with app.setup(hide_code=True):
     import pandas as pd
 
     import stargazer_cli as sg
-    from stargazer_cli.notebooks import charts
+    from stargazer_cli.notebooks import bringing, charts
     from stargazer_cli.notebooks.cells import Cells
 
     charts.use_theme()
@@ -56,11 +56,17 @@ def _():
 @app.cell(hide_code=True)
 def _(sample):
     result = sample.value
-    result.fetch()
-    related = [result.cid, result.source_cid]
-    marker_files = sg.assemble(asset="markers", source_cid=related)
-    grouped_by = marker_files[0].groupby if marker_files else "leiden"
-    cells = Cells(result.path, grouped_by)
+    related = [each for each in (result.cid, result.source_cid) if each]
+    marker_files = sorted(
+        sg.assemble(asset="markers", source_cid=related), key=lambda each: each.created_at, reverse=True
+    )
+    grouped_by = (marker_files[0].groupby if marker_files else "") or "leiden"
+    try:
+        result.fetch()
+        cells = Cells(result.path, grouped_by)
+        cells.table  # read now: what is wrong with it is told here
+    except sg.StargazerError as _error:
+        mo.stop(True, mo.callout(mo.plain_text(bringing.said(_error)), kind="danger"))
 
     # The summary that the report is written from says what quality control took out.
     written = [
@@ -85,8 +91,12 @@ def _(cells, summary):
             f"largest {cells.table[cells.cluster_key].value_counts().max():,}",
         ),
         ("Genes", f"{len(cells.genes):,}", "in the matrix"),
-        ("Genes a cell", f"{cells.table['n_genes_by_counts'].median():,.0f}", "median"),
-        ("Counts a cell", f"{cells.table['total_counts'].median():,.0f}", "median"),
+    ]
+    of_each = {"n_genes_by_counts": "Genes a cell", "total_counts": "Counts a cell"}
+    cards += [
+        (label, f"{cells.table[column].median():,.0f}", "median")
+        for column, label in of_each.items()
+        if column in cells.table
     ]
     mo.hstack(
         [mo.stat(value, label=label, caption=caption, bordered=True) for label, value, caption in cards],
@@ -120,10 +130,7 @@ def _(cells, gene):
         "umap 1" not in cells.table,
         mo.md("These cells have no UMAP: the run that clustered them made none.").callout(),
     )
-    drawn = cells.sample(POINTS).assign(
-        cluster=lambda table: table[cells.cluster_key].astype(str),
-        expression=pd.Series(cells.expression(gene.value), index=cells.table.index),
-    )[["umap 1", "umap 2", "cluster", "expression"]]
+    drawn = cells.sample(POINTS, gene.value)[["umap 1", "umap 2", "cluster", "expression"]]
     size = max(4, min(40, 40_000 // len(drawn)))
     names = sorted(cells.clusters, key=lambda name: (len(name), name))
 
