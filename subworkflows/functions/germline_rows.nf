@@ -2,7 +2,7 @@
 include { bamHead; contigsOfVcfHeader; samTags; sortOrder } from './contigs.nf'
 include { firstBytes; firstBytesInside; isBgzip; isGzip; isWholeBgzip; problemOf; vcfHeader } from './files.nf'
 include { baiProblem; tbiProblem } from './indexes.nf'
-include { checkNames; refuse } from './rows.nf'
+include { checkNames; platformOf; refuse } from './rows.nf'
 
 def germlineColumns() {
     return ['sample', 'lane', 'library', 'platform', 'fastq_1', 'fastq_2', 'bam', 'bai', 'gvcf', 'tbi']
@@ -13,18 +13,10 @@ def germlineEntries() {
     return ['fastq_1', 'bam', 'gvcf']
 }
 
-// Platforms that the SAM specification knows for PL.
-def platforms() {
-    return ['CAPILLARY', 'DNBSEQ', 'ELEMENT', 'HELICOS', 'ILLUMINA', 'IONTORRENT', 'LS454', 'ONT', 'PACBIO', 'SINGULAR', 'SOLID', 'ULTIMA']
-}
-
 // One row by itself: its names, its entry, and each of its files.
 def germlineRow(Map row, String workflow) {
     checkNames(row, ['sample', 'lane', 'library'])
-    def platform = (row.platform ?: 'ILLUMINA').toUpperCase()
-    if (!(platform in platforms())) {
-        refuse(row, 'platform', "'${row.platform}' is none of ${platforms().join(', ')}")
-    }
+    def platform = platformOf(row, 'platform')
     [fastq_2: 'fastq_1', bai: 'bam', tbi: 'gvcf'].each { second, first ->
         if (row[second] && !row[first]) {
             refuse(row, second, "is given without ${first}")

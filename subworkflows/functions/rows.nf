@@ -75,3 +75,17 @@ def cellsOf(String text, String source, line) {
     }
     return cells
 }
+
+// Platforms that the SAM specification knows for PL.
+def platforms() {
+    return ['CAPILLARY', 'DNBSEQ', 'ELEMENT', 'HELICOS', 'ILLUMINA', 'IONTORRENT', 'LS454', 'ONT', 'PACBIO', 'SINGULAR', 'SOLID', 'ULTIMA']
+}
+
+// That of a row, in capitals.
+def platformOf(Map row, String column) {
+    def platform = (row[column] ?: 'ILLUMINA').toUpperCase()
+    if (!(platform in platforms())) {
+        refuse(row, column, "'${row[column].take(120)}' is none of ${platforms().join(', ')}")
+    }
+    return platform
+}

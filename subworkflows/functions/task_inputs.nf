@@ -1,7 +1,7 @@
 // The files of one task that is run alone, read from its CSV and checked before it starts; and how each module
 // is given them. What the workflows say to a module in `meta` is said here in the same words.
 include { digestOf; indexExtensions; indexName; isGzip; problemOf; referenceNames } from './files.nf'
-include { isSafeName; refuse; tableRows } from './rows.nf'
+include { isSafeName; platformOf; refuse; tableRows } from './rows.nf'
 
 // What a row may say of its file. `name` is what the file is called where its path has another name, `of` the path
 // of the file that an index belongs to; the rest are fields of assets.
@@ -58,6 +58,10 @@ def rowOf(Map row, Map roles, name) {
         if (row[column] && !isSafeName(row[column])) {
             refuse(row, column, "'${row[column].take(120)}' cannot be used: a name has 1 to 100 letters, digits, dots, underscores and dashes, and begins with a letter or a digit")
         }
+    }
+    def stages = [roles[row.role].where?.stage].flatten().findAll()
+    if (row.stage && stages && !(row.stage in stages)) {
+        refuse(row, 'stage', "'${row.stage.take(120)}' is none of ${stages.join(', ')}, which ${name} takes")
     }
     return row + [file: given, name: row.name ?: given.name]
 }
@@ -141,7 +145,7 @@ def lane(Map given) {
     def name = row.lane ?: 'L1'
     def meta = [
         id: [given.subject, library, name].join('.'), sample: given.subject, library: library, lane: name,
-        platform: row.sequencing_platform.toUpperCase() ?: 'ILLUMINA', entry: given.values.sort_order == 'unsorted' ? 'unmapped' : 'reads',
+        platform: platformOf(row, 'sequencing_platform'), entry: given.values.sort_order == 'unsorted' ? 'unmapped' : 'reads',
     ]
     return [meta, row.file, fileOf(given, 'fastq_2')]
 }
@@ -232,10 +236,10 @@ def parts(Map given) {
     return [named(given) + [type: rows[0].variant_type ?: 'vcf'], filesOf(rows)]
 }
 
-// [ meta(resource_name, index), vcf ]
+// [ meta(resource_name, index), vcf ]; the index is called after the file, with nothing that a shell would read.
 def knownSite(Map given) {
     def row = given.rows.vcf[0]
-    return [[resource_name: row.resource_name ?: row.name, index: indexName(row.name)], row.file]
+    return [[resource_name: row.resource_name ?: row.name, index: indexName(row.name.replaceAll(/[^A-Za-z0-9._-]/, '_'))], row.file]
 }
 
 // [ meta(table), bam, bai ]

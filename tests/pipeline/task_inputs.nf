@@ -1,7 +1,7 @@
 // For tests: what is said of the parameters and the files of a task that is run alone, many cases in one run. It takes the
 // cases as JSON, each the parameters and, as `call`, what makes of the files what a module takes, and writes what was said.
 include { readTask; taskHelp } from '../../subworkflows/functions/task_settings.nf'
-include { alignerIndex; cells; cohortPart; evidence; knownSites; lane; model; options; parts; readInputs; reported; resources; samplePart } from '../../subworkflows/functions/task_inputs.nf'
+include { alignerIndex; cells; cohortPart; evidence; knownSite; knownSites; lane; model; options; parts; readInputs; reported; resources; samplePart } from '../../subworkflows/functions/task_inputs.nf'
 
 def calls() {
     return [
@@ -12,6 +12,7 @@ def calls() {
         knownSites: { given -> knownSites(given) },
         lane: { given -> lane(given) },
         model: { given -> model(given) },
+        knownSite: { given -> knownSite(given) },
         parts: { given -> parts(given) },
         reported: { given -> reported(given, '1.0') },
         resources: { given -> resources(given) },

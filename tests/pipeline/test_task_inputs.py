@@ -162,6 +162,19 @@ REFUSED: dict[str, Case] = {
         COHORT + GVCFS + "part,07.part.bed\n",
         ("a part needs a row of role call",),
     ),
+    # It goes into the read group, and with it onto a command line.
+    "a platform that is none": (
+        "lane bwa_mem",
+        {},
+        READS + "fastq_1,a.fq,a,,,'$(touch x)'\n" + INDEX,
+        ("column sequencing_platform: ''$(touch x)'' is none of CAPILLARY",),
+    ),
+    "a stage that is none": (
+        "scrna_chain",
+        {},
+        "role,path,sample_id,stage\nh5ad,a.h5ad,a,$(touch x)\n",
+        ("column stage: '$(touch x)' is none of raw, qc_filtered",),
+    ),
     "a part with what is called for another": (
         "cohortPart joint_call_gvcfs",
         {},
@@ -259,6 +272,12 @@ ACCEPTED: dict[str, Case] = {
         {},
         COHORT + GVCFS + "tbis,other.tbi,,{}/a.g.vcf.gz\n",
         ("indexed:[true, false]", "other.tbi]"),
+    ),
+    "an index is called after its file": (
+        "knownSite index_feature_file",
+        {},
+        "role,path,name\nvcf,a.vcf,it's $(touch x).vcf\n",
+        ("index:it_s___touch_x_.vcf.idx",),
     ),
     "a part of a cohort": (
         "cohortPart joint_call_gvcfs",
