@@ -56,8 +56,10 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
     from stargazer_cli.serving.access import Roots
     from stargazer_cli.serving.guard import Guard, Session
     from stargazer_cli.serving.listen import listen, serve
+    from stargazer_cli.serving.pinned import pin_store
 
     allowed = Roots.of(app.settings, roots)
+    pin_store(app.settings)
     given = app.settings.token.get_secret_value() if app.settings.token else ""
     where = listen(host, port, given, first_port=_FIRST_PORT)
     token = given or secrets.token_urlsafe(32)

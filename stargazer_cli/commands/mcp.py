@@ -40,9 +40,11 @@ def mcp(app: App, *, http: bool, host: str, port: int | None, roots: tuple[Path,
     """
     from stargazer_cli.serving.access import Roots
     from stargazer_cli.serving.listen import listen
+    from stargazer_cli.serving.pinned import pin_store
 
     # What is wrong with folders and address is told before FastMCP is loaded, which takes a second.
     usable = Roots.of(app.settings, roots)
+    pin_store(app.settings)
     token = app.settings.token.get_secret_value() if app.settings.token else ""
     where = listen(host, port, token, first_port=_FIRST_PORT) if http else None
     _need_fastmcp()

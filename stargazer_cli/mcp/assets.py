@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastmcp import Context
 from pydantic import Field
@@ -31,6 +31,9 @@ from stargazer_cli.serving.access import Roots
 from stargazer_cli.store import check_cid
 from stargazer_cli.store.files import Progress, check_absent
 from stargazer_cli.store.intake import take_in
+
+if TYPE_CHECKING:
+    from stargazer_cli.store.lineage import Lineage
 
 _MOST_FOUND = 1000
 
@@ -240,18 +243,27 @@ class AssetTools:
             Literal["up", "down", "both"],
             Field(description="`up`: what it was made from; `down`: what was made from it."),
         ] = "up",
+        limit: Annotated[
+            int, Field(ge=1, le=_MOST_FOUND, description="At most so many files, the nearest.")
+        ] = 200,
     ) -> LineageGraph:
         """Show what a file was made from, back to the files that a user added, or what was made from it."""
-        from stargazer_cli.store.lineage import to_document, trace
+        from stargazer_cli.store.lineage import trace
 
-        document = to_document(trace(self._app.store, cid, direction=direction))
+        graph = trace(self._app.store, cid, direction=direction)
+        nearest = dict.fromkeys(_nearest(graph)[:limit])
         return LineageGraph(
-            cid=document["cid"],
+            cid=cid,
+            total=len(graph.nodes),
             nodes=[
-                LineageNode(cid=node["cid"], assets=[StoredAsset.of(each) for each in node["assets"]])
-                for node in document["nodes"]
+                LineageNode(cid=each, assets=[StoredAsset.of(asset.to_dict()) for asset in graph.nodes[each]])
+                for each in nearest
             ],
-            edges=[LineageEdge(**edge) for edge in document["edges"]],
+            edges=[
+                LineageEdge(child=edge.child, parent=edge.parent, relation=edge.relation)
+                for edge in graph.edges
+                if edge.child in nearest and edge.parent in nearest
+            ],
         )
 
     def _remote(self, filters: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -320,3 +332,14 @@ class AssetTools:
 
         done = push(self._app.store, cids, network=network, progress=progress)
         return [Pushed(cid=e.cid, name=e.name, status=e.status, network=e.network) for e in done]
+
+
+def _nearest(graph: "Lineage") -> list[str]:
+    """Return the files of a graph by how many steps they are away."""
+    found = dict.fromkeys([graph.cid])
+    generation = [graph.cid]
+    while generation:
+        ends = (end for cid in generation for end in (*graph.parents[cid], *graph.children[cid]))
+        generation = [end for end in dict.fromkeys(ends) if end not in found]
+        found |= dict.fromkeys(generation)
+    return list(found)

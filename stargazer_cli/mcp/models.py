@@ -116,6 +116,7 @@ class LineageGraph(_Answer):
     """What a file was made from, and what from it."""
 
     cid: str
+    total: int = Field(description="How many files there are in all; the nearest of them are the nodes.")
     nodes: list[LineageNode]
     edges: list[LineageEdge]
 
@@ -175,6 +176,9 @@ class RoleInfo(_Answer):
     required: bool
     many: bool = Field(False, description="Whether it takes several files.")
     where: dict[str, Any] = Field({}, description="What an asset must say of itself to be found for it.")
+    instead_of: str | None = Field(
+        None, description="The role that it may take the place of: one of the two is needed."
+    )
     description: str = ""
 
 
@@ -184,6 +188,7 @@ class OutputInfo(_Answer):
     name: str
     kind: str | None = Field(description="The kind of asset that it is.")
     optional: bool = False
+    many: bool = Field(False, description="Whether it may be several files.")
     description: str = ""
 
 

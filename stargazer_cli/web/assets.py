@@ -176,7 +176,8 @@ def _bytes(router: APIRouter, context: "Context") -> None:
             context.store.pull(record["cid"], record["name"], progress)
             return [record]
 
-        return shown_job(context, context.jobs.start(f"fetch {record['name'] or record['cid']}", work))
+        title = f"fetch {record['name'] or record['cid']}"
+        return shown_job(context, context.jobs.start(record_id, title, work))
 
 
 def _changing(router: APIRouter, context: "Context") -> None:

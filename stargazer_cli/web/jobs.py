@@ -20,6 +20,7 @@ class Job:
     """How some work stands; `records` are of the assets that it brought."""
 
     id: str
+    key: str
     title: str
     status: str = "running"
     done: int = 0
@@ -48,13 +49,13 @@ class Jobs:
             raise UsageError(f"There is no job {job_id[:60]!r}.", "The server forgets them when it ends.")
         return self._jobs[job_id]
 
-    def start(self, title: str, work: Work) -> Job:
-        """Begin some work in a thread; one of the same title that is under way is returned instead."""
+    def start(self, key: str, title: str, work: Work) -> Job:
+        """Begin some work in a thread; where the same is under way, by its key, that is returned instead."""
         with self._lock:
             for job in self._jobs.values():
-                if job.title == title and job.status == "running":
+                if job.key == key and job.status == "running":
                     return job
-            job = Job(unique(), title)
+            job = Job(unique(), key, title)
             self._jobs[job.id] = job
             self._forget()
             # A daemon: what does not look whether it should stop must not keep the server from ending.

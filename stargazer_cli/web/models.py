@@ -370,9 +370,10 @@ class PlanAnswer(Answer):
 
 
 class StartedRun(Answer):
-    """The run that goes on now, or that made all of it before."""
+    """The run that goes on now; or that made all of it before, where nothing is `computed`."""
 
     run: RunLine
+    computed: bool
     notes: list[str]
 
 

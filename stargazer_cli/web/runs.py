@@ -174,7 +174,7 @@ def _doing(router: APIRouter, context: "Context") -> None:
         """Start a run, which goes on without this server; one of which all is here already is done."""
         with _asked(context, wanted) as asked:
             run = api.start(wanted.name, **asked)
-        return {"run": line_of(run), "notes": run.notes}
+        return {"run": line_of(run), "computed": run.computed, "notes": run.notes}
 
 
 def _catalogue(router: APIRouter) -> None:

@@ -61,7 +61,7 @@ def routes(context: "Context") -> APIRouter:
             context.listing.forget()
             return [each.asset.to_dict() for each in added]
 
-        return shown_job(context, context.jobs.start(f"fetch {bundle.name}", work))
+        return shown_job(context, context.jobs.start(f"bundle {bundle.name}", f"fetch {bundle.name}", work))
 
     @router.get("/jobs", response_model=models.Jobs)
     def list_jobs() -> dict[str, Any]:

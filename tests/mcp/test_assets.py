@@ -10,10 +10,14 @@ import pytest
 from fastmcp import Client, Context, FastMCP
 from helpers.pinata import TOKEN, Pinata
 
+from stargazer_cli.app import App
+from stargazer_cli.mcp.assets import AssetTools
 from stargazer_cli.mcp.progress import watched
 from stargazer_cli.mcp.tool import tool
-from stargazer_cli.store import cid_of
+from stargazer_cli.serving.access import Roots
+from stargazer_cli.store import LocalStore, cid_of
 from stargazer_cli.store.files import Progress
+from stargazer_cli.store.record import blank
 
 CHILD = ("child_L001_R1.fastq.gz", "child_L001_R2.fastq.gz")
 Connect = Callable[[], Client[Any]]
@@ -166,3 +170,19 @@ def test_a_push_without_an_account_stores_nothing(office: Any, ask: Any, bundled
         assert (await agent.does("query_files"))["total"] == 0
 
     ask(office.stdio(), work)
+
+
+def test_of_a_long_lineage_the_nearest_files_are_answered(store: LocalStore) -> None:
+    chain = [f"bafk{number:04}" for number in range(40)]
+    with store.metadata.transaction() as table:
+        table.insert_multiple(
+            blank(id=str(number), cid=cid, name=str(number), derived_from=chain[max(0, number - 1) : number])
+            for number, cid in enumerate(chain)
+        )
+    tools = AssetTools(App(), Roots([store.root.parent]))
+    whole = tools.get_lineage(cid=chain[-1])
+    assert (whole.total, len(whole.nodes), len(whole.edges)) == (40, 40, 39)
+    for cid, direction, nearest in ((chain[-1], "up", chain[:-6:-1]), (chain[0], "down", chain[:5])):
+        found = tools.get_lineage(cid=cid, direction=direction, limit=5)
+        assert (found.total, [node.cid for node in found.nodes]) == (40, nearest)
+        assert len(found.edges) == 4

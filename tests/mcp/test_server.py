@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
+from stargazer_cli import catalog
 from stargazer_cli.commands.main import cli
 from stargazer_cli.mcp.assets import AssetTools
+from stargazer_cli.mcp.models import CatalogueEntry
 
 READING = {"list_tasks", "query_files", "list_bundles", "get_run", "list_runs", "get_lineage"}
 DESTROYING = {"delete_file", "update_file", "download_file", "cancel_run"}
@@ -65,6 +67,20 @@ def test_the_configuration_is_told_without_its_secrets(office: Any, ask: Any) ->
         assert secret not in text
         assert settings[name]["value"] == "********"
     assert "passw0rd" not in text
+
+
+def test_what_the_catalogue_says_of_files_reaches_the_model() -> None:
+    """What a model is not told, such as that one of two inputs is needed, it cannot keep to."""
+    untold = {"": {"tools", "container", "documentation", "tasks"}, "outputs": {"fields"}}
+    for entry in catalog.everything():
+        whole = entry.to_dict()
+        told = CatalogueEntry.model_validate(whole).model_dump()
+        assert whole.keys() - told.keys() <= untold[""]
+        for part in ("parameters", "labels", "inputs", "outputs"):
+            for said, given in zip(told[part], whole.get(part, []), strict=True):
+                missing = given.keys() - said.keys() - untold.get(part, set())
+                assert not missing, (entry.name, part)
+                assert all(said[key] == given[key] for key in given.keys() & said.keys())
 
 
 def messages() -> str:
