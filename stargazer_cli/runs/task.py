@@ -19,6 +19,7 @@ from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
 from stargazer_cli.runs.record import RunFolder, started
 from stargazer_cli.runs.task_fields import outputs_of
 from stargazer_cli.runs.task_inputs import Chosen, belongs_to, resolve_inputs
+from stargazer_cli.runs.task_lineage import reads_left_out
 
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
@@ -112,9 +113,20 @@ class _OneTask(Planner):
         self.note(spec, made, shown_as=self._shown())
         found = {name: assets for name, assets in self.chosen.items() if assets and name not in named}
         self.draft.notes += [f"{name}: {_named(assets)}" for name, assets in found.items()]
+        self.draft.notes += self._left_out()
         if not made:
             self.draft.inputs_table = self._rows()
         return self.finished()
+
+    def _left_out(self) -> list[str]:
+        """Return what to say of reads of the sample that are in none of the lanes which are put together."""
+        return [
+            f"{role.name}: none of them is made from {reads.name} ({reads.cid}), which has reads of "
+            f"{self.draft.subject} too"
+            for role in self.task.inputs
+            if role.many and role.kind == "alignment"
+            for reads in reads_left_out(self.store, self.chosen[role.name], self.draft.subject)
+        ]
 
     def fits(self, asset: Asset) -> bool:
         """Whether it says of itself what is planned to be said of it."""

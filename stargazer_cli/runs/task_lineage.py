@@ -35,6 +35,13 @@ def same_reads(store: "LocalStore", assets: Sequence[Asset]) -> Iterator[tuple[A
             yield one, other, [reads[one.cid][cid] for cid in sorted(shared)]
 
 
+def reads_left_out(store: "LocalStore", assets: Sequence[Asset], sample: str) -> list[Asset]:
+    """Return the reads of a sample that none of some files is made from, so far as they say."""
+    reads = {cid for asset in assets for cid in _reads_in(store, asset)}
+    of_sample = {asset.cid: asset for asset in store.find(asset="r1", sample_id=sample)} if sample else {}
+    return [asset for cid, asset in of_sample.items() if cid not in reads]
+
+
 def _ancestors(store: "LocalStore", cids: Iterable[str], links: set[str]) -> set[str]:
     """Return which of the links some files were made from."""
     return (

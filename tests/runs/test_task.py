@@ -89,6 +89,24 @@ def test_what_is_found_is_told_and_what_is_named_is_not(ask: Ask, lanes: list[st
     assert ask("mark_duplicates", inputs={"lanes": lanes}).notes == []
 
 
+def test_a_lane_that_is_left_out_is_told(store: LocalStore, ask: Ask, tmp_path: Path) -> None:
+    reads = {}
+    for lane in ("L1", "L2"):
+        (tmp_path / f"{lane}.fq").write_text(lane)
+        asset = new_asset("r1", name=f"{lane}.fq", sample_id="s", lane=lane)
+        reads[lane] = store.add([NewFile(tmp_path / f"{lane}.fq", asset)])[0].asset.cid
+    for lane in ("L1", "L2"):
+        if lane == "L2":
+            (note,) = (each for each in ask("mark_duplicates").notes if "none of them" in each)
+            assert note == (
+                f"lanes: none of them is made from L2.fq ({reads['L2']}), which has reads of s too"
+            )
+        (tmp_path / f"{lane}.bam").write_text(lane)
+        asset = new_asset("alignment", name=f"{lane}.bam", sample_id="s", r1_cid=reads[lane])
+        store.add([NewFile(tmp_path / f"{lane}.bam", asset)])
+    assert not any("none of them" in each for each in ask("mark_duplicates").notes)
+
+
 def test_the_fields_of_what_is_made_are_known_before(ask: Ask, lanes: list[str]) -> None:
     planned = ask("mark_duplicates")
     assert planned.subject == "s"
