@@ -15,9 +15,9 @@ CHECKOUT = Path(__file__).parent.parent
 GUIDES = sorted(
     [CHECKOUT / "README.md", *(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "benchmarks" / "README.md"]
 )
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
 # A command as a page writes it, up to what a shell would do with it.
-COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*stargazer ([^#|>&\n]*)", re.M)
+COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=(?:\$\([^)]*\)|\S+) )*stargazer ([^#|>&\n]*)", re.M)
 
 
 def test_the_reference_is_up_to_date() -> None:
@@ -28,14 +28,29 @@ def test_the_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
+    for target, place in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            file = page.parent / target if target else page
+            assert file.exists(), target
+            assert not place or place in places_in(file), f"{target}#{place}"
+
+
+def places_in(page: Path) -> set[str]:
+    """Return the names by which a page's headings are linked to."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_no_page_installs_by_name(page: Path) -> None:
+    """On the public index `stargazer` is another project's: pip would take that one."""
+    assert not re.search(r"pip install [^\n]*(?<![./\w-])stargazer\b", page.read_text(encoding="utf-8"))
 
 
 def commands_in(page: str) -> list[str]:
     """Return the words after `stargazer` of each command that stands in a block of a page."""
-    blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```$", page, re.M | re.S)
+    blocks = re.findall(r"^ *```(?:console|sh)\n(.*?)^ *```$", page, re.M | re.S)
+    blocks += re.findall(r"(?:^    .*\n)+", re.sub(r"^ *```.*?^ *```$", "", page, flags=re.M | re.S), re.M)
     return [found for block in blocks for found in COMMAND.findall(block.replace("\\\n", " "))]
 
 
