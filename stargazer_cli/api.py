@@ -16,9 +16,10 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from stargazer_cli import catalog
 from stargazer_cli.assets import (
@@ -26,12 +27,11 @@ from stargazer_cli.assets import (
     assemble,
     generate_query_combinations,
     specialize,
-    to_text,
 )
 from stargazer_cli.catalog import Task, Workflow
 from stargazer_cli.earlier import TaskRegistry, log_execution, marshal_output
 from stargazer_cli.errors import InterruptedRunError, StargazerError, UsageError
-from stargazer_cli.runs import record
+from stargazer_cli.runs import given, record
 from stargazer_cli.runs.handle import Run, TaskState, silent
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.runs.progress import Tell
@@ -95,9 +95,11 @@ def add(*files: str | Path, **keyvalues: Any) -> list[Asset]:
 
     if not files:
         raise UsageError("No file is named.", 'Name some: add("NA1_R1.fq.gz", sample_id="NA1")')
-    given = {key: to_text(value) for key, value in keyvalues.items() if value is not None}
+    for file in files:
+        given.check(file=file)
+    told = {key: given.told(key, value) for key, value in keyvalues.items() if value is not None}
     with TemporaryDirectory(prefix="stargazer-") as scratch:
-        intake = take_in([Path(file) for file in files], given, None, scratch=Path(scratch))
+        intake = take_in([Path(file) for file in files], told, None, scratch=Path(scratch))
         for note in intake.notes:
             _LOG.info(note)
         return [added.asset for added in get_client().add(intake.files)]
@@ -110,10 +112,14 @@ def lineage(asset: Asset | str, direction: "Direction" = "up") -> "Lineage":
         UsageError: the store knows nothing of it.
 
     """
-    from stargazer_cli.store.lineage import trace
+    from stargazer_cli.store import lineage as graphs
 
     cid = asset.cid if isinstance(asset, Asset) else asset
-    return trace(get_client(), cid, direction=direction)
+    given.check(cid=cid)
+    if direction not in get_args(graphs.Direction):
+        known = ", ".join(get_args(graphs.Direction))
+        raise UsageError(f"direction must be one of {known}, not {given.shown(direction)}.")
+    return graphs.trace(get_client(), cid, direction=direction)
 
 
 def tasks() -> list[Task]:
@@ -144,7 +150,7 @@ def plan(
     work_dir   keep Nextflow's work there, in a folder named after the run
     keep_work  keep it after a success
     arguments  of a workflow, its parameters, as `workflows()` tells them; of a task, `filters` and `inputs`;
-               of both, limits such as max_cpus=4
+               of both, limits such as max_cpus=4; a file of the store is given by its CID or as its asset
 
     Raises:
         UsageError: an argument is wrong, or nothing or too much in the store is what is asked for.
@@ -177,6 +183,7 @@ def run(
         KeyboardInterrupt: it was interrupted.
 
     """
+    given.check(tell=tell)
     ready = _ready(name, arguments, profile, work_dir, reuse=reuse, keep_work=keep_work)
     if threading.current_thread() is threading.main_thread():
         return _carry_out(ready, tell or silent)
@@ -200,6 +207,7 @@ def start(
     Raises:
         UsageError: as `plan` does.
         StargazerError: it could not be started.
+        KeyboardInterrupt: Ctrl-C was pressed; a run that has begun by then goes on.
 
     """
     return _begin(_ready(name, arguments, profile, work_dir, reuse=reuse, keep_work=keep_work))
@@ -219,10 +227,11 @@ def run_task(
     """Run one task, and return when it is done; what it raises is what `run` does.
 
     filters  what assets must say of themselves, such as sample_id: each holds for the kinds that have it
-    inputs   the CID, several, or the record's id of what takes a role; values of parameters and labels
+    inputs   the asset, or its CID or record's id, or several, of what takes a role; values of parameters and
+             labels
     """
-    given = {"filters": filters, "inputs": inputs, **limits}
-    return run(_task(name), profile=profile, reuse=reuse, tell=tell, **given)
+    own = {"filters": filters, "inputs": inputs, **limits}
+    return run(_task(name), profile=profile, reuse=reuse, tell=tell, **own)
 
 
 def start_task(
@@ -236,8 +245,8 @@ def start_task(
     **limits: Any,
 ) -> Run:
     """Start one task as `start` does; the arguments are those of `run_task`."""
-    given = {"filters": filters, "inputs": inputs, **limits}
-    return start(_task(name), profile=profile, reuse=reuse, **given)
+    own = {"filters": filters, "inputs": inputs, **limits}
+    return start(_task(name), profile=profile, reuse=reuse, **own)
 
 
 def list_runs() -> list[Run]:
@@ -259,6 +268,7 @@ def get_run(run_id: str) -> Run:
         UsageError: there is none, or several.
 
     """
+    given.check(run_id=run_id)
     store = get_client()
     return Run(store, record.find(store.root / "runs", run_id))
 
@@ -279,12 +289,16 @@ async def arun(
     A process of its own carries it out. Where the waiting is cancelled, the run is; use `astart` for one that
     goes on.
     """
+    given.check(tell=tell)
     own: dict[str, Any] = {"work_dir": work_dir, "keep_work": keep_work, **arguments}
-    started = await astart(name, profile=profile, reuse=reuse, **own)
+    begin = partial(start, name, profile=profile, reuse=reuse, **own)
+    # No task of this loop, which could be cancelled: then nobody would know of the run that it starts.
+    starting = asyncio.get_running_loop().run_in_executor(None, begin)
     try:
+        started = await asyncio.shield(starting)
         return await started.await_done(tell)
     except asyncio.CancelledError:
-        await asyncio.shield(asyncio.to_thread(_cancel, started))
+        await asyncio.shield(_give_up(starting))
         raise
 
 
@@ -315,8 +329,8 @@ async def arun_task(
     **limits: Any,
 ) -> Run:
     """Run one task as `arun` does; the arguments are those of `run_task`."""
-    given = {"filters": filters, "inputs": inputs, **limits}
-    return await arun(_task(name), profile=profile, reuse=reuse, tell=tell, **given)
+    own = {"filters": filters, "inputs": inputs, **limits}
+    return await arun(_task(name), profile=profile, reuse=reuse, tell=tell, **own)
 
 
 async def astart_task(
@@ -330,8 +344,8 @@ async def astart_task(
     **limits: Any,
 ) -> Run:
     """Start one task as `astart` does; the arguments are those of `run_task`."""
-    given = {"filters": filters, "inputs": inputs, **limits}
-    return await astart(_task(name), profile=profile, reuse=reuse, **given)
+    own = {"filters": filters, "inputs": inputs, **limits}
+    return await astart(_task(name), profile=profile, reuse=reuse, **own)
 
 
 async def aadd(*files: str | Path, **keyvalues: Any) -> list[Asset]:
@@ -355,10 +369,11 @@ def _ready(
 ) -> "Ready":
     from stargazer_cli.runs.requests import prepare, ready, with_work_dir
 
+    given.check(name=name, profile=profile, reuse=reuse, keep_work=keep_work, work_dir=work_dir)
     began = time.monotonic()
     store = get_client()
     settings = with_work_dir(store.settings, Path(work_dir) if work_dir else None)
-    prepared = prepare(store, name, arguments, reuse=reuse)
+    prepared = prepare(store, name, given.by_name(arguments), reuse=reuse)
     found = ready(settings, store, prepared, profile=profile, keep_work=keep_work)
     return found.after(time.monotonic() - began)
 
@@ -386,7 +401,10 @@ def _begin(ready: "Ready") -> Run:
     if ready.plan.complete:
         return _reused(ready)
     folder = claim(ready.site, ready.plan)
-    detach.start(folder, ["--keep-work"] if ready.site.keep_work else [])
+    try:
+        detach.start(folder, keep_work=ready.site.keep_work)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"The run {folder.run_id} has been started, and goes on.") from None
     return Run(ready.site.store, folder)
 
 
@@ -400,10 +418,18 @@ def _reused(ready: "Ready") -> Run:
     return Run(ready.site.store, folder if there else None, reused=result, name=ready.plan.workflow)
 
 
+async def _give_up(starting: "asyncio.Future[Run]") -> None:
+    """End a run that nobody waits for any more, also one that is only being started."""
+    await asyncio.wait([starting])
+    if starting.exception() is None:
+        await asyncio.to_thread(_cancel, starting.result())
+
+
 def _cancel(started: Run) -> None:
     """End a run, which may have ended by itself just now."""
     try:
-        started.cancel()
+        if started.refresh().status == "running":
+            started.cancel()
     except StargazerError as error:
         _LOG.warning("%s", error.message)
 
@@ -412,4 +438,5 @@ def _task(name: str) -> str:
     """Return the name of a task; what is none is refused."""
     from stargazer_cli.runs.task import find_task
 
+    given.check(name=name)
     return find_task(name).name

@@ -51,14 +51,19 @@ def marshal_output(value: Any) -> Any:
     return value
 
 
+class _Keeper(logging.FileHandler):
+    """The log of one execution: there is one at a time, as each holds a file open."""
+
+
 def log_execution() -> str:
     """Name what the calling function does from here on, and keep its log; returns the name.
 
     It is `<function>-<commit>-<UTC time>`, with the commit of the checkout that the current folder is in, and
     `-dirty` after it, of which is warned, where that has changes which nobody committed. What the logger
-    `stargazer` is told from now on also goes to `logs/<name>.log` in the store's folder.
+    `stargazer` is told from now on, up to the next call, also goes to `logs/<name>.log` of the store.
     """
     from stargazer_cli.settings import read_settings
+    from stargazer_cli.store.objects import faults_told
 
     frame = inspect.currentframe()
     caller = frame.f_back if frame else None
@@ -67,8 +72,12 @@ def log_execution() -> str:
     name = f"{function.strip('<>')}-{commit}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     settings = read_settings()
     logs = settings.local / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    keeper = logging.FileHandler(logs / f"{name}.log", encoding="utf-8")
+    with faults_told(settings.local):
+        logs.mkdir(parents=True, exist_ok=True)
+        keeper = _Keeper(logs / f"{name}.log", encoding="utf-8")
+    for earlier in [each for each in _LOG.handlers if isinstance(each, _Keeper)]:
+        _LOG.removeHandler(earlier)
+        earlier.close()
     keeper.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(message)s"))
     _LOG.addHandler(keeper)
     if not _LOG.isEnabledFor(logging.INFO):

@@ -1,6 +1,7 @@
 """The Python API on small files; where something is run, a stand-in plays Nextflow."""
 
 import asyncio
+import errno
 import inspect
 import json
 import logging
@@ -21,7 +22,7 @@ from helpers.stand_in import happened, wait_until
 
 import stargazer_cli as sg
 from stargazer_cli import api, catalog
-from stargazer_cli.runs import holder, launch, record
+from stargazer_cli.runs import detach, holder, launch, record
 from stargazer_cli.runs.record import RunFolder
 from stargazer_cli.runs.requests import ALIASES, LIMITS, files_of, prepare
 from stargazer_cli.store import LocalStore
@@ -213,6 +214,7 @@ def test_an_execution_is_named_and_logged_and_a_dirty_checkout_is_warned_of(
     kept = (store.root / "logs" / f"{dirty}.log").read_text()
     assert f"INFO  {dirty} began, with the store {store.root}" in kept
     assert "WARNING  something happened" in kept
+    assert "something happened" not in (store.root / "logs" / f"{clean}.log").read_text()  # that was closed
     monkeypatch.chdir(tmp_path)
     assert "-unknown-" in my_analysis()
 
@@ -234,6 +236,15 @@ def test_files_are_stored_found_fetched_and_traced(reads: list[sg.Asset], tmp_pa
         sg.add()
     with pytest.raises(sg.UsageError, match="sampel"):
         sg.add(tmp_path / "x.bed", asset="intervals", sampel="x")
+    for wrong in ("", ["x.bed"], None):
+        with pytest.raises(sg.UsageError, match="file must be the path of a file"):
+            sg.add(wrong)  # type: ignore[arg-type]
+    with pytest.raises(sg.UsageError, match="sample_id must be text"):
+        sg.add(tmp_path / "NA1_R1.fq.gz", sample_id=["NA1"])
+    with pytest.raises(sg.UsageError, match="direction must be one of up, down, both"):
+        sg.lineage(bed, "sideways")  # type: ignore[arg-type]
+    with pytest.raises(sg.UsageError, match="sample_id must be text"):
+        sg.assemble(sample_id=(name for name in ["NA1"]))
 
 
 def test_assets_are_stored_and_fetched_beside_other_work(store: LocalStore, tmp_path: Path) -> None:
@@ -307,6 +318,11 @@ COHORT = {"samples": ["s"], "build": "b"}
         ("scrna", {"samples": "s", "profile": "nowhere"}, "no profile 'nowhere'"),
         ("mark_duplicates", {"bam": "x"}, "no argument 'bam'"),
         ("mark_duplicates", {"filters": "sample_id=x"}, "filters of mark_duplicates must be names"),
+        ("mark_duplicates", {"inputs": {5: "x"}}, "inputs of mark_duplicates must have names, not '5'"),
+        (None, {}, "name must be text, not None"),
+        ("scrna", {"samples": "s", "profile": None}, "profile must be text, not None"),
+        ("scrna", {"samples": "s", "reuse": "no"}, "reuse must be True or False, not 'no'"),
+        ("scrna", {"samples": "s", "work_dir": ""}, "work_dir must be the path of a folder, not ''"),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_stored_or_started(
@@ -324,6 +340,8 @@ def test_a_name_that_is_no_task_is_refused_as_one() -> None:
     for name in ("germline_short_variant_discovery", "nothing"):
         with pytest.raises(sg.UsageError, match=name):
             sg.run_task(name)
+    with pytest.raises(sg.UsageError, match="run_id must be text"):
+        sg.get_run(5)  # type: ignore[arg-type]
 
 
 def test_limits_are_those_of_the_command_line() -> None:
@@ -343,6 +361,16 @@ def test_a_plan_starts_nothing(lab: None) -> None:
     }
     assert not planned.complete
     assert every() == []
+
+
+def test_a_file_of_the_store_is_given_as_its_asset(lab: None, reference: sg.Asset, tmp_path: Path) -> None:
+    # Of the same bytes: only its record's id tells it from this one.
+    sg.add(tmp_path / "r.fa", asset="reference", build="other")
+    for given in (reference, [reference]):
+        planned = sg.plan("samtools_faidx", inputs={"fasta": given})
+        assert planned.outputs["fai"].fields["build"] == "b"
+    planned = sg.plan("prepare-reference", reference=reference, **REFERENCE)
+    assert list(planned.inputs.values()) == [reference.cid]
 
 
 def test_a_run_is_waited_for_and_tells_how_it_goes(
@@ -410,6 +438,56 @@ def test_a_failure_is_an_error_with_the_words_of_the_command_line(
     assert [asset.name for asset in run.resume().wait().assets] == ["r.fa.fai"]
     with pytest.raises(sg.UsageError, match="is done"):
         run.resume()
+
+
+def test_what_breaks_in_the_script_is_told_as_such_and_a_reader_that_went_away_ends_nothing(
+    lab: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN", "at once")
+
+    def broken(_line: str) -> None:
+        raise ValueError("of the script")
+
+    def unread(_line: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(ValueError, match="of the script"):
+        sg.run("prepare-reference", tell=broken, **REFERENCE)
+    (run,) = sg.list_runs()
+    assert run.status == "failed"
+    assert "ended by an error of its program: ValueError: of the script" in run.error
+    assert sg.run("prepare-reference", tell=unread, **REFERENCE).status == "done"
+    with pytest.raises(sg.UsageError, match="tell must be a function"):
+        sg.run("prepare-reference", tell="x", **REFERENCE)  # type: ignore[arg-type]
+    with pytest.raises(sg.UsageError, match="timeout must be a number"):
+        run.wait(timeout="1")  # type: ignore[arg-type]
+
+
+def test_ctrl_c_while_a_run_is_started_is_not_lost(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detach, "_wait", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt, match="has been started, and goes on"):
+        sg.start("prepare-reference", **REFERENCE)
+    (run,) = sg.list_runs()
+    (in_nextflow(run).path / "go").touch()
+    assert run.wait().status == "done"
+
+
+def test_what_keeps_a_run_from_being_started_is_told_and_leaves_nothing(
+    lab: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(sg.StargazerError, match="is full"):
+        patched.setattr(RunFolder, "save", full)
+        sg.start("prepare-reference", **REFERENCE)
+    assert list((sg.get_client().root / "runs").iterdir()) == []
+    with monkeypatch.context() as patched, pytest.raises(sg.StargazerError, match="No space left"):
+        patched.setattr(subprocess, "Popen", full)
+        sg.start("prepare-reference", **REFERENCE)
+    (run,) = sg.list_runs()
+    assert run.status == "interrupted"
+    assert "was planned, but not started" in run.error
 
 
 def test_a_stop_signal_ends_the_run_and_the_script(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,6 +594,14 @@ def test_other_work_goes_on_beside_an_awaited_run(lab: None, monkeypatch: pytest
 
 def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: None) -> None:
     async def give_up() -> sg.Run:
+        starting = asyncio.create_task(sg.arun("prepare-reference", **REFERENCE))
+        while not sg.list_runs():
+            await asyncio.sleep(0.02)
+        assert sg.list_runs()[0].status == "running"  # it is about to begin
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert sg.list_runs()[0].status == "interrupted"
         said: list[str] = []
         running = asyncio.create_task(sg.arun("prepare-reference", tell=said.append, **REFERENCE))
         while not said:
@@ -523,7 +609,7 @@ def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: Non
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        (cancelled,) = sg.list_runs()
+        cancelled, _ = sg.list_runs()
         assert cancelled.status == "interrupted"
         started = await sg.astart("prepare-reference", **REFERENCE)
         waiting = asyncio.create_task(started.await_done())

@@ -80,7 +80,19 @@ def generate_query_combinations(
 
 
 def assemble(store: "LocalStore | None" = None, **filters: Any) -> list[Asset]:
-    """Find the assets that match any combination of the filters' values, as typed assets."""
+    """Find the assets that match any combination of the filters' values, as typed assets.
+
+    Raises:
+        UsageError: a filter is no key of any asset, or its value is not of a type that keys have.
+
+    """
+    for key, value in filters.items():
+        each = value if isinstance(value, list | tuple | set | frozenset) else [value]
+        # Such as an array or a generator: it would silently find nothing.
+        if odd := [one for one in each if not isinstance(one, str | int | float | None)]:
+            raise UsageError(
+                f"{key} must be text, a number, true or false, or a list of these, not {repr(odd[0])[:60]}."
+            )
     if store is None:
         from stargazer_cli.store import get_client
 

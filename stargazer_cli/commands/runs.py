@@ -28,21 +28,19 @@ def runs() -> None:
 @click.pass_obj
 def list_runs(app: App, as_json: bool) -> None:
     """List the runs, the newest first."""
+    from stargazer_cli.runs.progress import failure_of
+
     found = []
     for folder in record.every(app.settings.local / "runs"):
         try:
-            found.append(folder.load())
+            kept = folder.load()
+            kept.error = str(failure_of(folder, kept) or "")
+            found.append(kept)
         except StargazerError as error:
             note(f"Note: {error.message} {error.hint}")
     if as_json:
-        emit_json(
-            [
-                kept.model_dump(
-                    include={"run_id", "workflow", "status", "profile", "started_at", "ended_at", "error"}
-                )
-                for kept in found
-            ]
-        )
+        fields = {"run_id", "workflow", "status", "profile", "started_at", "ended_at", "error"}
+        emit_json([kept.model_dump(include=fields) for kept in found])
         return
     if not found:
         click.echo("No run yet. Try: stargazer demo germline")
@@ -56,8 +54,12 @@ def list_runs(app: App, as_json: bool) -> None:
 @click.pass_obj
 def show_run(app: App, run_id: str, as_json: bool) -> None:
     """Show what a run did, with what, and what it made."""
+    from stargazer_cli.runs.progress import failure_of
+
     folder = record.find(app.settings.local / "runs", run_id)
     kept = folder.load()
+    if failure := failure_of(folder, kept):
+        kept.error, kept.hint = str(failure), failure.hint or ""
     if as_json:
         emit_json(kept.model_dump(mode="json"))
         return

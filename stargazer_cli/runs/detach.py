@@ -4,8 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from stargazer_cli.errors import StargazerError
@@ -18,30 +16,43 @@ _PATIENCE = 10.0
 _TAIL_LINES = 12
 
 
-def start(folder: RunFolder, options: Sequence[str] = ()) -> None:
+def start(folder: RunFolder, *, keep_work: bool = False) -> None:
     """Start the run of a folder, and return when it goes on by itself.
 
-    `options` are those of `stargazer run --resume`. Secrets are not among them: the environment has them.
+    It is told nothing by its command line that is secret: the environment has that.
 
     Raises:
         StargazerError: it ended at once; the error is what ended it.
+        KeyboardInterrupt: Ctrl-C was pressed here; the run goes on.
 
     """
     already = folder.said.stat().st_size if folder.said.exists() else 0
-    with folder.said.open("ab") as said:
-        child = subprocess.Popen(
-            # -P: the module is ours, whatever is in the current folder.
-            [sys.executable, "-P", "-m", "stargazer_cli", "run", "--resume", folder.run_id, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        )
-    # It does not get a Ctrl-C of this terminal any more.
-    with suppress(KeyboardInterrupt):
+    child = _begin(folder, keep_work=keep_work)
+    try:
         _wait(folder, child, already)
-    # Where this process lives on, the system need not remember how the child ended.
-    threading.Thread(target=child.wait, daemon=True).start()
+    finally:
+        # Where this process lives on, the system need not remember how the child ended.
+        threading.Thread(target=child.wait, daemon=True).start()
+
+
+def _begin(folder: RunFolder, *, keep_work: bool) -> "subprocess.Popen[bytes]":
+    options = ["--keep-work"] if keep_work else []
+    try:
+        with folder.said.open("ab") as said:
+            return subprocess.Popen(
+                # -P: the module is ours, whatever is in the current folder.
+                [sys.executable, "-P", "-m", "stargazer_cli", "run", "--resume", folder.run_id, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+    except OSError as error:
+        folder.not_begun()
+        raise StargazerError(
+            f"The run {folder.run_id} could not be started: {error.strerror or error}.",
+            f"Mend that, then start it with: stargazer run --resume {folder.run_id}",
+        ) from None
 
 
 def _wait(folder: RunFolder, child: "subprocess.Popen[bytes]", already: int) -> None:
@@ -57,6 +68,7 @@ def _wait(folder: RunFolder, child: "subprocess.Popen[bytes]", already: int) -> 
         return
     if kept.pid == child.pid and kept.error:
         raise error_of(folder, kept)
+    folder.not_begun()
     raise StargazerError(
         f"The run {folder.run_id} did not start.", f"Its log is {folder.said}", _last(folder.said, already)
     )

@@ -22,6 +22,7 @@ from stargazer_cli.runs.progress import Tell, keeping
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord
 from stargazer_cli.runs.site import Site
 from stargazer_cli.runs.versions import actual, reported, settled
+from stargazer_cli.store.objects import faults_told
 from stargazer_cli.store.upkeep import check_whole
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class RunResult:
     computed: bool
     notes: Sequence[str] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as `stargazer run --json` prints it."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "outdir": str(self.outdir) if self.outdir else None,
+            "notes": list(self.notes),
+            "assets": [made.model_dump(exclude={"id"}) for made in self.assets],
+        }
+
 
 def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
     """Carry out a plan from the beginning; where nothing is left to compute, only gather its result.
@@ -57,7 +68,8 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
     started = time.monotonic()
     check_inputs(site.store, plan, tell)
     checked = time.monotonic() - started
-    folder, kept = _claim(site, plan)
+    with faults_told(site.store.root):
+        folder, kept = _claim(site, plan)
     kept.timings["check"] = round(checked, 3)
     with folder.locked() as lock:
         return _attempt(site, folder, kept, tell, lock)
@@ -65,8 +77,13 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
 
 def claim(site: Site, plan: Plan) -> RunFolder:
     """Make the folder and the record of a run that `resume` carries out."""
-    folder, kept = _claim(site, plan)
-    folder.save(kept)
+    with faults_told(site.store.root):
+        folder, kept = _claim(site, plan)
+        try:
+            folder.save(kept)
+        except OSError:
+            _unclaim(folder, kept)
+            raise
     return folder
 
 
@@ -200,6 +217,13 @@ def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
     return folder, kept
 
 
+def _unclaim(folder: RunFolder, kept: RunRecord) -> None:
+    """Remove what was made for a run that cannot be written down."""
+    for where in kept.work_folders(folder):
+        work.remove(where, folder.path)
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
 def _attempt(
     site: Site, folder: RunFolder, kept: RunRecord, tell: Tell, lock: int, *, checked: bool = True
 ) -> RunResult:
@@ -224,6 +248,9 @@ def _attempt(
             told = _fault(folder, error)
             _close_failed(folder, kept, told)
             raise told from error
+        except Exception as error:  # of a script's own `tell`, or one of ours
+            _close_failed(folder, kept, _broken(folder, error))
+            raise
     kept.assets = [_made(asset, reused=False) for asset in made]
     kept.assets += [_made(asset, reused=True) for asset in _earlier(site.store, kept.plan)]
     _close(folder, kept, "done")
@@ -319,6 +346,14 @@ def _fault(folder: RunFolder, error: OSError) -> StargazerError:
     )
     return StargazerError(
         f"The run {folder.run_id} could not go on. {error.strerror or error}{place}",
+        f"Mend that, then go on with: stargazer run --resume {folder.run_id}",
+    )
+
+
+def _broken(folder: RunFolder, error: Exception) -> StargazerError:
+    """Tell an error of the program itself, which ended a run."""
+    return StargazerError(
+        f"The run {folder.run_id} was ended by an error of its program: {type(error).__name__}: {error}",
         f"Mend that, then go on with: stargazer run --resume {folder.run_id}",
     )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stargazer_cli.errors import StargazerError, UsageError
-from stargazer_cli.runs import record, trace
-from stargazer_cli.runs.progress import Tell, error_of, follow, lines_from
+from stargazer_cli.runs import given, trace
+from stargazer_cli.runs.progress import Tell, failure_of, follow, lines_from
 from stargazer_cli.runs.record import MadeAsset, RunFolder, RunRecord, Status
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ class Run:
     @property
     def failure(self) -> StargazerError | None:
         """The error that ended it; None while it is running, and where it is done."""
-        if self._folder is None or self._record is None or self.status in ("running", "done"):
+        if self._folder is None or self._record is None or self._result:
             return None
-        return error_of(self._folder, self._record)
+        return failure_of(self._folder, self._record)
 
     @property
     def error(self) -> str:
@@ -216,6 +216,7 @@ class Run:
             TimeoutError: `timeout` seconds have passed, and it goes on.
 
         """
+        given.check(timeout=timeout, tell=tell)
         if self._folder:
             self._record = follow(self._folder, tell or silent, timeout)
         return self._checked()
@@ -245,30 +246,24 @@ class Run:
         self._record = cancel(self._there(), tell or silent)
         return self
 
-    def resume(self, *, work_dir: str | Path | None = None, **limits: Any) -> "Run":
+    def resume(self, *, work_dir: str | Path | None = None, keep_work: bool = False, **limits: Any) -> "Run":
         """Go on with it, where it failed or was interrupted, in a process of its own; `wait` for its end.
 
-        work_dir  keep Nextflow's work there from now on
-        limits    what changes no result, such as max_cpus=4; the others stay as they were
+        work_dir   keep Nextflow's work there from now on
+        keep_work  keep it after a success
+        limits     what changes no result, such as max_cpus=4; the others stay as they were
 
         Raises:
             UsageError: it is done, or being carried out, or its tools have changed since.
 
         """
         from stargazer_cli.runs import detach
-        from stargazer_cli.runs.execute import change, check_unfinished
-        from stargazer_cli.runs.requests import checked_limits, with_work_dir
-        from stargazer_cli.runs.site import site_of_record
+        from stargazer_cli.runs.requests import to_go_on
 
+        given.check(work_dir=work_dir, keep_work=keep_work)
         folder = self._there()
-        kept = folder.read()
-        record.check_workflow(kept)
-        check_unfinished(kept)
-        settings = with_work_dir(self._store.settings, Path(work_dir) if work_dir else None)
-        change(folder, checked_limits("resume", limits), settings.work if work_dir else None)
-        folder.check_free()
-        site_of_record(self._store.settings, self._store, kept.run_id)
-        detach.start(folder)
+        to_go_on(self._store.settings, self._store, folder, limits, Path(work_dir) if work_dir else None)
+        detach.start(folder, keep_work=keep_work)
         return self.refresh()
 
     def report(self, kind: ReportKind = "report") -> Path:
@@ -298,13 +293,10 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as `stargazer run --json` prints it."""
-        return {
-            "run_id": self.run_id,
-            "status": self.status,
-            "outdir": str(self.outdir) if self.outdir else None,
-            "notes": self.notes,
-            "assets": [made.model_dump(exclude={"id"}) for made in self.made],
-        }
+        from stargazer_cli.runs.execute import RunResult
+
+        result = RunResult(self.run_id, self.status, self.outdir, self.made, self.computed, self.notes)
+        return result.to_dict()
 
     def _there(self) -> RunFolder:
         """Return its folder; there is none where a result was reused whose run was removed."""

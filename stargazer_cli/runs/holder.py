@@ -41,7 +41,8 @@ def cancel(folder: RunFolder, tell: Callable[[str], None]) -> RunRecord:
     Nextflow gets the time to cancel the jobs of a scheduler; where it hangs it is killed. Two that cancel
     a run at once do no harm.
     """
-    kept = folder.load()
+    while (kept := folder.load()).begins and not folder.busy():
+        time.sleep(_LOOK_SECONDS)  # there is nobody to end yet
     if kept.status != "running":
         raise UsageError(
             f"The run {kept.run_id} is not running: it is {kept.status}.",

@@ -20,7 +20,8 @@ def keeping(folder: RunFolder, tell: Tell) -> Tell:
         # A line that is lost to a full disk is no reason to end a run: what matters will fail by itself.
         with suppress(OSError), folder.progress.open("a", encoding="utf-8") as log:
             log.write(f"{utc_now()}  {printable(line)}\n")
-        tell(line)
+        with suppress(BrokenPipeError):  # nobody reads it any more: that is none either
+            tell(line)
 
     return keep
 
@@ -47,6 +48,11 @@ def follow(folder: RunFolder, tell: Tell, timeout: float | None = None) -> RunRe
             tell("its stargazer was killed; Nextflow goes on, and what it makes is stored by a --resume")
             warned = True
         time.sleep(_LOOK_SECONDS)
+
+
+def failure_of(folder: RunFolder, kept: RunRecord) -> StargazerError | None:
+    """Return the error that ended a run; None while it is running, and where it is done."""
+    return None if kept.status in ("running", "done") else error_of(folder, kept)
 
 
 def error_of(folder: RunFolder, kept: RunRecord) -> StargazerError:

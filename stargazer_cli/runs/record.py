@@ -29,6 +29,8 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BEAT_SECONDS = 30.0
 # Nextflow, where it outlives its stargazer, writes into its log every five minutes.
 _SILENT_SECONDS = 900.0
+# What a process of its own may take to begin with a run, on a slow disk, after somebody claimed it.
+_TO_BEGIN_SECONDS = 30.0
 # A file system that has no locks, such as Lustre without `-o flock`, or an NFS without its lock service.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -82,6 +84,11 @@ class RunRecord(BaseModel):
     def elsewhere(self) -> bool:
         """Whether it is or was carried out on another host."""
         return self.host != socket.gethostname()
+
+    @property
+    def begins(self) -> bool:
+        """Whether somebody on this host, who is still there, claimed it for a process that is to begin."""
+        return not self.attempts and self.status == "running" and not self.elsewhere and _lives(self.pid)
 
     def work_folders(self, folder: "RunFolder") -> list[Path]:
         """Return Nextflow's work folder, and after it those that the run had before."""
@@ -242,9 +249,18 @@ class RunFolder:
         if record.status == "running" and not self.busy():
             # It may have ended between the two looks.
             record = self.read()
-            if record.status == "running" and not (record.elsewhere and self.silence() < _SILENT_SECONDS):
+            patience = _SILENT_SECONDS if record.elsewhere else _TO_BEGIN_SECONDS if record.begins else 0.0
+            if record.status == "running" and not self.silence() < patience:
                 record.status = "interrupted"
         return record
+
+    def not_begun(self) -> None:
+        """Write down that nobody carries out a run that was only claimed."""
+        with suppress(UsageError, OSError), self.locked():
+            record = self.read()
+            if record.begins:
+                record.status = "interrupted"
+                self.save(record)
 
     def read(self) -> RunRecord:
         """Read `run.json` as it was written."""
@@ -380,6 +396,16 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextmanager

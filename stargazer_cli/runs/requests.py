@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from stargazer_cli import catalog
 from stargazer_cli.errors import UsageError
-from stargazer_cli.runs import cluster
+from stargazer_cli.runs import cluster, record
 from stargazer_cli.runs.beside import beside, store_new
-from stargazer_cli.runs.site import Site, find_site, not_needed
+from stargazer_cli.runs.site import Site, find_site, not_needed, site_of_record
 from stargazer_cli.settings import checked_folder
 
 if TYPE_CHECKING:
@@ -132,6 +132,34 @@ def ready(
     return Ready(site, plan, prepared.before)
 
 
+def to_go_on(
+    settings: "Settings",
+    store: "LocalStore",
+    folder: record.RunFolder,
+    limits: Mapping[str, Any],
+    work_dir: Path | None = None,
+    *,
+    keep_work: bool = False,
+) -> Site:
+    """Check what a run that has not ended well is gone on with, write that down, and return its site.
+
+    Raises:
+        UsageError: it is done, or being carried out, or its tools have changed since.
+
+    """
+    from stargazer_cli.runs.execute import change, check_unfinished
+
+    kept = folder.read()
+    record.check_workflow(kept)
+    check_unfinished(kept)
+    work = with_work_dir(settings, work_dir).work if work_dir else None
+    checked = checked_limits("resume", limits)
+    folder.check_free()
+    site = site_of_record(settings, store, kept.run_id, keep_work=keep_work)
+    change(folder, checked, work)
+    return site
+
+
 def checked_limits(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return limits as the pipeline takes them; what is none is refused as an argument of `name`."""
     for key in given:
@@ -212,6 +240,8 @@ def _task(
             raise _unknown(name, key, (*_TASK, *LIMITS))
         if not isinstance(value, Mapping):
             raise UsageError(f"{key} of {name} must be names with their values, not {str(value)[:60]!r}.")
+        if odd := [each for each in value if not isinstance(each, str)]:
+            raise UsageError(f"{key} of {name} must have names, not {str(odd[0])[:60]!r}.")
     request = TaskRequest(task=name, **given, reuse=reuse, options=dict(limits))
     return Prepared(name, lambda versions: plan(store, request, versions), limits=limits)
 

@@ -144,20 +144,36 @@ def test_a_run_in_the_foreground_can_be_followed_too(lab: Lab) -> None:
 def test_nothing_is_lost_where_it_is_killed_before_the_run_has_started(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise SystemExit(137)
 
     monkeypatch.setattr(detach, "start", killed)
-    with pytest.raises(SystemExit):
-        cli([*REQUEST, "--detach"])
+    lab.types(*REQUEST, "--detach")
     (folder,) = record.every(lab.user.local / "runs")
     assert lab.status() == "interrupted"
     left = lab.types("runs", "attach", folder.run_id)
     assert left.status == 1
     assert "was planned, but not started" in left.err
+    assert "was planned, but not started" in lab.types("runs", "list", "--json").json[0]["error"]
+    assert f"stargazer run --resume {folder.run_id}" in lab.types("runs", "show", folder.run_id).out
     assert lab.types("runs", "cancel", folder.run_id).status == 2
     _ends(folder)
     assert lab.types("run", "--resume", folder.run_id).status == 0
+
+
+def test_a_run_that_is_about_to_begin_is_running_and_a_cancel_waits_for_it(lab: Lab) -> None:
+    folder = lab.starts()
+    assert lab.types("runs", "cancel", folder.run_id).status == 0
+    kept = folder.read()
+    kept.status, kept.attempts, kept.pid = "running", 0, os.getpid()  # as it was when we had claimed it
+    folder.save(kept)
+    assert lab.status() == "running"
+    before = len(happened(folder.path))
+    child = fork(lambda: detach.start(folder))
+    assert lab.types("runs", "cancel", folder.run_id).status == 0
+    os.waitpid(child, 0)
+    assert len(happened(folder.path)) >= before
+    assert "was cancelled" in folder.load().error
 
 
 def test_what_ends_a_run_at_once_is_told_where_it_was_started(lab: Lab, tmp_path: Path) -> None:

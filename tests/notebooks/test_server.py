@@ -204,10 +204,10 @@ def test_what_a_run_in_the_background_looks_like(tmp_path: Path, monkeypatch: py
     def popen(arguments: list[str], **options: object) -> None:
         assert options["start_new_session"] is True
         given.append(arguments)
-        raise InterruptedError
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(detach.subprocess, "Popen", popen)
-    with pytest.raises(InterruptedError):
+    with pytest.raises(KeyboardInterrupt):
         detach.start(RunFolder(tmp_path))
     assert given[0][3:6] == ["stargazer_cli", "run", "--resume"]
 

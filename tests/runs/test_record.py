@@ -25,6 +25,7 @@ def _saved(runs: Path) -> record.RunFolder:
         versions={},
         tools={},
     )
+    kept.attempts = 1  # somebody has begun with it
     folder.save(kept)
     return folder
 

@@ -12,9 +12,8 @@ from stargazer_cli.commands.run.carry_out import progress, show_result, start_de
 from stargazer_cli.commands.run.options import detach
 from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.execute import change, check_unfinished, resume
-from stargazer_cli.runs.requests import ALIASES, with_work_dir
-from stargazer_cli.runs.site import site_of_record
+from stargazer_cli.runs.execute import resume
+from stargazer_cli.runs.requests import ALIASES, to_go_on
 
 _SHORT = {full: short for short, full in ALIASES.items()}
 
@@ -92,17 +91,12 @@ def _resume(
     **limits: Any,
 ) -> None:
     folder = record.find(app.settings.local / "runs", run_id)
-    kept = folder.read()
-    record.check_workflow(kept)
-    check_unfinished(kept)
-    change(folder, limits, with_work_dir(app.settings, work_dir).work if work_dir else None)
-    site = site_of_record(app.settings, app.store, run_id, keep_work=keep_work)
+    site = to_go_on(app.settings, app.store, folder, limits, work_dir, keep_work=keep_work)
     if detach:
-        folder.check_free()
         start_detached(folder, as_json, keep_work=keep_work)
         return
     with progress() as tell:
-        result = resume(site, run_id, tell)
+        result = resume(site, folder.run_id, tell)
     show_result(result, as_json)
 
 

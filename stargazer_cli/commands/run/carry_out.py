@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,7 +52,9 @@ def carry_out(app: App, prepared: Prepared, options: dict[str, Any]) -> None:
 
 def start_detached(folder: RunFolder, as_json: bool, *, keep_work: bool) -> None:
     """Start a claimed run in the background, and say how it is followed and ended."""
-    detach.start(folder, ["--keep-work"] if keep_work else [])
+    # Once it has begun it does not get a Ctrl-C of this terminal any more.
+    with suppress(KeyboardInterrupt):
+        detach.start(folder, keep_work=keep_work)
     run_id = folder.run_id
     if as_json:
         emit_json(
@@ -103,15 +105,7 @@ def _show_plan(site: Site, planned: "Plan", as_json: bool) -> None:
 def show_result(result: RunResult, as_json: bool) -> None:
     """Print the assets of a result, made now or reused."""
     if as_json:
-        emit_json(
-            {
-                "run_id": result.run_id,
-                "status": result.status,
-                "outdir": str(result.outdir) if result.outdir else None,
-                "notes": result.notes,
-                "assets": [made.model_dump(exclude={"id"}) for made in result.assets],
-            }
-        )
+        emit_json(result.to_dict())
         return
     if not result.computed:
         click.echo(f"Nothing to compute: every output is in the store already, made by {result.run_id}.")
