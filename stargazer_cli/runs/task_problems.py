@@ -178,17 +178,33 @@ def _how_to_get(role: Role) -> str:
 def _makers(role: Role) -> str:
     """Return a sentence that names the tasks whose results may be an input; '' where there are none."""
     tasks = catalog.tasks().values()
-    makers = [task.name for task in tasks if any(_may_be(each, role) for each in task.outputs)]
+    makers = [task.name for task in tasks if any(_may_be(task, each, role) for each in task.outputs)]
     return f"It is made by {', '.join(makers)}: stargazer tasks run NAME. " if makers else ""
 
 
-def _may_be(output: catalog.Output, role: Role) -> bool:
-    """Whether what a task makes may be an input; fields that its inputs decide say nothing against it."""
-    said = {key: value for key, value in output.fields.items() if reference_in(value) is None}
+def _may_be(task: Task, output: catalog.Output, role: Role) -> bool:
+    """Whether what a task makes may be an input, by the fields that it always has."""
     return output.kind == role.kind and all(
-        said.get(key, wanted) in (wanted if isinstance(wanted, list) else [wanted])
+        said is None or not set(said).isdisjoint(_values(wanted))
         for key, wanted in role.where.items()
+        for said in [_always(task, output, key)]
     )
+
+
+def _always(task: Task, output: catalog.Output, field: str) -> Sequence[Any] | None:
+    """Return what a field of an output can be; None where nothing limits it."""
+    value = output.fields.get(field)
+    reference = reference_in(value)
+    if reference is None:
+        return None if value is None else [value]
+    if reference.what == "parameter":
+        return next((each.choices for each in task.parameters if each.name == reference.name), None) or None
+    taken = {role.name: role.where.get(reference.field) for role in task.inputs}.get(reference.name)
+    return None if taken is None or reference.what != "input" else _values(taken)
+
+
+def _values(wanted: Any) -> list[Any]:
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _deciding(assets: Iterable[Asset]) -> tuple[str, ...]:

@@ -158,6 +158,24 @@ def test_a_companion_that_is_missing_is_named_with_the_task_that_makes_it(
     assert "samtools_faidx" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("where", "makers"),
+    [
+        ({"sorted": "coordinate", "duplicates_marked": False}, "bwa_mem, bwa_mem2_mem, merge_bam_alignment"),
+        ({"bqsr_applied": True}, "apply_bqsr"),
+        ({"sorted": "unsorted"}, "bwa_mem, bwa_mem2_mem"),
+    ],
+)
+def test_the_tasks_that_are_named_make_what_is_missing(
+    find: Callable[..., Chosen], where: dict[str, Any], makers: str
+) -> None:
+    with pytest.raises(UsageError, match="bam of call is missing") as error:
+        find(_task("call", _role("bam", "alignment", where=where)))
+    # sort_sam leaves all but the order as it was.
+    others = "" if where.get("sorted") == "unsorted" else ", sort_sam"
+    assert f"It is made by {makers}{others}: " in str(error.value.hint)
+
+
 def test_what_an_asset_says_against_itself_leaves_it_out(put: Put, find: Callable[..., Chosen]) -> None:
     put("alignment", "L2.bam", sample_id="s", duplicates_marked=False)
     put("alignment", "L1.bam", sample_id="s")
