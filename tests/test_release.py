@@ -121,14 +121,16 @@ def image(tmp_path: Path) -> Path:
     return image
 
 
-def enter(image: Path, *arguments: str, socket: bool = True) -> subprocess.CompletedProcess[str]:
+def enter(
+    image: Path, *arguments: str, socket: bool = True, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Start the entrypoint in a folder of data, beside the image."""
     data = image.parent / "data"
     data.mkdir(exist_ok=True)
     engine = {"DOCKER_HOST": "unix:///nowhere"} if socket else {}
     return subprocess.run(
         [image / "entrypoint", *arguments],
-        env={"PATH": "/usr/bin:/bin", "STARGAZER_LOCAL": "stargazer", **engine},
+        env={"PATH": "/usr/bin:/bin", "STARGAZER_LOCAL": "stargazer", **engine, **settings},
         cwd=data,
         capture_output=True,
         text=True,
@@ -204,6 +206,12 @@ def test_no_run_is_left_behind_in_a_container_that_ends(image: Path) -> None:
     done = enter(image, "run", "germline", "--detach", socket=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "docker run --detach" in done.stderr
+
+
+def test_it_is_said_that_notebooks_end_with_the_container(image: Path) -> None:
+    assert "--env STARGAZER_NOTEBOOKS=" in enter(image, "notebook", "--no-open").stderr
+    assert enter(image, "notebook", "--no-open", STARGAZER_NOTEBOOKS="notebooks").stderr == ""
+    assert enter(image, "browse").stderr == ""
 
 
 def test_the_pipeline_is_where_the_image_leads_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
