@@ -190,7 +190,7 @@ class AssetTools:
 
         To read a file, its `path` in `query_files` is enough where you can read the server's disk.
         """
-        folder = Path(path)
+        folder = self._roots.absolute(Path(path))
 
         def work(progress: Progress) -> Downloaded:
             named = self._named(cid, with_companions=with_companions)

@@ -64,7 +64,8 @@ def serve_http(server: FastMCP, where: "Listening", token: str) -> None:
     from stargazer_cli.serving.listen import serve
 
     application = Guard(server.http_app(path=PATH), where.hosts, token)
-    serve(application, where, lambda: note(f"Serving agents at {where.url}{PATH} (Ctrl-C ends it)"))
+    asked = "; clients send the token as Authorization: Bearer …" if token else ""
+    serve(application, where, lambda: note(f"Serving agents at {where.url}{PATH} (Ctrl-C ends it{asked})"))
 
 
 def serve_here(server: FastMCP) -> None:

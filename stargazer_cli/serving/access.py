@@ -96,7 +96,7 @@ class Roots:
         """
         if path.name in ("", "..") or not path.name.isprintable():
             _refuse(path, "it names no file")
-        whole = self._absolute(path)
+        whole = self.absolute(path)
         folder = self._resolved(whole.parent, path)
         if whole.name.startswith("."):
             _refuse(path, "it is hidden")
@@ -111,6 +111,12 @@ class Roots:
             with _named_as_given({str(place / whole.name): str(path), str(place): str(path.parent)}):
                 yield place / whole.name
 
+    def absolute(self, path: Path) -> Path:
+        """Return a path as one that does not depend on where somebody is."""
+        with suppress(RuntimeError):  # no such user: then it is a name like any other
+            path = path.expanduser()
+        return self.folders[0] / path
+
     def has_folder(self, path: Path) -> bool:
         """Whether a path leads to a folder that clients may use."""
         try:
@@ -118,16 +124,11 @@ class Roots:
         except UsageError:
             return False
 
-    def _absolute(self, path: Path) -> Path:
-        with suppress(RuntimeError):  # no such user: then it is a name like any other
-            path = path.expanduser()
-        return self.folders[0] / path
-
     def _resolved(self, path: Path, told: Path | None = None) -> Path:
         """Return where a path leads to; refuse what is not for clients."""
         told = told or path
         try:
-            real = self._absolute(path).resolve(strict=True)
+            real = self.absolute(path).resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not a path"
             raise UsageError(f"The path {told} cannot be used: {reason}.") from None

@@ -144,9 +144,7 @@ class Guard:
         if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
             return None
         if self._session is None or not _equal(request.cookie(self._session.cookie), self._cookie):
-            return _Refusal(
-                401, "This server asks for a token.", "Open the address that it showed when it was started."
-            )
+            return _Refusal(401, "This server asks for a token.", _WAYS_IN[self._session is not None])
         if request.method in _SAFE or _equal(request.one(CSRF_HEADER.lower()), self._session.csrf):
             return None
         return _Refusal(403, f"The header {CSRF_HEADER} is not that of this session.", "Load the page anew.")
@@ -239,6 +237,11 @@ class _Refusal:
         await _answer(send, self.status, json.dumps(document).encode(), headers)
 
 
+# For programs alone, and for browsers too.
+_WAYS_IN = (
+    "Send it in the header: Authorization: Bearer TOKEN",
+    "Open the address that it showed when it was started.",
+)
 _STRANGER = _Refusal(
     403,
     "This server answers the user who started it, and not others of the machine.",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _MOST_LINKING = 50
 _ENDINGS = (".html", ".htm")
+_ABBREVIATIONS = ("id", "cid", "bqsr", "vqsr")
 _FORM = {
     "requestBody": {
         "required": True,
@@ -375,7 +376,7 @@ def _summary(cls: type[Asset]) -> str:
 
 def _field(cls: type[Asset], name: str) -> dict[str, Any]:
     annotation = cls.model_fields[name].annotation
-    words = [part.upper() if part in ("id", "cid") else part for part in name.split("_")]
+    words = [part.upper() if part in _ABBREVIATIONS else part for part in name.split("_")]
     return {
         "name": name,
         "label": " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]),

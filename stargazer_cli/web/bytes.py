@@ -22,7 +22,8 @@ _LOG = logging.getLogger("stargazer")
 _PIECE = 1024 * 1024
 _BEGINNING = 64 * 1024
 _TAIL = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# More digits than the size of any file are no range.
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 # A page from a run or a user: its own scripts may draw, as that of MultiQC do, and nothing else. It has an
 # origin of its own, so that it can neither read nor ask for anything here.
 _HARMLESS = {
@@ -164,7 +165,8 @@ def _part(first: str, last: str, size: int) -> tuple[int, int]:
 
 
 def _attachment(name: str) -> str:
-    """Return the header that names a file to be saved (RFC 6266)."""
+    """Return the header that names a file to be saved (RFC 6266); no letter of it turns the others round."""
+    name = "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in name)
     plain = re.sub(r"[^A-Za-z0-9._+=,@ -]", "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 

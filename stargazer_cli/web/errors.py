@@ -16,6 +16,7 @@ from stargazer_cli.web.models import ErrorAnswer
 
 _LOG = logging.getLogger("stargazer")
 _LONGEST = 2000
+_MOST_ITEMS = 100
 # What each route may answer, for the description of the API.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": what}
@@ -81,8 +82,9 @@ def check_query(request: Request) -> None:
 
 def told(status: int, error: StargazerError) -> Response:
     """Return the answer that tells an error."""
-    items = [item[:_LONGEST] for item in error.items]
-    body = {"message": error.message[:_LONGEST], "items": items, "hint": error.hint}
+    items = [item[:_LONGEST] for item in error.items[:_MOST_ITEMS]]
+    hint = error.hint and error.hint[:_LONGEST]
+    body = {"message": error.message[:_LONGEST], "items": items, "hint": hint}
     # As ASCII: a request may hold what is no text, which its error repeats.
     return Response(json.dumps({"error": body}), status, media_type="application/json")
 

@@ -4,6 +4,7 @@ Of each record a row is kept, with what a table of all records is drawn from. Wh
 those that are new are read again. A record is read as a whole where it is shown, and an asset is never made.
 """
 
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -245,6 +246,8 @@ def _row(number: int, line: bytes) -> Row:
 def _in_order(value: str) -> tuple[bool, float, str]:
     """Return what a value is sorted by: numbers by what they are, before text."""
     try:
-        return False, float(value), ""
+        number = float(value)
     except ValueError:
-        return True, 0.0, value.casefold()
+        number = math.nan
+    # A sample may be called nan, which is neither more nor less than any number.
+    return (False, number, "") if math.isfinite(number) else (True, 0.0, value.casefold())

@@ -181,6 +181,17 @@ def test_what_points_at_a_file_is_counted_and_cut(store: LocalStore) -> None:
         assert total >= len(wanted)
 
 
+def test_a_value_that_is_called_like_no_number_is_sorted_as_text(store: LocalStore) -> None:
+    names = ("nan", "10", "x", "2", "inf", "1")
+    with store.metadata.transaction() as table:
+        table.insert_multiple(
+            blank(id=str(number), cid=cid(number), name="a", keyvalues={"sample_id": name})
+            for number, name in enumerate(names)
+        )
+    records = Listing(store).current().page(sort="sample_id").records
+    assert [each["keyvalues"]["sample_id"] for each in records] == ["1", "2", "10", "inf", "nan", "x"]
+
+
 def test_records_on_a_server_are_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from helpers.postgres import programs, serve
 
