@@ -21,6 +21,7 @@ from stargazer_cli.runs.task_problems import (
     not_its_own,
     not_of_one,
     of_another,
+    of_nobody,
     of_others,
     one_of_two,
     reads_twice,
@@ -302,6 +303,7 @@ class _Inputs:
         for role in self.task.inputs:
             self._check_once(role, chosen[role.name])
             self._check_reads(role, chosen[role.name])
+            self._check_whose(role, chosen[role.name])
             parent = self._parent(role)
             if parent is not None and role.name in self.given:
                 self._check_companions(role, chosen[role.name], parent, chosen[parent.name])
@@ -341,6 +343,13 @@ class _Inputs:
         if role.many and role.kind == "alignment":
             for one, other, shared in same_reads(self.store, assets):
                 raise reads_twice(role, one, other, shared)
+
+    def _check_whose(self, role: Role, assets: Sequence[Asset]) -> None:
+        """Refuse files of no sample where several were found, which would become one file of a sample."""
+        if self._of_one_sample and role.name not in self.given and len(assets) > 1:
+            for asset in assets:
+                if getattr(asset, "sample_id", "whose it is does not matter") == "":
+                    raise of_nobody(role, asset, len(assets))
 
     def _check_companions(
         self, role: Role, assets: Sequence[Asset], parent: Role, parents: Sequence[Asset]

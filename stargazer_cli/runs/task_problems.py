@@ -130,6 +130,15 @@ def unmatched(task: Task, key: str, value: Any, assets: Iterable[Asset]) -> Usag
     )
 
 
+def of_nobody(role: Role, asset: Asset, number: int) -> UsageError:
+    """Tell that one of several files, which would become one of a sample, does not say whose it is."""
+    return UsageError(
+        f"{asset.name} ({asset.cid}), one of {number} that may be {role.name}, does not say whose it is.",
+        f"Choose with --filter sample_id=…, name the files with --input {role.name}=CID,CID, or say it: "
+        "stargazer assets update CID sample_id=…",
+    )
+
+
 def reads_twice(role: Role, one: Asset, other: Asset, shared: Collection[Asset]) -> UsageError:
     """Tell that two files have the same reads in them."""
     keys = _deciding((one, other))

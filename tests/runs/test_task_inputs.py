@@ -479,6 +479,18 @@ def test_reads_come_once_into_what_is_put_together(
         assert "L1.bwa.bam" in error.value.message
 
 
+@pytest.mark.parametrize("sample", ["", "s"])
+def test_what_is_nobodys_is_not_put_together_unless_it_is_named(
+    put: Put, find: Callable[..., Chosen], sample: str
+) -> None:
+    lane, other = put("alignment", "L1.bam", sample_id=sample), put("alignment", "nobody.bam")
+    with pytest.raises(UsageError, match=r"one of 2 that may be lanes, does not say whose it is"):
+        find(MARK)
+    assert len(find(MARK, {"lanes": [lane, other]})["lanes"]) == 2
+    if sample:
+        assert _names(find(MARK, sample_id="s"))["lanes"] == ["L1.bam"]
+
+
 def test_every_value_of_a_filter_is_met(put: Put, find: Callable[..., Chosen]) -> None:
     _genome(put)
     bam = _bam(put, "s.bam", "s")
