@@ -31,11 +31,11 @@ def end(*_):
 
 
 signal.signal(signal.SIGTERM, end)
-note("started")
 os.makedirs(".nextflow", exist_ok=True)
 work = pathlib.Path(given["-work-dir"], "aa", "bbb")
 work.mkdir(parents=True, exist_ok=True)
 print("[aa/bbbbbb] Submitted process > STARGAZER:SAMTOOLS_FAIDX (r.fa)", flush=True)
+note("started")  # with nothing more to print: who reads it may be killed now
 if how == "fail":
     (work / ".command.err").write_text("the tool's last words\n")
     row = f"1\tSTARGAZER:SAMTOOLS_FAIDX\tr.fa\tFAILED\t2\t{{work}}\n"
