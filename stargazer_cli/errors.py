@@ -26,6 +26,8 @@ class StargazerError(Exception):
         self.hint = hint
         self.items = tuple(items)
         super().__init__("\n  ".join([message, *self.items]))
+        if hint:
+            self.add_note(f"Hint: {hint}")  # below a traceback, in a script or a notebook
 
 
 class UsageError(StargazerError):

@@ -478,9 +478,11 @@ def test_what_keeps_a_run_from_being_started_is_told_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(sg.StargazerError, match="is full"):
-        patched.setattr(RunFolder, "save", full)
-        sg.start("prepare-reference", **REFERENCE)
+    for begin in (sg.start, sg.run):
+        with monkeypatch.context() as patched, pytest.raises(sg.StargazerError, match="is full") as told:
+            patched.setattr(RunFolder, "save", full)
+            begin("prepare-reference", **REFERENCE)
+        assert told.value.__notes__ == [f"Hint: {told.value.hint}"]
     assert list((sg.get_client().root / "runs").iterdir()) == []
     with monkeypatch.context() as patched, pytest.raises(sg.StargazerError, match="No space left"):
         patched.setattr(subprocess, "Popen", full)

@@ -68,8 +68,7 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
     started = time.monotonic()
     check_inputs(site.store, plan, tell)
     checked = time.monotonic() - started
-    with faults_told(site.store.root):
-        folder, kept = _claim(site, plan)
+    folder, kept = _claim(site, plan)
     kept.timings["check"] = round(checked, 3)
     with folder.locked() as lock:
         return _attempt(site, folder, kept, tell, lock)
@@ -77,13 +76,7 @@ def execute(site: Site, plan: Plan, tell: Tell) -> RunResult:
 
 def claim(site: Site, plan: Plan) -> RunFolder:
     """Make the folder and the record of a run that `resume` carries out."""
-    with faults_told(site.store.root):
-        folder, kept = _claim(site, plan)
-        try:
-            folder.save(kept)
-        except OSError:
-            _unclaim(folder, kept)
-            raise
+    folder, _ = _claim(site, plan)
     return folder
 
 
@@ -191,6 +184,20 @@ def shown(arguments: list[str]) -> str:
 
 
 def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
+    """Make the folder of a new run, and its record."""
+    with faults_told(site.store.root):
+        folder, kept = _new(site, plan)
+        try:
+            folder.save(kept)
+        except OSError:
+            for where in kept.work_folders(folder):
+                work.remove(where, folder.path)
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+    return folder, kept
+
+
+def _new(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
     """Make the folder of a new run, and its record, which is not written yet."""
     if site.settings.work:
         work.check(site.settings.work)
@@ -215,13 +222,6 @@ def _claim(site: Site, plan: Plan) -> tuple[RunFolder, RunRecord]:
     )
     kept.timings["resolve"] = round(site.resolve_seconds, 3)
     return folder, kept
-
-
-def _unclaim(folder: RunFolder, kept: RunRecord) -> None:
-    """Remove what was made for a run that cannot be written down."""
-    for where in kept.work_folders(folder):
-        work.remove(where, folder.path)
-    shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _attempt(
