@@ -69,6 +69,8 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
         where.hosts,
         token,
         session=session,
+        # Behind a proxy, which is another user's, there is a token of one's own.
+        own_user=not given,
         unlimited=[UPLOAD],
     )
 

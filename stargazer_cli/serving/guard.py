@@ -69,6 +69,8 @@ class Guard:
     hosts         the names by which the server may be reached, without port
     token         what a client must have; where it is empty, whoever is the server's own user on this machine
     session       lets browsers in by a cookie as well
+    own_user      whether a cookie is good only for the user of the server: a browser gives it to the servers
+                  of all ports of a machine, and another one may be another user's
     longest       the most bytes of a body
     unlimited     (method, path) whose body the application itself limits
     """
@@ -80,6 +82,7 @@ class Guard:
         token: str = "",
         *,
         session: Session | None = None,
+        own_user: bool = False,
         longest: int = _LONGEST_BODY,
         unlimited: Collection[tuple[str, str]] = (),
     ) -> None:
@@ -87,8 +90,9 @@ class Guard:
         self._hosts = frozenset(hosts)
         self._token = token
         self._session = session
+        self._own_user = own_user
         self._code = session.code if session else ""
-        # Browsers give cookies to the servers of all ports of a machine, which must not learn the token.
+        # What is given to browsers does not tell the token, which may open other servers.
         self._cookie = hmac.digest(token.encode(), b"cookie", "sha256").hex()
         self._longest = longest
         self._unlimited = frozenset(unlimited)
@@ -145,6 +149,8 @@ class Guard:
             return None
         if self._session is None or not _equal(request.cookie(self._session.cookie), self._cookie):
             return _Refusal(401, "This server asks for a token.", _WAYS_IN[self._session is not None])
+        if self._own_user and request.is_another_users():
+            return _STRANGER
         if request.method in _SAFE or _equal(request.one(CSRF_HEADER.lower()), self._session.csrf):
             return None
         return _Refusal(403, f"The header {CSRF_HEADER} is not that of this session.", "Load the page anew.")

@@ -32,7 +32,9 @@ def main(host: str, port: str, token: str, *kind: str) -> None:
     except StargazerError as error:
         sys.exit(f"{error.message} {error.hint}")
     session = Session.new(where.port) if kind else None
-    guard = Guard(echo, where.hosts, token, session=session, longest=1000, unlimited=[("POST", "/big")])
+    guard = Guard(
+        echo, where.hosts, token, session=session, own_user=True, longest=1000, unlimited=[("POST", "/big")]
+    )
     told = [str(where.port), session.csrf if session else "", session.cookie if session else ""]
     serve(guard, where, lambda: print(*told, sep="\n", flush=True))
     print("ended", flush=True)

@@ -200,7 +200,10 @@ def as_user(user: int) -> Iterator[None]:
 def test_another_user_of_the_machine_is_refused_where_there_is_no_token(
     plain: Server, browser: Server
 ) -> None:
+    cookie = browser.ask(path=f"/?token={TOKEN}")[1]["set-cookie"].partition(";")[0]
+    assert browser.status(Cookie=cookie) == 200
     with as_user(65534):
+        assert browser.status(Cookie=cookie) == 403
         assert plain.status("POST") == 403
         assert browser.status("POST") == 401
         assert browser.status("POST", Authorization=f"Bearer {TOKEN}") == 200
