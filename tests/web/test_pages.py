@@ -63,7 +63,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStore]:
             ]
         )
         for name in (MARKUP, LONG[:250]):
-            odd = Asset(keyvalues={"note": f"<b>{name[:20]}</b>"})
+            odd = Asset(keyvalues={"note": f"<b>{name[:20]}\u202egpj.exe</b>"})
             store.add([NewFile(write(folder / "files" / name, name), odd)])
         for number in range(120):
             path = write(folder / "files" / f"S{number:03}.txt", str(number))
@@ -151,6 +151,17 @@ def shown(page: "Page", first: int, last: int, total: str) -> None:
     page.get_by_text(f"{first}\N{EN DASH}{last} of {total}").wait_for()
 
 
+def hold(page: "Page", pattern: str) -> list[Any]:
+    """Keep what the page asks for from now on, until somebody answers it."""
+    held: list[Any] = []
+
+    def keep(route: Any) -> None:
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
+
+
 def one(store: LocalStore, **filters: Any) -> Asset:
     (found,) = store.find(**filters)
     return found
@@ -203,6 +214,8 @@ def test_names_and_values_are_never_markup(visit: Any, store: LocalStore) -> Non
     page.get_by_role("link", name=MARKUP).click()
     page.get_by_role("heading", level=1, name=MARKUP).wait_for()
     page.get_by_text("<b><img src=x", exact=False).wait_for()
+    # A mark that turns letters round is shown, and turns nothing.
+    page.get_by_text("\ufffdgpj.exe</b>", exact=False).wait_for()
     assert page.locator("main img, main b").count() == 0
     visit(f"graph/{one(store, name=MARKUP).cid}", "Provenance")
 
@@ -242,6 +255,58 @@ def test_an_edit_is_kept_and_a_wrong_one_is_told_in_its_dialog(visit: Any, store
     page.get_by_role("button", name="Save").click()
     page.get_by_role("definition").filter(has_text="haplotype_caller").wait_for(state="detached")
     assert "caller" not in one(store, name="NA1.vcf").to_keyvalues()
+
+
+def test_an_edit_that_changes_nothing_sends_nothing(visit: Any, store: LocalStore) -> None:
+    """Lists and numbers are written in more than one way."""
+    kept = one(store, name="S001.txt")
+    page = visit(f"assets/{kept.id}", "S001.txt")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    document = page.request.get(f"{page.url.split('#')[0]}api/assets/{kept.id}").json()
+    said = {"asset": "variants", "sample_id": "c", "source_samples": '["a", "b"]', "sample_count": "2"}
+    changed = document | {"kind": "variants", "keyvalues": said}
+    page.route(f"**/api/assets/{kept.id}", lambda route: route.fulfill(json=changed))
+    page.reload()
+    page.get_by_role("definition").filter(has_text="a").first.wait_for()
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert set(asked) == {"GET"}
+
+
+def test_what_is_being_done_is_not_called_off_and_its_end_is_told(visit: Any, store: LocalStore) -> None:
+    page = visit(f"assets/{one(store, name='S117.txt').id}", "S117.txt")
+    held = hold(page, "**/api/assets/*")
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Delete").click()
+    wait_until(lambda: page.evaluate("true") and bool(held))
+    page.keyboard.press("Escape")
+    assert dialog.get_by_role("button", name="Cancel").is_disabled()
+    held[0].continue_()
+    page.get_by_text("Deleted, with its bytes.").wait_for()
+    page.get_by_role("heading", level=1, name="Assets").wait_for()
+    page.unroute_all()
+    # A question is about its place: on another one it is gone.
+    page = visit(f"assets/{one(store, name='S116.txt').id}", "S116.txt")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").wait_for()
+    page.evaluate("location.hash = '#/runs'")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_a_page_that_was_left_says_nothing_in_the_address_of_the_next(visit: Any) -> None:
+    page = visit("assets", "Assets")
+    held = hold(page, "**/api/assets?*")
+    page.get_by_role("searchbox", name="Search").fill("na1")
+    wait_until(lambda: page.evaluate("true") and bool(held))
+    page.get_by_role("link", name="Catalogue").click()
+    page.get_by_role("heading", level=1, name="Catalogue").wait_for()
+    nothing = {"total": 0, "offset": 0, "limit": 50, "assets": [], "kinds": {}}
+    held[0].fulfill(json=nothing)
+    page.wait_for_timeout(200)
+    assert page.evaluate("location.hash") == "#/catalogue"
 
 
 def test_deleting_asks_first_and_names_what_links_to_it(visit: Any, store: LocalStore) -> None:
@@ -392,7 +457,10 @@ def test_a_start_of_what_is_there_already_says_that_nothing_was_started(visit: A
     step = {"stage": "samtools_faidx", "subject": "b", "reused": True, "cids": []}
     run = {"run_id": "", "status": "done"}
     plan = {"name": "samtools_faidx", "steps": [step], "notes": [], "parameters": {}, "inputs": []}
-    page.route("**/api/runs", lambda route: route.fulfill(status=201, json={"run": run, "notes": []}))
+    page.route(
+        "**/api/runs",
+        lambda route: route.fulfill(status=201, json={"run": run, "computed": False, "notes": []}),
+    )
     page.route("**/api/plan", lambda route: route.fulfill(json=plan))
     page.get_by_role("button", name="Start").click()
     page.get_by_text("All of it is there: nothing would be computed").wait_for()

@@ -30,8 +30,13 @@ function fill(element, attributes, children) {
 export function append(element, children) {
   for (const child of [children].flat(Infinity)) {
     if (child === null || child === undefined || child === false || child === "") continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : document.createTextNode(plain(String(child))));
   }
+}
+
+/** A text whose letters stand in their order: marks that turn it round would let `exe.gpj` be read as `jpg.exe`. */
+function plain(text) {
+  return text.replace(/[\u202A-\u202E\u2066-\u2069]/g, "\uFFFD");
 }
 
 /** Put these children in place of what an element holds. */

@@ -148,6 +148,7 @@ function hintText(field) {
   const parts = [
     field.description ?? "",
     field.type === "array" ? "Several: with commas between them" : "",
+    field.type === "file" ? "A CID, or a path that this server may read" : "",
     span.filter(Boolean).join(", "),
     hasDefault ? `Default: ${typeof initial === "object" ? JSON.stringify(initial) : initial}` : "",
   ];

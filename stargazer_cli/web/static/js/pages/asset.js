@@ -213,7 +213,8 @@ function originCard(asset) {
       : el("li", {}, cidMark(node.cid), el("span", { class: "unset" }, "not recorded here"));
   get(["graph", asset.cid], { direction: "up", limit: 500 }).then(({ nodes }) => {
     const named = new Map(nodes.map((node) => [node.cid, node]));
-    replace(body, asset.derived_from.map((cid) => row(named.get(cid) ?? { cid })));
+    const ordered = asset.derived_from.map((cid) => named.get(cid) ?? { cid, name: "" });
+    replace(body, ordered.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })).map(row));
   }, () => replace(body, asset.derived_from.map((cid) => row({ cid }))));
   const title = `Made from ${format.count(asset.derived_from.length, "file")}`;
   return card(title, body, { tools: linkButton("Graph", "graph", href(["graph", asset.cid]), "small") });
@@ -265,7 +266,7 @@ function edit(asset, kind, again) {
       const changes = {};
       for (const name of names) {
         const value = said[name] ?? null;
-        if (asText(value) !== (now(name) ?? null)) changes[name] = value;
+        if (!means(now(name) ?? null, value)) changes[name] = value;
       }
       if (!Object.keys(changes).length) return;
       const changed = await send("PATCH", `assets/${encodeURIComponent(asset.id)}`, { keyvalues: changes });
@@ -276,9 +277,14 @@ function edit(asset, kind, again) {
   });
 }
 
-function asText(value) {
-  if (value === null || typeof value === "string") return value;
-  return JSON.stringify(value);
+/** Whether a stored text is a value: of lists and numbers there are several ways to write the same. */
+function means(text, value) {
+  if (text === null || value === null || typeof value === "string") return text === value;
+  try {
+    return JSON.stringify(JSON.parse(text)) === JSON.stringify(value);
+  } catch {
+    return false;
+  }
 }
 
 /** The fields of a kind as a form; also what the upload asks. */

@@ -91,9 +91,9 @@ function startCard(entry, profiles, signal) {
   const plan = ask(async () => replace(answer, planShown(await send("POST", "plan", request()))));
   const start = ask(async () => {
     const asked = request();
-    const { run } = await send("POST", "runs", asked);
-    if (run.status !== "done") return go(["runs", run.run_id]);
-    // Nothing was started: an earlier run had made all of it.
+    const { run, computed } = await send("POST", "runs", asked);
+    if (computed) return go(["runs", run.run_id]);
+    // Nothing was started: earlier runs had made all of it.
     const maker = run.run_id ? linkButton("The run that made it", "runs", href(["runs", run.run_id])) : null;
     return replace(answer, el("div", { class: "stack" }, planShown(await send("POST", "plan", asked)), maker));
   });
