@@ -5,11 +5,12 @@
     └── UsageError          the request itself is wrong    (exit code 2)
 
 Each carries what is wrong and, where one is known, what to do about it. Names in them stand as their
-users wrote them: who shows an error on a terminal escapes it (`stargazer_cli.commands.main`).
+users wrote them: who shows an error on a terminal escapes it (`stargazer_cli.output`).
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 
 class StargazerError(Exception):
@@ -29,6 +30,15 @@ class StargazerError(Exception):
         if hint:
             self.add_note(f"Hint: {hint}")  # below a traceback, in a script or a notebook
 
+    def lines(self) -> list[str]:
+        """Return what a person is told, line by line: what is wrong, its items, what to do."""
+        hint = [f"Hint:  {self.hint}"] if self.hint else []
+        return [self.message, *(f"  {item}" for item in self.items), *hint]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in a form that JSON can hold."""
+        return {"message": self.message, "items": list(self.items), "hint": self.hint}
+
 
 class UsageError(StargazerError):
     """The request is wrong: nothing was started."""
@@ -38,3 +48,14 @@ class UsageError(StargazerError):
 
 class InterruptedRunError(StargazerError):
     """Ctrl-C or a stop signal ended a run: whoever sent it wants this process to end, too."""
+
+
+def fault(error: OSError) -> StargazerError:
+    """Tell a fault of the system that nothing else has told."""
+    if error.filename:
+        return StargazerError(f"{error.strerror}: {error.filename}")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return StargazerError("The current folder does not exist any more.", "Go to another one: cd ~")
+    return StargazerError(error.strerror or str(error))

@@ -1,7 +1,6 @@
 """The `stargazer` command: its groups, and how an error reaches the user."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ import click
 from stargazer_cli import __version__
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import LazyGroup
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, fault
 from stargazer_cli.output import note, printable
 
 # name -> (module, attribute, one line of help). Modules are imported when their command is called,
@@ -61,22 +60,9 @@ def _show_notices(ctx: click.Context) -> None:
 
 def _show(error: StargazerError) -> None:
     """Print an error; a line break in a name is escaped with the rest, and makes no line of its own."""
-    note(f"Error: {error.message}")
-    for item in error.items:
-        note(f"  {item}")
-    if error.hint:
-        note(f"Hint:  {error.hint}")
-
-
-def fault(error: OSError) -> StargazerError:
-    """Tell a fault of the system that nothing else has told."""
-    if error.filename:
-        return StargazerError(f"{error.strerror}: {error.filename}")
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return StargazerError("The current folder does not exist any more.", "Go to another one: cd ~")
-    return StargazerError(error.strerror or str(error))
+    first, *others = error.lines()
+    for line in (f"Error: {first}", *others):
+        note(line)
 
 
 def cli(args: list[str] | None = None) -> None:

@@ -10,15 +10,14 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError as WrongValues
 from typing_extensions import override
 
-from stargazer_cli.commands.main import fault
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, fault
 from stargazer_cli.output import printable
 
 # Not below "stargazer", whose notices are single lines: a fault is told with its traceback.
 _LOG = logging.getLogger("stargazer_mcp")
 # Of what a client wrote, so much is repeated to it.
 _LONGEST_LINE = 2000
-_MOST_LINES = 100
+_MOST_ITEMS = 100
 
 
 class Tool(FunctionTool):
@@ -62,11 +61,10 @@ def tool(function: Callable[..., Any], *, title: str, **hints: bool) -> Tool:
 
 def text_of(error: StargazerError) -> str:
     """Return an error as the command line shows it, without the word that announces it."""
-    lines = [error.message, *(f"  {item}" for item in error.items)]
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES], f"  and {len(lines) - _MOST_LINES} more"]
-    if error.hint:
-        lines.append(f"Hint:  {error.hint}")
+    items = error.items
+    if len(items) > _MOST_ITEMS:
+        items = (*items[:_MOST_ITEMS], f"and {len(items) - _MOST_ITEMS} more")
+    lines = StargazerError(error.message, error.hint, items).lines()
     return "\n".join(_shortened(printable(line)) for line in lines)
 
 

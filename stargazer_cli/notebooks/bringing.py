@@ -82,4 +82,4 @@ def value_of(parameter: "Parameter", given: Any) -> Any:
 
 def said(error: StargazerError) -> str:
     """Return an error as the command line shows it: what is wrong, and what to do."""
-    return "\n".join([error.message, *(f"  {item}" for item in error.items), error.hint or ""]).rstrip()
+    return "\n".join(error.lines())

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import StargazerError, UsageError, fault
 from stargazer_cli.web.models import ErrorAnswer
 
 _LOG = logging.getLogger("stargazer")
@@ -114,8 +114,6 @@ def handle_errors(application: FastAPI) -> None:
         return answer
 
     async def system(_: Request, error: Exception) -> Response:
-        from stargazer_cli.commands.main import fault
-
         assert isinstance(error, OSError)  # noqa: S101
         return told(500, fault(error))
 
