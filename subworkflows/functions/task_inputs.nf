@@ -27,6 +27,10 @@ def readInputs(Map task) {
     def byRole = roles.collectEntries { name, _role -> [name, rows.findAll { row -> row.role == name }] }
     roles.each { name, role -> checkCount(name, role, byRole[name], source, task.name) }
     def samples = rows.collect { row -> row.sample_id }.findAll().unique()
+    if (samples.size() > 1 && task.meta.outputs.any { output -> output.fields?.sample_id == '{subject}' }) {
+        def other = rows.find { row -> row.sample_id == samples[1] }
+        refuse(other, 'sample_id', "${samples[1]} is another sample than ${samples[0]}, and what ${task.name} makes is of one")
+    }
     return task + [rows: byRole, paths: rows.collect { row -> row.path }, subject: samples.size() == 1 ? samples[0] : task.values.cohort_id]
 }
 

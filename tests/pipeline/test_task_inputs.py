@@ -162,6 +162,12 @@ REFUSED: dict[str, Case] = {
         COHORT + GVCFS + "part,07.part.bed\n",
         ("a part needs a row of role call",),
     ),
+    "lanes of two samples": (
+        "mark_duplicates",
+        {},
+        "role,path,sample_id\nlanes,a.bam,a\nlanes,b.bam,b\n",
+        ("line 3, column sample_id: b is another sample than a, and what mark_duplicates makes is of one",),
+    ),
     # It goes into the read group, and with it onto a command line.
     "a platform that is none": (
         "lane bwa_mem",
@@ -235,10 +241,10 @@ REFUSED: dict[str, Case] = {
 ACCEPTED: dict[str, Case] = {
     "the subject is the sample": ("sort_sam", {}, BAM.replace("bai,a.bai,a\n", ""), ("[a, ", "coordinate")),
     "or the cohort": ("sort_sam", {"cohort_id": 42}, "role,path\nbam,a.bam\n", ("[42, ",)),
-    "or the cohort of several": (
+    "or the cohort of several lanes": (
         "mark_duplicates",
         {},
-        "role,path,sample_id\nlanes,a.bam,a\nlanes,b.bam,b\n",
+        "role,path\nlanes,a.bam\nlanes,b.bam\n",
         ("[cohort, ", ":100"),
     ),
     "what runs tasks may be said": ("sort_sam", {"max_cpus": 2, "partition": "x"}, BAM[:32], ("[a, ",)),
