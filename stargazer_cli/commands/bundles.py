@@ -49,10 +49,10 @@ def show(app: App, name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the assets.")
 @click.pass_obj
 def fetch(app: App, name: str, as_json: bool) -> None:
-    """Bring the files of a bundle into the store: every byte is checked by its CID.
+    """Bring the files of a bundle into the store.
 
-    All files are recorded, or none. Where Pinata is attached and knows a file, what it says about the file
-    takes the place of what the bundle says.
+    Every byte is checked by its CID. All files are recorded, or none. Where Pinata is attached and knows a
+    file, what it says about the file takes the place of what the bundle says.
     """
     from stargazer_cli.bundles.fetch import fetch as fetch_bundle
     from stargazer_cli.commands.assets.common import COLUMNS, document, row

@@ -61,7 +61,7 @@ def _common(kind: type[dataset.DataSet], default: str, data_help: str) -> Callab
 def germline(
     app: App, /, *, data: str, profile: str, aligner: "Aligner | None", yes: bool, as_json: bool
 ) -> int:
-    """Call the variants of a family jointly, and check them against what was planted.
+    """Call a family's variants, and check them against the truth.
 
     Missing tools are fetched first. The exit code is 1 when a planted variant is missed, has another
     genotype than planted, or a variant is called that nobody planted.
@@ -85,7 +85,7 @@ def germline(
 @click.option("--fuse", is_flag=True, help="Run the steps of the sample in one process: quicker, same files.")
 @click.pass_obj
 def scrna(app: App, /, *, data: str, profile: str, fuse: bool, yes: bool, as_json: bool) -> int:
-    """Cluster single cells, and check clusters and markers against what was planted.
+    """Cluster single cells, and check them against the truth.
 
     Missing tools are fetched first. The exit code is 1 when the clusters agree with the planted types, or
     markers and flawed droplets are found, less than the planted truth makes sure.

@@ -250,6 +250,7 @@ def _where(outcome: Outcome) -> list[str]:
         f"Next: stargazer assets get {cid} -o {outcome.data.name}.vcf.gz",
         f"      stargazer assets query asset=variants build={outcome.data.build}",
         f"      stargazer runs show {run.run_id}",
+        "      stargazer notebook germline",
     ]
 
 

@@ -217,6 +217,7 @@ def _where(outcome: Outcome) -> list[str]:
         f"      stargazer assets get {outcome.annotated.cid} -o {outcome.annotated.name}",
         f"      stargazer assets query sample_id={sample}",
         f"      stargazer runs show {run.run_id}",
+        "      stargazer notebook scrna",
     ]
 
 
