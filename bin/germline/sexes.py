@@ -36,11 +36,6 @@ class Sex:
     looks: str  # male, female, unclear, or '' without enough data
 
 
-def is_sex_chromosome(contig: str) -> bool:
-    """Whether a contig is X or Y of a human reference."""
-    return contig in (*_X, *_Y)
-
-
 def is_autosome_like(contig: str) -> bool:
     """Whether samples can be compared by a contig's sites: it is neither X, Y nor mitochondrial."""
     return contig not in (*_X, *_Y, "chrM", "M", "MT", "chrMT")
