@@ -28,7 +28,7 @@ from stargazer_cli.mcp.models import (
 from stargazer_cli.mcp.progress import watched
 from stargazer_cli.mcp.tool import Tool, tool
 from stargazer_cli.serving.access import Roots
-from stargazer_cli.store import check_cid
+from stargazer_cli.store.copies import file_names
 from stargazer_cli.store.files import Progress, check_absent
 from stargazer_cli.store.intake import take_in
 
@@ -193,7 +193,7 @@ class AssetTools:
         folder = self._roots.absolute(Path(path))
 
         def work(progress: Progress) -> Downloaded:
-            named = self._named(cid, with_companions=with_companions)
+            named = file_names(self._app.store, cid, with_companions=with_companions)
             into = self._is_folder(folder, make=with_companions)
             wanted = {each: folder / name if into else folder for each, name in named.items()}
             return Downloaded(files=self._write(wanted, progress, overwrite=overwrite))
@@ -273,20 +273,6 @@ class AssetTools:
 
     def _located(self, record: Mapping[str, Any]) -> StoredAsset:
         return StoredAsset.of({**record, "path": self._app.store.object(record["cid"])})
-
-    def _named(self, cid: str, *, with_companions: bool) -> dict[str, str]:
-        """Return the name of each file that is wanted, by CID; a name in a record is no path."""
-        records = self._app.store.by_cid(cid)
-        travelling = [each for asset in records for each in asset.companions(self._app.store)]
-        wanted = [*records, *travelling] if with_companions else records
-        named = {cid if records else check_cid(cid): cid}
-        named |= {each.cid: Path(each.name).name or each.cid for each in reversed(wanted)}
-        if len(set(named.values())) < len(named):
-            raise UsageError(
-                "Two of the files have one name: they cannot go into one folder.",
-                "Download each by its CID, under a path of its own.",
-            )
-        return named
 
     def _is_folder(self, path: Path, *, make: bool) -> bool:
         """Whether a path leads to a folder; with `make` it becomes one."""

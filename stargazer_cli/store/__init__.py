@@ -7,6 +7,7 @@ Bytes
     files                   moving bytes so that a file is whole or absent; progress over several files
     objects                 the folder that has each file once, read-only
     gather, intake          from the paths that a user names to files, and what each of them is
+    copies                  files that are copied out together, and what they are called
 
 Records
     record                  their fields, what is taken from outside, when two are one
