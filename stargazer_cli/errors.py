@@ -27,8 +27,8 @@ class StargazerError(Exception):
         self.hint = hint
         self.items = tuple(items)
         super().__init__("\n  ".join([message, *self.items]))
-        if hint:
-            self.add_note(f"Hint: {hint}")  # below a traceback, in a script or a notebook
+        # Below a traceback, in a script or a notebook.
+        self.__notes__ = [f"Hint: {hint}"] if hint else []
 
     def lines(self) -> list[str]:
         """Return what a person is told, line by line: what is wrong, its items, what to do."""

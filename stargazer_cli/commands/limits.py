@@ -29,7 +29,7 @@ def limit_options() -> list[Option]:
         click.option(
             "--cluster-options",
             metavar="OPTIONS",
-            help="Cluster: further options of sbatch, such as '--qos=long --exclude=node7'.",
+            help="Cluster: further options of sbatch, such as --qos=long.",
         ),
         click.option(
             "--scratch",

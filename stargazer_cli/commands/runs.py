@@ -98,9 +98,10 @@ def show_run(app: App, run_id: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.pass_obj
 def attach_to_run(app: App, run_id: str, as_json: bool) -> int:
-    """Show what a run has said, follow it to its end, and print its result.
+    """Follow a run to its end, and print its result.
 
-    The exit code is 0 when the run is done. Ctrl-C ends the watching alone: the run goes on.
+    What it has said already is shown first. The exit code is 0 when the run is done. Ctrl-C ends the
+    watching alone: the run goes on.
     """
     from stargazer_cli.commands.run.carry_out import show_result
     from stargazer_cli.runs.execute import result_of
@@ -123,7 +124,10 @@ def attach_to_run(app: App, run_id: str, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print what became of it as one JSON document.")
 @click.pass_obj
 def cancel_run(app: App, run_id: str, as_json: bool) -> int:
-    """End a run, its Nextflow and the tasks of that, on a cluster its jobs; it can be gone on with later."""
+    """End a run with all its tasks, on a cluster its jobs.
+
+    It can be gone on with later.
+    """
     from stargazer_cli.runs.holder import cancel
 
     folder = record.find(app.settings.local / "runs", run_id)
@@ -162,9 +166,10 @@ def cancel_run(app: App, run_id: str, as_json: bool) -> int:
 def export_run(
     app: App, run_id: str, *, output: Path, with_files: bool, data_license: str, as_json: bool
 ) -> None:
-    """Write what a run did, from what and with what, as a Workflow Run RO-Crate.
+    """Write what a run did as a Workflow Run RO-Crate.
 
-    Files are named by their CIDs; nothing in it tells the machine's name, its folders or its secrets.
+    It tells from what and with what, and names files by their CIDs; nothing in it tells the machine's name,
+    its folders or its secrets.
     """
     from stargazer_cli.runs.crate import export
 
@@ -214,11 +219,11 @@ def reproduce_run(
     as_json: bool,
     **limits: Any,
 ) -> int:
-    """Run a finished run again from its record, and compare every output by its CID.
+    """Run a finished run again, and compare its outputs.
 
-    Nothing is reused and nothing is stored: it runs in a clean folder, which is removed at the end. The exit
-    code is 1 where an output is not the same. Reports and GenomicsDB workspaces are compared, but hold
-    times and do not decide.
+    It is run from its record, and every output is compared by its CID. Nothing is reused and nothing is
+    stored: it runs in a clean folder, which is removed at the end. The exit code is 1 where an output is not
+    the same. Reports and GenomicsDB workspaces are compared, but hold times and do not decide.
     """
     from stargazer_cli.commands.run.carry_out import progress as progress_of_tasks
     from stargazer_cli.runs.reproduce import reproduce, site_to_reproduce

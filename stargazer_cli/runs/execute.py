@@ -285,7 +285,8 @@ def _made_by(
             kept.command, folder.path, site.toolbox.environment(), tell, keep=lock, begun=begun
         )
     if kept.exit_status != 0:
-        raise launch.failed(launch.failure(folder.path, folder.trace(kept.attempts)), kept.run_id)
+        found = launch.failure(folder.path, folder.trace(kept.attempts), kept.exit_status)
+        raise launch.failed(found, kept.run_id)
     _check_images(site, folder, kept)
     with _timed(kept, "ingest"):
         kept.reported_versions = reported(folder.outdir)

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -73,6 +73,8 @@ _REFUSALS = (
 )
 _SUBMITTING = "Failed to submit process to grid scheduler"
 _NO_SBATCH = re.compile(r"Cannot run program \"(?P<program>sbatch|squeue|scancel)\"")
+# By itself, and where a script had started it.
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 # How long Nextflow may take to end: it cancels every job of a scheduler first.
 STOP_SECONDS = 120.0
 
@@ -178,7 +180,12 @@ def run(
                     tell(_describe(match["what"], match["name"]))
                 else:
                     waits.hear(line)
-            return process.wait()
+            status = process.wait()
+            if status:
+                # Where it was killed, for the memory it took perhaps, its tasks go on: all are in its group.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+            return status
         except BaseException as reason:
             # Also where its output cannot be kept: nobody would see what it does.
             if not _stop(process) and isinstance(reason, KeyboardInterrupt):
@@ -215,12 +222,15 @@ class _Waits:
             self._why, self._told = why, now
 
 
-def failure(folder: Path, trace: Path) -> Failure:
+def failure(folder: Path, trace: Path, exit_status: int = 1) -> Failure:
     """Explain why Nextflow ended, from its trace (a failed task) or its output (everything else)."""
     # The last one: an earlier failure may have been made good by trying again with more memory.
     rows = list(trace_rows(trace))
     lost = [row for row in rows if row.get("status") == "FAILED"]
     said = _lines(folder / "nextflow.out")
+    if exit_status in _KILLED:
+        told = "Where nobody did that, the machine had too little memory"
+        return Failure("Nextflow was killed, and its tasks were ended.", told, bool(rows) or bool(said))
     if lost:
         return _refused_job(lost[-1], said) or _task_failure(lost[-1])
     return _pipeline_failure(folder / "nextflow.out", said, begun=bool(rows))

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers.stand_in import wait_until
 
 from stargazer_cli.runs import launch
 
@@ -53,6 +54,22 @@ def test_a_run_that_began_may_be_resumed(tmp_path: Path) -> None:
     (tmp_path / "trace-1.txt").write_text(TRACE.splitlines()[0] + "\n2\tA\ta\tCOMPLETED\t0\t/nowhere/2\n")
     error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt"), "run-1")
     assert error.message == "The pipeline ended early: No space left on device"
+    assert "--resume run-1" in str(error.hint)
+
+
+def test_the_tasks_of_a_killed_nextflow_are_ended(tmp_path: Path) -> None:
+    script = 'sleep 60 >sleep.out 2>&1 & echo "$!" >task; echo "[a0/b1] Submitted process > A"; kill -9 $$'
+    with (tmp_path / "lock").open("w") as lock:
+        status = launch.run(
+            ["bash", "-c", script], tmp_path, dict(os.environ), lambda _line: None, keep=lock.fileno()
+        )
+    task = int((tmp_path / "task").read_text())
+    wait_until(
+        lambda: not Path(f"/proc/{task}/cmdline").exists() or not Path(f"/proc/{task}/cmdline").read_text()
+    )
+    error = launch.failed(launch.failure(tmp_path, tmp_path / "trace-1.txt", status), "run-1")
+    assert error.message == "Nextflow was killed, and its tasks were ended."
+    assert "too little memory" in str(error.hint)
     assert "--resume run-1" in str(error.hint)
 
 

@@ -81,7 +81,7 @@ def prepare_reference(app: App, /, **options: Any) -> None:
 @parameters("preprocess_sample")
 @click.pass_obj
 def preprocess(app: App, /, **options: Any) -> None:
-    """Align reads and mark duplicates: one analysis-ready BAM a sample."""
+    """Align reads and mark duplicates: one BAM a sample."""
     _run(app, "preprocess_sample", options)
 
 
@@ -107,7 +107,10 @@ def preprocess(app: App, /, **options: Any) -> None:
 @parameters("germline_short_variant_discovery")
 @click.pass_obj
 def germline(app: App, /, **options: Any) -> None:
-    """Call SNPs and indels of samples jointly: reads to one VCF."""
+    """Call SNPs and indels of samples jointly.
+
+    Reads to one VCF, with quality measures and a report.
+    """
     _run(app, "germline_short_variant_discovery", options)
 
 

@@ -51,8 +51,8 @@ _OWN = ("organism",)
 @parameters(WORKFLOW, without=_OWN)
 @click.pass_obj
 def scrna(app: App, /, **options: Any) -> None:
-    """Cluster single cells and find their markers: raw counts to a report.
+    """Cluster single cells and find their markers.
 
-    A file that is given by its path is added to the store when the run begins.
+    Raw counts to a report. A file that is given by its path is added to the store when the run begins.
     """
     carry_out_request(app, WORKFLOW, options, options | {"samples": read_samples(options["samples"])})
