@@ -10,6 +10,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 
 if TYPE_CHECKING:
     from stargazer_cli.assets import Asset
+    from stargazer_cli.store import LocalStore
 
 _HERE = Path(__file__).parent
 
@@ -83,6 +84,23 @@ class Bundle(_Model):
         keyvalues |= {key: cids[target] for key, target in file.links.items()}
         kind = kind_class(keyvalues.get("asset", ""))
         return kind.from_keyvalues(keyvalues, cid=file.cid, name=file.name)
+
+    def to_dict(self, store: "LocalStore") -> dict[str, Any]:
+        """Return it in a form that JSON can hold; `here` says of a file whether the store has its bytes."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "source": self.source,
+            "files": [
+                {
+                    "name": file.name,
+                    "cid": file.cid,
+                    "keyvalues": self.asset(file).to_keyvalues(),
+                    "here": store.object(file.cid) is not None,
+                }
+                for file in self.files
+            ],
+        }
 
 
 def names() -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """`stargazer bundles`: sets of published files, by name."""
 
-from typing import Any
-
 import click
 
 from stargazer_cli.app import App
@@ -22,7 +20,7 @@ def list_bundles(app: App, as_json: bool) -> None:
     """List the bundles, and how many of their files are here."""
     every = [load(name) for name in names()]
     if as_json:
-        emit_json([_document(app, bundle) for bundle in every])
+        emit_json([bundle.to_dict(app.store) for bundle in every])
         return
     table(["name", "here", "title"], [[bundle.name, _here(app, bundle), bundle.title] for bundle in every])
 
@@ -35,7 +33,7 @@ def show(app: App, name: str, as_json: bool) -> None:
     """Show what a bundle holds, and who published it."""
     bundle = load(name)
     if as_json:
-        emit_json(_document(app, bundle))
+        emit_json(bundle.to_dict(app.store))
         return
     click.echo(f"{bundle.title}\n{bundle.source}")
     for file in bundle.files:
@@ -73,20 +71,3 @@ def fetch(app: App, name: str, as_json: bool) -> None:
 
 def _here(app: App, bundle: Bundle) -> str:
     return f"{sum(app.store.object(file.cid) is not None for file in bundle.files)} of {len(bundle.files)}"
-
-
-def _document(app: App, bundle: Bundle) -> dict[str, Any]:
-    return {
-        "name": bundle.name,
-        "title": bundle.title,
-        "source": bundle.source,
-        "files": [
-            {
-                "name": file.name,
-                "cid": file.cid,
-                "keyvalues": bundle.asset(file).to_keyvalues(),
-                "here": app.store.object(file.cid) is not None,
-            }
-            for file in bundle.files
-        ],
-    }

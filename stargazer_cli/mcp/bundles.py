@@ -7,7 +7,7 @@ from pydantic import Field
 
 from stargazer_cli import bundles
 from stargazer_cli.app import App
-from stargazer_cli.mcp.models import AddedAsset, BundleFile, Bundles, FetchedBundle, ResourceBundle
+from stargazer_cli.mcp.models import AddedAsset, Bundles, FetchedBundle, ResourceBundle
 from stargazer_cli.mcp.progress import watched
 from stargazer_cli.mcp.tool import Tool, tool
 from stargazer_cli.store.files import Progress
@@ -36,7 +36,8 @@ class BundleTools:
 
         `here` says of each file whether the store has it already.
         """
-        return Bundles(bundles=[self._bundle(bundles.load(name)) for name in bundles.names()])
+        found = (bundles.load(name).to_dict(self._app.store) for name in bundles.names())
+        return Bundles(bundles=[ResourceBundle.model_validate(bundle) for bundle in found])
 
     async def fetch_resource_bundle(
         self,
@@ -59,15 +60,3 @@ class BundleTools:
             return FetchedBundle(name=bundle.name, assets=assets, notes=notes)
 
         return await watched(ctx, f"fetching {bundle.name}", work)
-
-    def _bundle(self, bundle: bundles.Bundle) -> ResourceBundle:
-        files = [
-            BundleFile(
-                name=file.name,
-                cid=file.cid,
-                keyvalues=bundle.asset(file).to_keyvalues(),
-                here=self._app.store.object(file.cid) is not None,
-            )
-            for file in bundle.files
-        ]
-        return ResourceBundle(name=bundle.name, title=bundle.title, source=bundle.source, files=files)

@@ -46,7 +46,7 @@ def routes(context: "Context") -> APIRouter:
     @router.get("/bundles", response_model=models.Bundles)
     def list_bundles() -> dict[str, Any]:
         """List the bundles of published files, and which of their files are here."""
-        return {"bundles": [_bundle(context, bundles.load(name)) for name in bundles.names()]}
+        return {"bundles": [bundles.load(name).to_dict(context.store) for name in bundles.names()]}
 
     @router.post("/bundles/{name}/fetch", status_code=202, response_model=models.Job)
     def fetch_bundle(name: str) -> dict[str, Any]:
@@ -79,27 +79,9 @@ def routes(context: "Context") -> APIRouter:
 
 def shown_job(context: "Context", job: Job) -> dict[str, Any]:
     """Return a job as the API gives it."""
-    error = job.error
     return {
         **{key: getattr(job, key) for key in ("id", "title", "status", "done", "total")},
         "notes": list(job.notes),
-        "error": error and {"message": error.message, "items": list(error.items), "hint": error.hint},
+        "error": job.error and job.error.to_dict(),
         "assets": shown_all(context, job.records),
-    }
-
-
-def _bundle(context: "Context", bundle: bundles.Bundle) -> dict[str, Any]:
-    return {
-        "name": bundle.name,
-        "title": bundle.title,
-        "source": bundle.source,
-        "files": [
-            {
-                "name": file.name,
-                "cid": file.cid,
-                "keyvalues": bundle.asset(file).to_keyvalues(),
-                "here": context.store.object(file.cid) is not None,
-            }
-            for file in bundle.files
-        ],
     }
