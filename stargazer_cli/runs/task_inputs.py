@@ -258,7 +258,7 @@ class _Inputs:
             return [mate] if mate else []
         found = self._linked(role, parent) if role.of else parent.companions(self.store)
         records = [each for each in found if each.kind == role.kind and fits(role, each)]
-        companions = self._one_each(role, records)
+        companions = self._one_each(role, _alike(parent, records))
         if len(companions) > 1 and not (role.many and alone):
             raise ambiguous(self.task, role, companions, f" for {parent.name} ({parent.cid})")
         if not companions and role.required:
@@ -399,6 +399,14 @@ def _says_more(asset: Asset, other: Asset) -> bool:
 
 def _says(asset: Asset, key: str, value: Any) -> bool:
     return to_text(getattr(asset, key)) == type(asset).canonical(key, value)
+
+
+def _alike(parent: Asset, records: list[Asset]) -> list[Asset]:
+    """Return the records that are of the build and sample of a file, where some are: bytes may be of two."""
+    for key in ("build", "sample_id"):
+        value = getattr(parent, key, "")
+        records = [each for each in records if value and getattr(each, key, "") == value] or records
+    return records
 
 
 def belongs_to(asset: Asset) -> list[str]:

@@ -212,8 +212,8 @@ def _always(task: Task, output: catalog.Output, field: str) -> Sequence[Any] | N
     return None if taken is None or reference.what != "input" else _values(taken)
 
 
-def _values(wanted: Any) -> list[Any]:
-    return wanted if isinstance(wanted, list) else [wanted]
+def _values(wanted: Any) -> Sequence[Any]:
+    return wanted if isinstance(wanted, list | tuple) else [wanted]
 
 
 def _deciding(assets: Iterable[Asset]) -> tuple[str, ...]:
@@ -242,6 +242,6 @@ def _telling(asset: Asset, keys: Iterable[str]) -> str:
 
 def _said(values: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{key}={' or '.join(map(to_text, value if isinstance(value, list | tuple) else [value]))}"
+        f"{key}={' or '.join(to_text(each)[:100] for each in _values(value))}"
         for key, value in values.items()
     )

@@ -263,6 +263,25 @@ def test_references_that_differ_are_refused(put: Put, find: Callable[..., Chosen
     assert {item.split(":")[0] for item in error.value.items} == {"bam", "fasta"}
 
 
+@pytest.mark.parametrize("build", ["GRCh38", "hg38"])
+def test_of_two_names_of_the_same_bytes_each_has_its_companions(
+    store: LocalStore, put: Put, find: Callable[..., Chosen], build: str
+) -> None:
+    for name in ("GRCh38", "hg38"):
+        fasta = put("reference", "same.fa", build=name)
+        put("reference_index", "same.fa.fai", build=name, reference_cid=fasta)
+        _bam(put, "same.bam", f"{name}_sample", reference_cid=fasta)
+    assert len(store.by_cid(fasta)) == 2
+    found = find(CALL, build=build, sample_id=f"{build}_sample")
+    said = {str(getattr(asset, "build", "")) for assets in found.values() for asset in assets}
+    assert said - {""} == {build}
+    assert {getattr(asset, "sample_id", f"{build}_sample") for (asset,) in found.values()} == {
+        f"{build}_sample"
+    }
+    with pytest.raises(UsageError, match="has records that differ in build"):
+        find(CALL, sample_id=f"{build}_sample")
+
+
 def test_an_index_of_another_file_is_refused(put: Put, find: Callable[..., Chosen]) -> None:
     _genome(put)
     bam = _bam(put, "s.bam", "s")
