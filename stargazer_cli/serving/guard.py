@@ -143,13 +143,14 @@ class Guard:
     def _unknown(self, request: "_Request") -> "_Refusal | None":
         """Refuse who has not the token, and a browser's request for a change that is not its page's own."""
         if not self._token:
-            return _STRANGER if request.is_another_users() else None
+            return _STRANGER if request.is_another_users(unlisted=True) else None
         scheme, _, given = request.one("authorization").partition(" ")
         if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
             return None
         if self._session is None or not _equal(request.cookie(self._session.cookie), self._cookie):
             return _Refusal(401, "This server asks for a token.", _WAYS_IN[self._session is not None])
-        if self._own_user and request.is_another_users():
+        # Who waits for no answer does not learn what a change has to repeat.
+        if self._own_user and request.is_another_users(unlisted=False):
             return _STRANGER
         if request.method in _SAFE or _equal(request.one(CSRF_HEADER.lower()), self._session.csrf):
             return None
@@ -207,11 +208,11 @@ class _Request:
         values = self.all(name)
         return values[0] if len(values) == 1 else ""
 
-    def is_another_users(self) -> bool:
+    def is_another_users(self, *, unlisted: bool) -> bool:
         """Whether another user of this machine asks."""
         if self._client is None or self._server is None:
             return False
-        return is_another_users(self._client, self._server)
+        return is_another_users(self._client, self._server, unlisted=unlisted)
 
     def cookie(self, name: str) -> str:
         """Return the value of a cookie, empty where there is none.

@@ -14,15 +14,18 @@ _ESTABLISHED = "01"
 _ROOT = 0  # may do as every user can anyway
 
 
-def is_another_users(client: Address, server: Address) -> bool:
+def is_another_users(client: Address, server: Address, *, unlisted: bool) -> bool:
     """Whether a connection within this machine is another user's; False where the system has no list.
 
-    One that its client closed is listed as nobody's: it may be another's, who waits for no answer.
+    `unlisted` is the answer for one that is not in it: its client closed it, and may be another user who
+    waits for no answer; or comes from a system around this one, as Windows does to WSL.
     """
     rows = list(_rows())
     wanted = {(*pair, _ESTABLISHED) for pair in zip(_written(*client), _written(*server), strict=True)}
     users = {int(row[7]) for row in rows if (row[1], row[2], row[3]) in wanted}
-    return bool(rows) and not users & {os.geteuid(), _ROOT}
+    if not users:
+        return bool(rows) and unlisted
+    return not users & {os.geteuid(), _ROOT}
 
 
 def _rows() -> Iterator[list[str]]:

@@ -211,7 +211,7 @@ def test_another_user_of_the_machine_is_refused_where_there_is_no_token(
 
 
 def test_the_list_of_connections_tells_whose_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, there, server = ("127.0.0.1", 40000), ("::1", 40000), ("127.0.0.1", 8765)
+    server = ("127.0.0.1", 8765)
     user = os.geteuid()
     rows = (
         "sl local_address rem_address st tx_queue tr retrnsmt uid",
@@ -224,13 +224,17 @@ def test_the_list_of_connections_tells_whose_one_is(tmp_path: Path, monkeypatch:
     )
     table = tmp_path / "tcp"
     monkeypatch.setattr(peer, "_TABLES", (table, tmp_path / "nothing"))
-    assert not peer.is_another_users(("127.0.0.1", 40001), server)  # no list, as elsewhere than on Linux
+
+    def strange(client: peer.Address, at: peer.Address = server, *, unlisted: bool = True) -> bool:
+        return peer.is_another_users(client, at, unlisted=unlisted)
+
+    assert not strange(("127.0.0.1", 40001))  # no list, as elsewhere than on Linux
     table.write_text("\n".join(rows))
     asked = [("127.0.0.1", 40000 + number) for number in range(6)]
     # Its own, another's, one that was closed, root's, one of a client that speaks IPv6, and none.
-    assert [peer.is_another_users(each, server) for each in asked] == [False, True, True, False, False, True]
-    assert not peer.is_another_users(there, ("::1", 8765))
-    assert not peer.is_another_users(here, server)
+    assert [strange(each) for each in asked] == [False, True, True, False, False, True]
+    assert [strange(each, unlisted=False) for each in asked] == [False, True, False, False, False, False]
+    assert not strange(("::1", 40000), ("::1", 8765))
 
 
 def test_a_long_body_is_refused_announced_or_not(plain: Server) -> None:
