@@ -230,9 +230,16 @@ def _linking(asset: Asset) -> list[str]:
 
 def _listed(assets: Collection[Asset], keys: Sequence[str]) -> Iterator[str]:
     shown = sorted(assets, key=in_order)
-    yield from (f"{asset.cid}  {asset.name}  {_telling(asset, keys)}".rstrip() for asset in shown[:_SHOWN])
+    yield from (
+        f"{asset.cid}  {asset.name}  {_telling(asset, keys) or _maker(asset)}" for asset in shown[:_SHOWN]
+    )
     if len(shown) > _SHOWN:
         yield f"… and {len(shown) - _SHOWN} more"
+
+
+def _maker(asset: Asset) -> str:
+    """Return where an asset came from, for assets that say the same of themselves."""
+    return f"made by {asset.run_ids[0]}" if asset.run_ids else f"added {asset.created_at}"
 
 
 def _telling(asset: Asset, keys: Iterable[str]) -> str:

@@ -418,6 +418,19 @@ def test_two_files_for_a_role_that_takes_one_are_refused(put: Put, find: Callabl
         find(CALL, {"bam": bams})
 
 
+def test_files_that_say_the_same_are_told_by_where_they_came_from(
+    put: Put, find: Callable[..., Chosen]
+) -> None:
+    task = _task("stats", _role("vcf", "variants"))
+    made = put("variants", "made.vcf", sample_id="c", run_ids=["hard_filter-1", "later-2"])
+    added = put("variants", "added.vcf", sample_id="c")
+    with pytest.raises(UsageError, match="2 assets may be vcf of stats") as error:
+        find(task)
+    told = dict(item.split("  ", 1) for item in error.value.items)
+    assert told[made] == "made.vcf  made by hard_filter-1"
+    assert told[added].startswith("added.vcf  added 20")
+
+
 def test_records_that_contradict_each_other_are_told_apart_by_id(
     store: LocalStore, put: Put, find: Callable[..., Chosen]
 ) -> None:
