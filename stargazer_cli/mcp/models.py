@@ -5,9 +5,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stargazer_cli.runs.record import Status
+
 Scalar = str | bool | int | float
 Values = Mapping[str, Scalar | list[Scalar] | None]
-Status = Literal["running", "done", "failed", "interrupted"]
 
 
 class _Answer(BaseModel):

@@ -14,8 +14,9 @@ from pydantic import Field
 from stargazer_cli import api
 from stargazer_cli.errors import UsageError
 from stargazer_cli.mcp.following import failed, planned, state_of, summary_of, wait_for
-from stargazer_cli.mcp.models import Runs, RunState, Scalar, Status
+from stargazer_cli.mcp.models import Runs, RunState, Scalar
 from stargazer_cli.mcp.tool import Tool, tool
+from stargazer_cli.runs.record import Status
 from stargazer_cli.runs.requests import files_of
 from stargazer_cli.serving.arguments import checked, paths_among
 

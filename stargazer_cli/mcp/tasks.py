@@ -34,7 +34,6 @@ class CatalogueTools:
         one does what is wanted.
         """
         chosen = [catalog.find(full_name(name)) for name in names]
-        every: list[catalog.Entry] = [*catalog.workflows().values(), *catalog.tasks().values()]
         return Catalogue(
             entries=[
                 CatalogueLine(
@@ -44,7 +43,7 @@ class CatalogueTools:
                     takes=list(dict.fromkeys(role.kind for role in entry.inputs if role.kind)),
                     makes=list(dict.fromkeys(made.kind for made in entry.outputs if made.kind)),
                 )
-                for entry in (chosen or every)
+                for entry in (chosen or catalog.everything())
                 if category in (None, entry.category)
             ],
             details=[

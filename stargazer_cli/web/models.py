@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stargazer_cli.runs.handle import ReportKind
+from stargazer_cli.runs.record import Status
+
 Scalar = str | bool | int | float
 Value = Scalar | list[Scalar] | None
-Status = Literal["running", "done", "failed", "interrupted"]
 
 
 class Answer(BaseModel):
@@ -291,7 +293,7 @@ class RunReport(Answer):
 
     name: str
     title: str
-    kind: Literal["report", "resources", "timeline", "log"]
+    kind: ReportKind
     href: str
 
 

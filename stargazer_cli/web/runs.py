@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from stargazer_cli import api, catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
-from stargazer_cli.runs.handle import Run
+from stargazer_cli.runs.handle import ReportKind, Run
 from stargazer_cli.runs.requests import files_of
 from stargazer_cli.serving.arguments import checked, paths_among
 from stargazer_cli.web import bytes as as_bytes
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Line = dict[str, Any]
 _ENDED = ("done", "failed")
 _PAGES = responses_of("text/html", "text/plain")
-_REPORTS: tuple[tuple[Literal["report", "resources", "timeline", "log"], str], ...] = (
+_REPORTS: tuple[tuple[ReportKind, str], ...] = (
     ("report", "Report"),
     ("resources", "What each task took"),
     ("timeline", "Timeline"),
@@ -93,7 +93,7 @@ def routes(context: "Context") -> APIRouter:
 def _showing(router: APIRouter, context: "Context") -> None:
     @router.get("/runs", response_model=models.RunPage)
     def list_runs(
-        status: models.Status | None = None,
+        status: record.Status | None = None,
         name: Annotated[str, Query(max_length=200)] = "",
         offset: Offset = 0,
         limit: Limit = 50,
@@ -128,7 +128,7 @@ def _showing(router: APIRouter, context: "Context") -> None:
         return _tasks(_run(run_id))
 
     @router.get("/runs/{run_id}/reports/{kind}", response_class=Response, responses=_PAGES)
-    def show_report(run_id: str, kind: Literal["report", "resources", "timeline", "log"]) -> Response:
+    def show_report(run_id: str, kind: ReportKind) -> Response:
         """Give a report as a page that can do nothing but show itself; of a log, its end as text."""
         run = _run(run_id)
         with refusing(404):
@@ -181,8 +181,7 @@ def _catalogue(router: APIRouter) -> None:
     @router.get("/catalogue", response_model=models.Catalogue)
     def list_catalogue() -> dict[str, Any]:
         """List the workflows and tasks that can be run."""
-        every: list[catalog.Entry] = [*catalog.workflows().values(), *catalog.tasks().values()]
-        return {"entries": [entry.to_dict() for entry in every]}
+        return {"entries": [entry.to_dict() for entry in catalog.everything()]}
 
     @router.get("/catalogue/{name}")
     def show_entry(name: str) -> dict[str, Any]:
