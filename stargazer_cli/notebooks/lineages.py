@@ -110,7 +110,7 @@ def files(lineage: "Lineage") -> "pd.DataFrame":
             "kind": _kind(lineage, cid),
             "name": _name(lineage, cid),
             "made by": _run(lineage.nodes[cid]) or "brought",
-            "made at": next((asset.created_at for asset in lineage.nodes[cid]), "")[:19],
+            "made at (UTC)": next((asset.created_at for asset in lineage.nodes[cid]), "")[:19],
             "made from": len(lineage.parents[cid]),
             "cid": cid,
         }
@@ -142,7 +142,7 @@ def shortened(name: str, longest: int) -> str:
     """Return a name that fits into a box: its end, which says what it is, stays."""
     if len(name) <= longest:
         return name
-    end = longest // 2
+    end = 2 * longest // 3
     return f"{name[: longest - end - 1]}…{name[-end:]}"
 
 

@@ -141,7 +141,7 @@ def summary(calls: Calls) -> dict[str, float]:
 
 
 def by_sample(calls: Calls) -> "pd.DataFrame":
-    """Return for each sample: its genotypes by zygosity, het/hom alt, and mean depth and genotype quality."""
+    """Return for each sample: genotypes by zygosity, het/hom alt, mean depth, mean genotype quality (GQ)."""
     import pandas as pd
 
     rows = []
@@ -155,7 +155,7 @@ def by_sample(calls: Calls) -> "pd.DataFrame":
                 **{zygosity: counts[zygosity] for zygosity in ZYGOSITIES},
                 "het / hom alt": round(_ratio(counts["het"], counts["hom alt"]), 3),
                 "mean depth": round(called["depth"].mean(), 1),
-                "mean genotype quality": round(called["quality"].mean(), 1),
+                "mean GQ": round(called["quality"].mean(), 1),
             }
         )
     return pd.DataFrame(rows)

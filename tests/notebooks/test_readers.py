@@ -256,7 +256,7 @@ def test_files_of_a_kind_can_share_a_box(store: LocalStore, tmp_path: Path) -> N
 
 def test_a_long_name_keeps_its_end() -> None:
     assert lineages.shortened("short.bam", 20) == "short.bam"
-    assert lineages.shortened("a_very_long_name_of_a_sample.bam", 20) == "a_very_lo…sample.bam"
+    assert lineages.shortened("a_very_long_name_of_a_sample.bam", 20) == "a_very…_a_sample.bam"
 
 
 def test_a_histogram_counts_every_known_value() -> None:

@@ -122,7 +122,7 @@ def _(numbers, shown):
         alt.Chart(of_types)
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            x=alt.X("sites:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("sites:Q", title="sites", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("type:N", sort=list(variants.TYPES), title=None),
             tooltip=["type", "sites"],
         )
@@ -134,7 +134,7 @@ def _(numbers, shown):
         alt.Chart(shown.genotypes.groupby(["sample", "zygosity"]).size().rename("sites").reset_index())
         .mark_bar()
         .encode(
-            x=alt.X("sites:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("sites:Q", title="sites", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("sample:N", title=None),
             color=alt.Color("zygosity:N", title=None, scale=zygosities, legend=alt.Legend(orient="top")),
             order=alt.Order("zygosity:N"),
@@ -164,7 +164,12 @@ def _(shown):
         alt.Chart(depth_counts)
         .mark_area(line={"strokeWidth": 2}, fillOpacity=0.12, interpolate="monotone")
         .encode(
-            x=alt.X("depth:Q", bin=alt.Bin(maxbins=25), title="reads at a site (DP of the genotype)"),
+            x=alt.X(
+                "depth:Q",
+                bin=alt.Bin(maxbins=25, minstep=1),
+                axis=alt.Axis(format="d"),
+                title="reads at a site (DP of the genotype)",
+            ),
             y=alt.Y("sum(sites):Q", title="sites", stack=None),
             color=alt.Color("sample:N", title=None, legend=alt.Legend(orient="top")),
         )
@@ -244,7 +249,7 @@ def _(found):
             text=alt.Text("depth:Q", format=".0f"),
             color=alt.condition(dark, alt.value("white"), alt.value("#1f2937")),
         )
-    ).properties(title="Mean depth by contig", width="container", height=200)
+    ).properties(title="Mean depth by contig, reads a base", width="container", height=200)
     return by_contig, covered
 
 

@@ -86,7 +86,7 @@ def _(fold, graph):
     drawing = lineages.draw(graph, fold=fold.value)
     columns = drawing.boxes["x"].max() + 1
     # Few columns are as wide as they need; many share the page, and names are shortened to that.
-    letters = min(22, max(10, 170 // columns))
+    letters = min(22, max(10, 136 // columns))
     boxes = drawing.boxes.assign(
         left=lambda box: box["x"] - lineages.HALF_WIDTH,
         right=lambda box: box["x"] + lineages.HALF_WIDTH,
@@ -167,8 +167,8 @@ def _(graph):
                 "run": run_id,
                 "workflow or task": run.name if run else "recorded on another machine",
                 "status": run.status if run else "",
-                "started": run.started_at[:19] if run else "",
-                "ended": run.ended_at[:19] if run else "",
+                "started (UTC)": run.started_at[:19] if run else "",
+                "ended (UTC)": run.ended_at[:19] if run else "",
             }
             for run_id, run in makers.items()
         ]

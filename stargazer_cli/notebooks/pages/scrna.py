@@ -134,12 +134,14 @@ def _(cells, gene):
     size = max(4, min(40, 40_000 // len(drawn)))
     names = sorted(cells.clusters, key=lambda name: (len(name), name))
 
+    # The numbers along the axes of a UMAP mean nothing.
+    bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     umap = (
         alt.Chart(drawn)
         .mark_circle(size=size, opacity=0.85)
         .encode(
-            x=alt.X("umap 1:Q", scale=alt.Scale(zero=False), axis=None),
-            y=alt.Y("umap 2:Q", scale=alt.Scale(zero=False), axis=None),
+            x=alt.X("umap 1:Q", title="UMAP 1", scale=alt.Scale(zero=False), axis=bare),
+            y=alt.Y("umap 2:Q", title="UMAP 2", scale=alt.Scale(zero=False), axis=bare),
         )
         .properties(width="container", height=400)
     )
@@ -201,7 +203,9 @@ def _(cells, first, marker_table, names, of_cluster):
             size=alt.Size(
                 "fraction:Q", title="cells that have it", legend=alt.Legend(format=".0%", orient="top")
             ),
-            color=alt.Color("mean:Q", title="mean", legend=alt.Legend(orient="top", gradientLength=120)),
+            color=alt.Color(
+                "mean:Q", title="mean, log-normalized", legend=alt.Legend(orient="top", gradientLength=120)
+            ),
             tooltip=[
                 "gene",
                 "cluster",
@@ -219,7 +223,9 @@ def _(cells, first, marker_table, names, of_cluster):
                 selection=None,
                 page_size=10,
                 show_data_types=False,
-                format_mapping={"pval": "{:.1e}".format, "pval_adj": "{:.1e}".format},
+                format_mapping=dict.fromkeys(["pval", "pval_adj"], "{:.1e}".format)
+                | dict.fromkeys(["score", "log2_fold_change"], "{:.2f}".format)
+                | dict.fromkeys(["fraction_in", "fraction_out"], "{:.1%}".format),
             ),
         ]
     )
@@ -288,7 +294,7 @@ def _(cells, names, summary):
         alt.Chart(removed)
         .mark_bar(cornerRadiusEnd=3, color="#D55E00")
         .encode(
-            x=alt.X("droplets:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("droplets:Q", title="droplets", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("reason:N", sort="-x", title=None, axis=alt.Axis(labelLimit=240)),
             tooltip=["reason", "droplets"],
         )
@@ -309,7 +315,7 @@ def _(cells, names, summary):
         .mark_bar()
         .encode(
             x=alt.X("cluster:N", sort=names, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("cells:Q", title=None),
+            y=alt.Y("cells:Q", title="cells"),
             tooltip=list(sizes.columns),
             **colour,
         )
