@@ -59,13 +59,14 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
     from stargazer_cli.serving.pinned import pin_store
 
     allowed = Roots.of(app.settings, roots)
-    pin_store(app.settings)
     given = app.settings.token.get_secret_value() if app.settings.token else ""
     where = listen(host, port, given, first_port=_FIRST_PORT)
     token = given or secrets.token_urlsafe(32)
     session = Session.new(where.port)
+    application = make_app(app.store, allowed, session.csrf)
+    pin_store(app.settings)
     guard = Guard(
-        make_app(app.store, allowed, session.csrf),
+        application,
         where.hosts,
         token,
         session=session,

@@ -44,13 +44,13 @@ def mcp(app: App, *, http: bool, host: str, port: int | None, roots: tuple[Path,
 
     # What is wrong with folders and address is told before FastMCP is loaded, which takes a second.
     usable = Roots.of(app.settings, roots)
-    pin_store(app.settings)
     token = app.settings.token.get_secret_value() if app.settings.token else ""
     where = listen(host, port, token, first_port=_FIRST_PORT) if http else None
     _need_fastmcp()
     from stargazer_cli.mcp.server import make_server, serve_here, serve_http
 
     server = make_server(app, usable)
+    pin_store(app.settings)
     if where is None:
         serve_here(server)
     else:

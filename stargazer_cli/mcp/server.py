@@ -44,6 +44,8 @@ def make_server(app: App, roots: "Roots") -> FastMCP:
     groups = (CatalogueTools(), RunTools(), AssetTools(app, roots), BundleTools(app))
     for tool in (tool for group in groups for tool in group.tools()):
         server.add_tool(tool)
+    # As it was when the server was started, which keeps to it.
+    config = config_of(app.settings, roots).model_dump_json(indent=2)
     server.add_resource(
         FunctionResource(
             uri=AnyUrl("stargazer://config"),
@@ -51,7 +53,7 @@ def make_server(app: App, roots: "Roots") -> FastMCP:
             title="How the server is set up",
             description="Every setting and where it came from, secrets masked, and the folders for files.",
             mime_type="application/json",
-            fn=lambda: config_of(app.settings, roots).model_dump_json(indent=2),
+            fn=lambda: config,
         )
     )
     return server

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def routes(context: "Context") -> APIRouter:
     """Return the routes of a server."""
     router = APIRouter(prefix="/api", tags=["server"], responses=RESPONSES)
+    # As they were when the server was started, which keeps to them.
+    every_setting = described(context.store.settings)
 
     @router.get("/session", response_model=models.Session)
     def show_session() -> dict[str, Any]:
@@ -38,7 +40,7 @@ def routes(context: "Context") -> APIRouter:
         """Show every setting, secrets masked, and the folders that clients may use."""
         root = context.store.root
         return {
-            "settings": described(context.store.settings),
+            "settings": every_setting,
             "roots": [str(folder) for folder in context.roots.folders],
             "free_bytes": shutil.disk_usage(root if root.exists() else "/").free,
         }

@@ -62,6 +62,7 @@ def test_the_configuration_is_told_without_its_secrets(office: Any, ask: Any) ->
     settings = {each["name"]: each for each in config["settings"]}
     assert settings["STARGAZER_LOCAL"]["value"] == str(office.local)
     assert settings["STARGAZER_LOCAL"]["origin"] == "environment"
+    assert settings["STARGAZER_DB"]["origin"] == "default"
     assert config["roots"] == [str(office.files)]
     for name, secret in secrets.items():
         assert secret not in text

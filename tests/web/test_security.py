@@ -277,6 +277,8 @@ def test_secrets_are_masked(site: Site) -> None:
     assert b"********" in body
     assert b"a-secret-that-nobody-sees" not in body
     assert site.token.encode() not in body
+    origins = {each["name"]: each["origin"] for each in json.loads(body)["settings"]}
+    assert (origins["STARGAZER_LOCAL"], origins["STARGAZER_DB"]) == ("environment", "default")
 
 
 def browse(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
