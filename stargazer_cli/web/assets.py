@@ -1,37 +1,35 @@
 """Routes for the files of the store: found, shown, changed, sent and fetched."""
 
 import json
-import typing
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from stargazer_cli.assets import BASE_FIELDS, KINDS, Asset, specialize, to_text
-from stargazer_cli.assets.asset import is_text
+from stargazer_cli.assets import BASE_FIELDS, KINDS, specialize, to_text
 from stargazer_cli.errors import UsageError
 from stargazer_cli.store.intake import take_in
 from stargazer_cli.store.lineage import Direction
-from stargazer_cli.store.local import Added, NewFile, links_of
+from stargazer_cli.store.local import NewFile, links_of
 from stargazer_cli.store.objects import faults_told
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models, uploads
 from stargazer_cli.web.errors import RESPONSES, RefusalError, refusing, responses_of
 from stargazer_cli.web.graph import Graph, around, pointing_at
+from stargazer_cli.web.kinds import described, summary_of
 from stargazer_cli.web.listing import Record
+from stargazer_cli.web.shown import shown, shown_added, shown_all, shown_job
 
 if TYPE_CHECKING:
     from stargazer_cli.web.app import Context
 
 _MOST_LINKING = 50
 _ENDINGS = (".html", ".htm")
-_ABBREVIATIONS = ("id", "cid", "bqsr", "vqsr")
 _FORM = {
     "requestBody": {
         "required": True,
@@ -61,32 +59,6 @@ Several = Annotated[list[str], Query(max_length=100, default_factory=list)]
 Words = Annotated[str, Query(max_length=1000)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10**9)]
-
-
-def shown(context: "Context", record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record as the API gives it, with the size of its file where that is here."""
-    path = context.store.object(record["cid"])
-    keyvalues = record["keyvalues"]
-    return {
-        **{
-            key: record[key]
-            for key in ("id", "cid", "name", "run_ids", "derived_from", "created_at", "owner")
-        },
-        "keyvalues": keyvalues,
-        "kind": keyvalues.get("asset", ""),
-        "here": path is not None,
-        "size": path.stat().st_size if path else None,
-    }
-
-
-def shown_all(context: "Context", records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return records as the API gives them."""
-    return [shown(context, record) for record in records]
-
-
-def shown_added(context: "Context", added: Iterable[Added]) -> list[dict[str, Any]]:
-    """Return what was stored as the API gives it."""
-    return [shown(context, each.asset.to_dict()) | {"status": each.status} for each in added]
 
 
 def routes(context: "Context") -> APIRouter:
@@ -169,8 +141,6 @@ def _bytes(router: APIRouter, context: "Context") -> None:
     @router.post("/assets/{record_id}/fetch", status_code=202, response_model=models.Job)
     def fetch(record_id: RecordId) -> dict[str, Any]:
         """Bring the bytes of an asset here, from a remote, as a job."""
-        from stargazer_cli.web.system import shown_job
-
         record = _record(context, record_id)
 
         def work(progress: Any, _note: Any) -> list[Record]:
@@ -224,7 +194,7 @@ def _describing(router: APIRouter, context: "Context") -> None:
     def list_kinds() -> dict[str, Any]:
         """List the kinds of assets and the fields of each, as forms ask for them."""
         counts = context.listing.current().page(limit=1).kinds
-        return {"kinds": [_kind(cls, counts.get(name, 0)) for name, cls in KINDS.items()]}
+        return {"kinds": [described(cls, counts.get(name, 0)) for name, cls in KINDS.items()]}
 
     @router.get("/keys", response_model=models.Keys)
     def list_keys() -> dict[str, Any]:
@@ -279,7 +249,7 @@ def _detail(context: "Context", record: Record) -> dict[str, Any]:
     linking, linking_total = pointing_at(context.store.metadata.read(), [record["cid"]], _MOST_LINKING)
     links = [(key, cid) for key, cid in links_of(record) if key != "derived_from"]
     return shown(context, record) | {
-        "description": _summary(type(asset)),
+        "description": summary_of(type(asset)),
         "companions": shown_all(context, (each.to_dict() for each in asset.companions(context.store))),
         "linked_by": [{"asset": shown(context, each), "field": edge.relation} for each, edge in linking],
         "linked_by_total": linking_total,
@@ -356,49 +326,3 @@ def _store(
         added = context.store.add(files)
     context.listing.forget()
     return {"assets": shown_added(context, added), "notes": intake.notes}
-
-
-def _kind(cls: type[Asset], count: int) -> dict[str, Any]:
-    companions = list(dict.fromkeys([*cls.companion_kinds, *cls.companion_links.values()]))
-    return {
-        "name": cls.kind,
-        "description": _summary(cls),
-        "count": count,
-        "companions": companions,
-        "fields": [_field(cls, name) for name in cls.fields()],
-    }
-
-
-def _summary(cls: type[Asset]) -> str:
-    """Return what a kind is, in one line."""
-    return (cls.__doc__ or "").partition("\n")[0] if cls.kind else ""
-
-
-def _field(cls: type[Asset], name: str) -> dict[str, Any]:
-    annotation = cls.model_fields[name].annotation
-    words = [part.upper() if part in _ABBREVIATIONS else part for part in name.split("_")]
-    return {
-        "name": name,
-        "label": " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]),
-        "type": _type(annotation),
-        "choices": [each for each in typing.get_args(annotation) if each] if is_text(annotation) else [],
-        "link": name.endswith("_cid"),
-        "links_to": _target(cls, name),
-    }
-
-
-def _type(annotation: Any) -> Literal["string", "boolean", "integer", "number", "list"]:
-    if is_text(annotation):
-        return "string"
-    [plain, *_] = [each for each in typing.get_args(annotation) or [annotation] if each is not NoneType]
-    if typing.get_origin(annotation) is list:
-        return "list"
-    return {bool: "boolean", int: "integer", float: "number"}[plain]  # type: ignore[return-value]
-
-
-def _target(cls: type[Asset], name: str) -> str | None:
-    """Return the kind that a link means: that which the link's name begins with, or the companion."""
-    if not name.endswith("_cid"):
-        return None
-    named = name.removesuffix("_cid")
-    return cls.companion_links.get(name) or (named if named in KINDS else None)

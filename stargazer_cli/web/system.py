@@ -8,9 +8,8 @@ from fastapi import APIRouter
 from stargazer_cli import __version__, bundles
 from stargazer_cli.settings import described
 from stargazer_cli.web import models
-from stargazer_cli.web.assets import shown_all
 from stargazer_cli.web.errors import RESPONSES, refusing
-from stargazer_cli.web.jobs import Job
+from stargazer_cli.web.shown import shown_job
 
 if TYPE_CHECKING:
     from stargazer_cli.web.app import Context
@@ -77,13 +76,3 @@ def routes(context: "Context") -> APIRouter:
             return shown_job(context, context.jobs.get(job_id))
 
     return router
-
-
-def shown_job(context: "Context", job: Job) -> dict[str, Any]:
-    """Return a job as the API gives it."""
-    return {
-        **{key: getattr(job, key) for key in ("id", "title", "status", "done", "total")},
-        "notes": list(job.notes),
-        "error": job.error and job.error.to_dict(),
-        "assets": shown_all(context, job.records),
-    }
