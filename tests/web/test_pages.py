@@ -336,6 +336,9 @@ def test_files_are_uploaded_with_the_fields_of_their_kind(visit: Any, store: Loc
     chosen = [{"name": f"up{number}.txt", "mimeType": "", "buffer": b"a 1"} for number in (1, 2)]
     page.locator("input[type=file]").set_input_files(chosen)
     page.get_by_role("button", name="Leave out up2.txt").wait_for()
+    later = {"name": "up1.txt", "mimeType": "", "buffer": b"the later one"}
+    page.locator("input[type=file]").set_input_files([later])
+    page.get_by_text("up1.txt was chosen twice: the later one is taken.").wait_for()
     page.get_by_label("Kind").first.select_option("qc_metrics")
     page.get_by_label("Sample ID").fill("UP1")
     page.get_by_label("Tool").fill("counter")
@@ -343,7 +346,9 @@ def test_files_are_uploaded_with_the_fields_of_their_kind(visit: Any, store: Loc
     send.click()
     page.get_by_text("1 file stored").wait_for()
     said = {"asset": "qc_metrics", "sample_id": "UP1", "tool": "counter"}
-    assert one(store, name="up1.txt").to_keyvalues() == said
+    stored = one(store, name="up1.txt")
+    assert stored.to_keyvalues() == said
+    assert store.stage(stored.cid, stored.name).read_bytes() == b"the later one"
     page.locator("input[type=file]").set_input_files([{"name": "x.bam", "mimeType": "", "buffer": b"no bam"}])
     page.get_by_label("Kind").first.select_option("alignment")
     send.click()

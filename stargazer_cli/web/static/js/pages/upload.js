@@ -5,7 +5,7 @@ import { el, pause, replace, uniqueId } from "../dom.js";
 import { anyFields, FieldError } from "../form.js";
 import * as format from "../format.js";
 import { icon } from "../icons.js";
-import { button, card, cidMark, errorNotice, kindMark, loading, nameText, notice, pageHead, stateMark } from "../parts.js";
+import { button, card, cidMark, errorNotice, kindMark, loading, nameText, notice, pageHead, stateMark, toast } from "../parts.js";
 import { href } from "../route.js";
 import { fieldsOf } from "./asset.js";
 
@@ -62,8 +62,12 @@ function uploadCard(known) {
   let running = null;
 
   function take(more) {
-    const names = new Set(files.map((file) => file.name));
-    files = [...files, ...[...more].filter((file) => !names.has(file.name))];
+    for (const file of more) {
+      // Files of one request are told apart by their names.
+      const others = files.filter(({ name }) => name !== file.name);
+      if (others.length < files.length) toast(`${file.name} was chosen twice: the later one is taken.`, "warning");
+      files = [...others, file];
+    }
     draw();
   }
 
@@ -76,6 +80,7 @@ function uploadCard(known) {
 
   async function start() {
     replace(answer);
+    send.disabled = true;
     try {
       const keyvalues = form.read();
       running = await upload("assets", { asset: form.kind(), keyvalues: JSON.stringify(keyvalues) }, files, (share) => {
@@ -120,7 +125,9 @@ function dropZone(take) {
   zone.addEventListener("dragleave", over(false));
   zone.addEventListener("drop", (event) => {
     over(false)(event);
-    take(event.dataTransfer.files);
+    const folder = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).find((entry) => entry?.isDirectory);
+    if (folder) toast(`${folder.name} is a folder: drop its files, or add it by its path.`, "warning");
+    else take(event.dataTransfer.files);
   });
   return zone;
 }
