@@ -17,7 +17,7 @@ pytest_plugins = ["helpers.disk"]
 
 # These have the pipeline read by Nextflow's strict parser, the default from 26.04 on, which takes two thirds
 # of the CPU time; all others by the first one, the default until then.
-STRICT = ("tests/e2e/test_nextflow.py",)
+STRICT = ("tests/e2e/test_nextflow.py", "tests/e2e/test_tasks.py")
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
 
 
