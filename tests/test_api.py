@@ -115,6 +115,8 @@ asyncio.run(main())
 sg.run(5)
 sg.run_task("cluster", inputs=["x"])
 run.status = "done"
+from stargazer_cli.assets import R1
+lanes: list[str] = [read.lane for read in found if isinstance(read, R1)]
 """,
     )
     cache = Path(__file__).parent.parent / ".mypy_cache" / "api"

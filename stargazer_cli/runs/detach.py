@@ -68,6 +68,7 @@ def _wait(folder: RunFolder, child: "subprocess.Popen[bytes]", already: int) -> 
         return
     if kept.pid == child.pid and kept.error:
         raise error_of(folder, kept)
+    folder.check_free()  # by another one that was started at the same time
     folder.not_begun()
     raise StargazerError(
         f"The run {folder.run_id} did not start.", f"Its log is {folder.said}", _last(folder.said, already)

@@ -23,6 +23,7 @@ from helpers.shell import FASTA, Shell
 from helpers.stand_in import happened, wait_until
 
 from stargazer_cli.commands.main import cli
+from stargazer_cli.errors import UsageError
 from stargazer_cli.runs import detach, execute, holder, launch, progress, record
 from stargazer_cli.runs.record import RunFolder
 from stargazer_cli.runs.site import Site
@@ -217,6 +218,8 @@ def test_a_run_is_not_started_twice(lab: Lab) -> None:
         assert refused.status == 2
         assert "still being carried out" in refused.err
         assert f"stargazer runs cancel {folder.run_id}" in refused.err
+    with pytest.raises(UsageError, match="still being carried out"):  # by one that was a moment earlier
+        detach.start(folder)
 
 
 def test_what_ran_while_an_image_changed_is_not_stored_and_not_gone_on_from(
