@@ -8,6 +8,8 @@ from stargazer_cli.errors import StargazerError
 from stargazer_cli.serving.guard import Guard, Session
 from stargazer_cli.serving.listen import listen, serve
 
+heard: set[str] = set()
+
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
@@ -21,7 +23,10 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
-    body = json.dumps({"method": scope["method"], "path": scope["path"], "size": size}).encode()
+    heard.add(scope["path"])
+    body = json.dumps(
+        {"method": scope["method"], "path": scope["path"], "size": size, "heard": sorted(heard)}
+    ).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
 

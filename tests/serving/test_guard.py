@@ -5,6 +5,8 @@ import http.client
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -204,10 +206,16 @@ def test_another_user_of_the_machine_is_refused_where_there_is_no_token(
     assert browser.status(Cookie=cookie) == 200
     with as_user(65534):
         assert browser.status(Cookie=cookie) == 403
+        for _ in range(20):  # it is done, or not, though nobody waits for the answer
+            with socket.socket() as asking:
+                asking.connect(("127.0.0.1", plain.port))
+                asking.sendall(b"POST /blind HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n")
+                asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert plain.status("POST") == 403
         assert browser.status("POST") == 401
         assert browser.status("POST", Authorization=f"Bearer {TOKEN}") == 200
     assert plain.status("POST") == 200
+    assert b"/blind" not in plain.ask(path="/heard")[2]
 
 
 def test_the_list_of_connections_tells_whose_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
