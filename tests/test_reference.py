@@ -41,6 +41,11 @@ def places_in(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {target for target, _ in LINK.findall((CHECKOUT / "README.md").read_text(encoding="utf-8"))}
+    assert {str(page.relative_to(CHECKOUT)) for page in GUIDES} - linked == {"README.md"}
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_no_page_installs_by_name(page: Path) -> None:
     """On the public index `stargazer` is another project's: pip would take that one."""
