@@ -13,7 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-const UNREACHABLE = {
+/** What is wrong where nothing answers. */
+export const UNREACHABLE = {
   message: "The server does not answer.",
   hint: "Is `stargazer browse` still running in its terminal?",
 };

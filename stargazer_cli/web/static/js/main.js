@@ -1,6 +1,6 @@
 // The frame of the page and the way to each of its parts.
 
-import { ApiError, session } from "./api.js";
+import { ApiError, session, UNREACHABLE } from "./api.js";
 import { el, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { announce, errorNotice, loading, pageHead } from "./parts.js";
@@ -13,7 +13,7 @@ const WAYS = [
   ["upload", "Upload", "upload"],
 ];
 
-// Each part: what its address looks like, and the module that draws it; brought when it is first looked at.
+// Each part: what its address looks like, and the module that draws it.
 const PAGES = [
   [/^$/, () => import("./pages/assets.js")],
   [/^assets$/, () => import("./pages/assets.js")],
@@ -45,7 +45,9 @@ async function show({ first = false } = {}) {
   window.scrollTo(0, 0);
   try {
     if (!found) throw new ApiError({ message: `There is no page ${location.hash}.`, hint: "Its parts are: Assets, Runs, Catalogue, Upload." }, 404);
-    const page = await found[1]();
+    const page = await found[1]().catch(() => {
+      throw new ApiError(UNREACHABLE);
+    });
     if (signal.aborted) return;
     await page.show(view, { segments, query, signal });
   } catch (error) {
@@ -112,5 +114,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 frame();
-show({ first: true });
+// The other parts are brought once the first is there: where the server is gone by then, they can still say so.
+show({ first: true }).finally(() => {
+  for (const [, bring] of PAGES) bring().catch(() => {});
+});
 window.addEventListener("hashchange", () => show());
