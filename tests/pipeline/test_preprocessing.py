@@ -38,7 +38,7 @@ class Bench:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.toolbox.environment(),
+            env=self.toolbox.environment() | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"},
             capture_output=True,
             input=stdin,
             check=False,

@@ -85,7 +85,7 @@ class Cohort:
 
 
 def _environment(toolbox: Toolbox) -> dict[str, str]:
-    environment = toolbox.environment()
+    environment = toolbox.environment() | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
     environment["PATH"] = f"{catalog.pipeline_dir() / 'bin'}{os.pathsep}{environment['PATH']}"
     return environment
 
