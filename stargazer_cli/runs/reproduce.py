@@ -288,7 +288,7 @@ def _run(
         status = launch.run(command, folder.path, site.toolbox.environment(), tell, keep=lock)
     if status == 0:
         return
-    failure = launch.failure(folder.path, folder.trace(1))
+    failure = launch.failure(folder.path, folder.trace(1), status)
     hint = f"{failure.hint}." if kept else "--keep FOLDER leaves the task's folder and Nextflow's log there."
     raise StargazerError(failure.message, hint, failure.lines)
 
