@@ -17,7 +17,15 @@ pytest_plugins = ["helpers.disk"]
 
 # These have the pipeline read by Nextflow's strict parser, the default from 26.04 on, which takes two thirds
 # of the CPU time; all others by the first one, the default until then.
-STRICT = ("tests/e2e/test_nextflow.py", "tests/e2e/test_tasks.py")
+STRICT = (
+    "tests/e2e/test_nextflow.py",
+    "tests/e2e/test_tasks.py",
+    "tests/pipeline/test_filtering.py",
+    "tests/pipeline/test_preprocessing.py",
+    "tests/pipeline/test_report.py",
+    "tests/pipeline/test_resources.py",
+    "tests/pipeline/test_scatter.py",
+)
 BUNDLED = Path(__file__).parent.parent / "stargazer_cli" / "demo" / "data" / "germline"
 
 
