@@ -71,8 +71,8 @@ def _(calls):
     types = mo.ui.multiselect(types_there, label="Types")
     contigs = mo.ui.multiselect(contigs_there, label="Contigs")
     carrier = mo.ui.dropdown(["anyone", *calls.samples], value="anyone", label="Carried by")
-    quality = mo.ui.number(0, label="Quality at least", step=10)
-    depth = mo.ui.number(0, label="Depth at least", step=5)
+    quality = mo.ui.number(0, label="Quality (QUAL) at least", step=10)
+    depth = mo.ui.number(0, label="Depth of all samples (DP) at least", step=5)
     mo.vstack(
         [
             mo.md("## Variants"),
