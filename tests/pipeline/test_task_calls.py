@@ -32,7 +32,6 @@ SAID = {
         "library": "lib",
         "build": "hg38",
         "organism": "human",
-        "stage": "raw",
     },
     **{"resource_name": "known", "training": "true", "truth": "true", "prior": "10", "vqsr_mode": "INDEL"},
     **{"mode": "SNP", "variant_type": "vcf"},
@@ -130,9 +129,9 @@ def called(tmp_path_factory: pytest.TempPathFactory, toolbox: Toolbox) -> dict[s
 
 def _rows(task: Task, role: Role) -> list[dict[str, str]]:
     names = [f"ref.fa.{ending}" for ending in ENDINGS[task.name]] if role.name == "index" else []
-    return [
-        SAID | {"role": role.name, "path": name} for name in names or [NAMES.get(role.name, f"a.{role.name}")]
-    ]
+    stages = role.where.get("stage", "")
+    said = SAID | {"role": role.name, "stage": stages if isinstance(stages, str) else stages[0]}
+    return [said | {"path": name} for name in names or [NAMES.get(role.name, f"a.{role.name}")]]
 
 
 def _write_table(table: Path, rows: list[dict[str, str]]) -> None:
