@@ -238,6 +238,17 @@ def test_one_asset_shows_what_belongs_to_it(visit: Any, store: LocalStore) -> No
     page.get_by_text("ACGTACGT").wait_for()
 
 
+def test_a_content_identifier_leads_to_its_records_alone(visit: Any, store: LocalStore) -> None:
+    """Others that mention it may be many: a reference is in the record of each alignment."""
+    reference = one(store, name="ref.fa")
+    page = visit("runs", "Runs")
+    with page.expect_request(re.compile(r"/api/assets\?")) as asked:
+        page.evaluate(f"location.hash = '#/cid/{reference.cid}'")
+    page.get_by_role("heading", level=1, name="ref.fa").wait_for()
+    assert f"where=cid%3D{reference.cid}" in asked.value.url
+    visit("cid/bafknone", "Not recorded here")
+
+
 def test_an_edit_is_kept_and_a_wrong_one_is_told_in_its_dialog(visit: Any, store: LocalStore) -> None:
     page = visit(f"assets/{one(store, name='NA1.vcf').id}", "NA1.vcf")
     page.get_by_role("button", name="Edit").click()
@@ -380,6 +391,8 @@ def test_the_graph_is_walked_with_the_keyboard(visit: Any, store: LocalStore) ->
 
 def test_a_run_is_planned_started_and_watched_until_its_results(visit: Any, store: LocalStore) -> None:
     page = visit("catalogue", "Catalogue")
+    page.get_by_role("searchbox", name="Search").fill("gatk")
+    page.get_by_role("link", name="validate_sam").wait_for()
     page.get_by_role("searchbox", name="Search").fill("dictionary index aligner")
     page.get_by_role("link", name="prepare_reference").click()
     page.get_by_role("heading", level=1, name="prepare_reference").wait_for()

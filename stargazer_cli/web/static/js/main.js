@@ -55,8 +55,8 @@ async function show({ first = false } = {}) {
     const title = error.status === 404 ? "Not found" : "This cannot be shown";
     replace(view, pageHead({ title }), errorNotice(error));
   }
-  if (signal.aborted) return;
-  const title = view.querySelector("h1").textContent;
+  const title = view.querySelector("h1")?.textContent;
+  if (signal.aborted || !title) return; // it was left, or led elsewhere
   document.title = `${title} · Stargazer`;
   if (!first) {
     announce(title);

@@ -122,7 +122,7 @@ function linkValue(link) {
   if (!first) return [cidMark(link.cid), el("span", { class: "unset" }, " not recorded here")];
   return [
     el("a", { href: href(["assets", first.id]) }, nameText(first.name)),
-    others.length ? el("a", { href: href(["assets"], { q: link.cid }) }, `and ${format.count(others.length, "record")} more`) : null,
+    others.length ? el("a", { href: href(["assets"], { where: `cid=${link.cid}` }) }, `and ${format.count(others.length, "record")} more`) : null,
   ];
 }
 

@@ -48,7 +48,7 @@ export async function show(view, { query, signal }) {
 
 function textOf(entry) {
   const kinds = [...(entry.inputs ?? []), ...(entry.outputs ?? [])].map(({ kind }) => kind);
-  return [entry.name, entry.description, ...kinds].join(" ").toLowerCase();
+  return [entry.name, entry.description, ...(entry.tools ?? []), ...kinds].join(" ").toLowerCase();
 }
 
 function section(title, entries) {

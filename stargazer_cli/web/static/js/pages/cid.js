@@ -7,14 +7,10 @@ import { href } from "../route.js";
 
 export async function show(view, { segments, signal }) {
   const cid = segments[1];
-  const { assets } = await get("assets", { q: cid, limit: 500 }, signal);
-  const same = assets.filter((asset) => asset.cid === cid);
-  if (same.length === 1) {
-    location.replace(href(["assets", same[0].id]));
-    return;
-  }
-  if (same.length > 1) {
-    location.replace(href(["assets"], { q: cid }));
+  const records = { where: `cid=${cid}` };
+  const { assets } = await get("assets", { ...records, limit: 2 }, signal);
+  if (assets.length) {
+    location.replace(assets.length === 1 ? href(["assets", assets[0].id]) : href(["assets"], records));
     return;
   }
   replace(
