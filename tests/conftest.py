@@ -19,6 +19,7 @@ pytest_plugins = ["helpers.disk"]
 # of the CPU time; all others by the first one, the default until then.
 STRICT = (
     "tests/e2e/test_nextflow.py",
+    "tests/e2e/test_nextflow_scrna.py",
     "tests/e2e/test_tasks.py",
     "tests/pipeline/test_filtering.py",
     "tests/pipeline/test_preprocessing.py",
