@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,12 @@ def test_the_notebooks_are_sound() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("name", shelf.NOTEBOOKS)
+def test_a_notebook_is_light_or_dark_as_the_system_is(name: str) -> None:
+    """Marimo is light where neither the notebook nor its user says otherwise."""
+    lines = shelf.NOTEBOOKS[name].original.read_text(encoding="utf-8").split("# ///\n")[0].splitlines()
+    assert lines[0] == "# /// script"
+    settings = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines[1:]))
+    assert settings["tool"]["marimo"]["display"]["theme"] == "system"
