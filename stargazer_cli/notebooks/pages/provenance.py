@@ -91,7 +91,9 @@ def _(fold, graph):
     drawing = lineages.draw(graph, fold=fold.value)
     columns = drawing.boxes["x"].max() + 1
     # Few columns are as wide as they need; many share the page, and names are shortened to that.
-    letters = min(22, max(10, 136 // columns))
+    letters = min(22, max(10, 112 // columns))
+    # What is still too wide, in a narrow window or a broad font, is cut at the edge of its box.
+    inside = alt.ExprRef(f"{2 * lineages.HALF_WIDTH} * width / {columns} - 6")
     boxes = drawing.boxes.assign(
         left=lambda box: box["x"] - lineages.HALF_WIDTH,
         right=lambda box: box["x"] + lineages.HALF_WIDTH,
@@ -132,8 +134,10 @@ def _(fold, graph):
         fillOpacity=alt.condition("datum.run == 'brought'", alt.value(0.75), alt.value(1)),
         strokeWidth=alt.condition("datum.chosen", alt.value(3), alt.value(0)),
     )
-    kinds = placed.mark_text(fontSize=9, color="white").encode(x=x("x"), y=y("above"), text="kind")
-    names = placed.mark_text(fontSize=10, fontWeight=600, color="white").encode(
+    kinds = placed.mark_text(fontSize=9, color="white", limit=inside).encode(
+        x=x("x"), y=y("above"), text="kind"
+    )
+    names = placed.mark_text(fontSize=10, fontWeight=600, color="white", limit=inside).encode(
         x=x("x"), y=y("below"), text="short"
     )
     rows = boxes["y"].max() - boxes["y"].min() + 1.2
