@@ -1,6 +1,7 @@
 """What several tests share: a store in a temporary folder, the tools, and the real data sets."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,14 @@ def nextflow_parser(request: pytest.FixtureRequest) -> Iterator[None]:
         if request.node.nodeid.startswith(STRICT):
             here.setenv("NXF_SYNTAX_PARSER", "v2")
         yield
+
+
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """Tests in the background may have been told to ignore a Ctrl-C, and what they start then does too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -465,7 +465,9 @@ def test_what_breaks_in_the_script_is_told_as_such_and_a_reader_that_went_away_e
         run.wait(timeout="1")  # type: ignore[arg-type]
 
 
-def test_ctrl_c_while_a_run_is_started_is_not_lost(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_a_run_is_started_is_not_lost(
+    lab: None, monkeypatch: pytest.MonkeyPatch, listens_to_ctrl_c: None
+) -> None:
     monkeypatch.setattr(detach, "_wait", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt, match="has been started, and goes on"):
         sg.start("prepare-reference", **REFERENCE)

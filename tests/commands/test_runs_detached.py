@@ -258,17 +258,14 @@ def test_a_failure_is_told_in_the_same_words_later(lab: Lab) -> None:
     assert later.err.endswith(error)
 
 
-def test_ctrl_c_ends_the_watching_alone(lab: Lab) -> None:
+def test_ctrl_c_ends_the_watching_alone(lab: Lab, listens_to_ctrl_c: None) -> None:
     folder = lab.starts()
-    # Tests in the background may have been told to ignore a Ctrl-C, and what they start then does too.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [STARGAZER, "runs", "attach", folder.run_id],
         env=lab.user.environment(),
         stderr=subprocess.PIPE,
         text=True,
     ) as watching:
-        signal.signal(signal.SIGINT, before)
         assert watching.stderr is not None
         watching.stderr.readline()
         watching.send_signal(signal.SIGINT)

@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,14 +131,6 @@ def test_nothing_but_the_protocol_is_on_stdout(office: Any) -> None:
     assert all(line["jsonrpc"] == "2.0" for line in lines)
     assert server.returncode == 0, said
     assert "Traceback" not in said
-
-
-@pytest.fixture
-def listens_to_ctrl_c() -> Iterator[None]:
-    """Tests in the background may have been told to ignore a Ctrl-C, and what they start then does too."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
