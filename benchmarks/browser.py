@@ -4,7 +4,7 @@ python benchmarks/browser.py 1000 100000
 
 Each question is asked over HTTP as the page asks it; the server is a process of its own. The page is looked
 at by a real Chromium (on PATH): the time from an action until the table shows its answer. Medians, in
-milliseconds.
+milliseconds; the last column is the last number of assets against the first.
 """
 
 import argparse
@@ -144,13 +144,13 @@ def main() -> None:
     counts = parser.parse_args().counts
     measured = {count: measure(count) for count in counts}
     print(machine())
-    heads = ["milliseconds", *(f"{count:,}" for count in counts)]
-    print(
-        table(
-            heads,
-            [[name, *(f"{measured[count][name]:.1f}" for count in counts)] for name in measured[counts[0]]],
-        )
-    )
+    heads = ["milliseconds", *(f"{count:,}" for count in counts), "ratio"]
+    first, last = measured[counts[0]], measured[counts[-1]]
+    rows = [
+        [name, *(f"{measured[count][name]:.1f}" for count in counts), f"{last[name] / first[name]:.2f}"]
+        for name in first
+    ]
+    print(table(heads, rows))
 
 
 if __name__ == "__main__":
