@@ -43,7 +43,7 @@ class Roots:
         self, folders: Sequence[Path], own: Sequence[Path] = (), programs: Sequence[Path] = ()
     ) -> None:
         self.folders = tuple(dict.fromkeys(_root(folder) for folder in folders))
-        self._own = tuple(folder.resolve() for folder in own)
+        self._own = tuple(folder.resolve() for folder in (*own, *_SYSTEM))
         outer = (folder.resolve() for folder in programs)
         # A root in a folder of programs was chosen on purpose.
         self._programs = tuple(
@@ -81,7 +81,7 @@ class Roots:
         """
         with TemporaryDirectory(prefix="stargazer-") as scratch, ExitStack() as opened:
             _allow_many_open_files()
-            view = _View(Path(scratch).resolve(), opened, self._open)
+            view = _View(Path(scratch).resolve(), opened, self._open, self._own)
             reading = Reading([view.show(path) for path in paths], view.names)
             with _named_as_given(view.names):
                 yield reading
@@ -102,7 +102,7 @@ class Roots:
             _refuse(path, "it is hidden")
         if whole.name.casefold() in _SETTINGS:
             _refuse(path, "a file of that name decides how programs work")
-        if any(folder.is_relative_to(each) for each in self._programs):
+        if _is_below(folder, self._programs):
             _refuse(path, "it is among programs")
         with ExitStack() as opened:
             handle = self._descend(folder, _FOLDER, path)
@@ -135,7 +135,7 @@ class Roots:
         root = self._root_of(real)
         if root is None:
             _refuse(told, "it is outside of the folders that the server may use")
-        if any(real.is_relative_to(folder) for folder in (*self._own, *_SYSTEM)):
+        if _is_below(real, self._own):
             _refuse(told, "it is in a folder that is not for clients")
         if any(part.startswith(".") for part in real.relative_to(root).parts):
             _refuse(told, "it is hidden, or in a hidden folder")
@@ -179,13 +179,17 @@ class Reading:
 class _View:
     """A folder of our own with a link to each open file, under its name; it is gone when the block ends.
 
-    `find` gives for the path of a link what it leads to, open, where that is for clients.
+    `find` gives for the path of a link what it leads to, open, where that is for clients. Of the folders
+    `own` nothing is shown.
     """
 
-    def __init__(self, scratch: Path, opened: ExitStack, find: Callable[[Path], "_Found"]) -> None:
+    def __init__(
+        self, scratch: Path, opened: ExitStack, find: Callable[[Path], "_Found"], own: Sequence[Path]
+    ) -> None:
         self._scratch = scratch
         self._opened = opened
         self._find = find
+        self._own = own
         self._count = 0
         self.names: dict[str, str] = {}
 
@@ -206,6 +210,8 @@ class _View:
         if self._count > _MOST_FILES:
             raise UsageError(f"There are more than {_MOST_FILES} files.", "Name fewer of them at once.")
         if found.is_folder:
+            if _is_one_of(found.path, self._own):
+                _refuse(found.path, "it is in a folder that is not for clients")
             shown.mkdir()
             for name in sorted(os.listdir(found.handle)):  # noqa: PTH208 - it is open
                 self._show_entry(shown / name, found)
@@ -240,6 +246,28 @@ class _Found:
         if not self.is_folder and not stat.S_ISREG(mode):
             os.close(handle)
             _refuse(path, "it is neither a file nor a folder")
+
+
+def _is_below(real: Path, folders: Sequence[Path]) -> bool:
+    """Whether a resolved path is one of the folders or in one, by whatever name.
+
+    On a disk that does not tell upper from lower case, and below a bind mount, a folder has other names.
+    """
+    return any(_is_one_of(each, folders) for each in (real, *real.parents))
+
+
+def _is_one_of(path: Path, folders: Sequence[Path]) -> bool:
+    identity = _identity(path)
+    return any(path == each or (identity is not None and identity == _identity(each)) for each in folders)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what a file or folder is to the system; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.serving import access
 from stargazer_cli.serving.access import Roots
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import LocalStore, NewFile
@@ -253,6 +254,39 @@ def test_what_is_run_is_read_and_not_written(root: Path, monkeypatch: pytest.Mon
             pass
     with Roots.of(Settings(), [root / "venv" / "lib"]).writing(Path("b")) as at:  # chosen on purpose
         at.write_text("b")
+
+
+def test_the_store_is_not_for_clients_by_another_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a disk that does not tell upper from lower case the test has what `stat` says of its folders."""
+    (root / "store" / "objects").mkdir(parents=True)
+    (root / "STORE" / "objects").mkdir(parents=True)
+    (root / "STORE" / "objects" / "a").write_text("a")
+    true = access._identity
+    monkeypatch.setattr(
+        access,
+        "_identity",
+        lambda path: (
+            true(root / "store" / path.relative_to(root / "STORE"))
+            if path.is_relative_to(root / "STORE")
+            else true(path)
+        ),
+    )
+    roots = Roots([root], own=[root / "store"], programs=[])
+    for path in ("STORE", "STORE/objects", "STORE/objects/a"):
+        with pytest.raises(UsageError, match="it is in a folder that is not for clients"):
+            read(roots, path)
+    with pytest.raises(UsageError, match="not for clients"), roots.writing(Path("STORE/objects/b")):
+        pass
+    programs = Roots([root], programs=[root / "store"])
+    with pytest.raises(UsageError, match="it is among programs"), programs.writing(Path("STORE/objects/b")):
+        pass
+
+
+def test_a_folder_that_holds_the_store_is_not_read_with_it(root: Path) -> None:
+    (root / "run" / "store").mkdir()
+    (root / "run" / "store" / "a").write_text("a")
+    with pytest.raises(UsageError, match=r"run/store is not for clients: .* not for clients"):
+        read(Roots([root], own=[root / "run" / "store"]), "run")
 
 
 def test_the_whole_disk_is_not_for_clients_because_a_program_started_the_server_there(
