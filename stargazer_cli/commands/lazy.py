@@ -29,6 +29,18 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"{self._package}.{module}"), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; click itself knows no names to suggest, as none is imported."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from stargazer_cli.assets import did_you_mean
+
+            meant = did_you_mean(args[0], self._lazy)
+            raise click.UsageError(f"{error.message}{meant}", ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands into the help without importing them."""
         with formatter.section("Commands"):

@@ -78,6 +78,25 @@ def test_a_workflow_is_shown_with_its_tasks(run: Shell) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("taks",), "No such command 'taks'. Did you mean 'tasks'?"),
+        (("tasks", "shw"), "No such command 'shw'. Did you mean 'show'?"),
+        (
+            ("tasks", "show", "mark_duplicate"),
+            "no workflow 'mark_duplicate'. Did you mean 'mark_duplicates'?",
+        ),
+        (("tasks", "run", "mark_duplicat"), "no workflow 'mark_duplicat'. Did you mean 'mark_duplicates'?"),
+        (("tasks", "xyz"), "No such command 'xyz'.\n"),
+    ],
+)
+def test_a_slip_in_a_name_is_told_with_what_was_meant(run: Shell, typed: tuple[str, ...], meant: str) -> None:
+    result = run(*typed)
+    assert (result.code, result.out) == (2, "")
+    assert meant in result.err
+
+
 @pytest.mark.usefixtures("equipped")
 def test_a_dry_run_shows_what_the_pipeline_would_be_told(run: Shell, put: Put) -> None:
     cids = [put("alignment", f"L{number}.bam", sample_id="s") for number in (1, 2)]
