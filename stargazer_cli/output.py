@@ -1,15 +1,19 @@
 """What a command prints: results on stdout, everything else on stderr."""
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any, Literal
 
 import click
 
 _REDRAW = 0.05  # seconds
+_NARROWEST = 20  # of a last column, in letters
 
 
 def emit_json(document: Any) -> None:
@@ -36,13 +40,33 @@ def note(text: str) -> None:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
-    """Print rows in columns on stdout, or on stderr."""
-    shown = [[printable(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(header))]
+    """Print rows in columns under a header on stdout, or on stderr."""
+    columns((header, *rows), err=err)
+
+
+def columns(rows: Sequence[Sequence[str]], *, indent: str = "", err: bool = False) -> None:
+    """Print rows in columns; on a terminal the last column is folded at words, as wide as there is room."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    room = _room(len(indent) + sum(width + 2 for width in widths[:-1]), err=err)
     for row in shown:
-        click.echo(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), err=err
-        )
+        for line in zip_longest(*([cell] for cell in row[:-1]), _folded(row[-1], room), fillvalue=""):
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            click.echo(f"{indent}{'  '.join(cells)}".rstrip(), err=err)
+
+
+def _room(taken: int, *, err: bool) -> int | None:
+    """Return how wide the last column may be where a person watches; None where nobody does."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        return None
+    return max(shutil.get_terminal_size().columns - taken, _NARROWEST)
+
+
+def _folded(cell: str, room: int | None) -> list[str]:
+    """Return the lines of a cell; a word that is longer than there is room, such as a CID, stays whole."""
+    if room is None or len(cell) <= room:
+        return [cell]
+    return textwrap.wrap(cell, room, break_long_words=False, break_on_hyphens=False)
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.shell import Shell
+from helpers.shell import Shell, on_a_terminal
 
 from stargazer_cli import catalog
 from stargazer_cli.assets import new_asset
@@ -76,6 +76,19 @@ def test_a_workflow_is_shown_with_its_tasks(run: Shell) -> None:
     assert ["skip_report", "boolean", "false"] in [
         line.split()[:3] for line in run("tasks", "show", "germline").out.splitlines()
     ]
+
+
+@pytest.mark.parametrize("asked", [("list",), ("show", "qc_filter"), ("show", "germline")])
+def test_a_terminal_gets_lines_that_end_at_words(
+    run: Shell, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    piped = run("tasks", *asked).out
+    assert max(map(len, piped.splitlines())) > 120
+    code, shown = on_a_terminal(b"", "tasks", *asked)
+    assert code == 0
+    assert max(map(len, shown.splitlines())) <= 80
+    assert sorted(shown.split()) == sorted(piped.split())
 
 
 @pytest.mark.parametrize(

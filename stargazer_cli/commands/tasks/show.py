@@ -6,7 +6,7 @@ import click
 
 from stargazer_cli import catalog
 from stargazer_cli.assets import to_text
-from stargazer_cli.output import emit_json, printable, table
+from stargazer_cli.output import columns, emit_json, table
 
 
 @click.command("list")
@@ -34,31 +34,28 @@ def show_task(name: str, as_json: bool) -> None:
     if as_json:
         emit_json(entry.to_dict())
         return
-    click.echo(f"{entry.name} ({entry.category})\n{printable(entry.description.strip())}")
+    columns([[f"{entry.name} ({entry.category})"], [entry.description.strip()]])
     _section("Inputs", (_role(role) for role in entry.inputs))
     _section("Parameters", (_parameter(parameter) for parameter in entry.parameters))
     if isinstance(entry, catalog.Task):
         _section("Labels", (_parameter(label) for label in entry.labels))
     _section("Outputs", (_output(output) for output in entry.outputs))
     if isinstance(entry, catalog.Task):
-        click.echo(f"\nTools: {', '.join(entry.tools)}. Image: {entry.image}.")
+        click.echo()
+        columns([[f"Tools: {', '.join(entry.tools)}. Image: {entry.image}."]])
         click.echo(f"Run it: stargazer tasks run {entry.name} --filter KEY=VALUE --input NAME=VALUE")
     else:
-        click.echo(f"\nTasks: {', '.join(entry.tasks)}.")
+        click.echo()
+        columns([[f"Tasks: {', '.join(entry.tasks)}."]])
         short = next(short for short, full in ALIASES.items() if full == entry.name)
         click.echo(f"Run it: stargazer run {short} --help")
 
 
 def _section(title: str, rows: Iterable[Sequence[str]]) -> None:
     """Print rows in columns under a title; nothing where there are none."""
-    shown = [[printable(cell) for cell in row] for row in rows]
-    if not shown:
-        return
-    click.echo(f"\n{title}")
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(f"  {'  '.join(cells)}".rstrip())
+    if shown := list(rows):
+        click.echo(f"\n{title}")
+        columns(shown, indent="  ")
 
 
 def _role(role: catalog.Role) -> list[str]:
