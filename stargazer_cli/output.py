@@ -39,31 +39,30 @@ def note(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, prose: bool = False, err: bool = False
+) -> None:
     """Print rows in columns under a header on stdout, or on stderr."""
-    columns((header, *rows), err=err)
+    columns((header, *rows), prose=prose, err=err)
 
 
-def columns(rows: Sequence[Sequence[str]], *, indent: str = "", err: bool = False) -> None:
-    """Print rows in columns; on a terminal the last column is folded at words, as wide as there is room."""
+def columns(
+    rows: Sequence[Sequence[str]], *, indent: str = "", prose: bool = False, err: bool = False
+) -> None:
+    """Print rows in columns; the last one, where it is prose and not a name to copy, fits a terminal."""
     shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    room = _room(len(indent) + sum(width + 2 for width in widths[:-1]), err=err)
+    watched = (sys.stderr if err else sys.stdout).isatty()
+    taken = len(indent) + sum(width + 2 for width in widths[:-1])
+    room = max(shutil.get_terminal_size().columns - taken, _NARROWEST) if prose and watched else None
     for row in shown:
         for line in zip_longest(*([cell] for cell in row[:-1]), _folded(row[-1], room), fillvalue=""):
             cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             click.echo(f"{indent}{'  '.join(cells)}".rstrip(), err=err)
 
 
-def _room(taken: int, *, err: bool) -> int | None:
-    """Return how wide the last column may be where a person watches; None where nobody does."""
-    if not (sys.stderr if err else sys.stdout).isatty():
-        return None
-    return max(shutil.get_terminal_size().columns - taken, _NARROWEST)
-
-
 def _folded(cell: str, room: int | None) -> list[str]:
-    """Return the lines of a cell; a word that is longer than there is room, such as a CID, stays whole."""
+    """Return the lines of a cell, which end at words; all of it where there is room without end."""
     if room is None or len(cell) <= room:
         return [cell]
     return textwrap.wrap(cell, room, break_long_words=False, break_on_hyphens=False)

@@ -20,6 +20,7 @@ def list_tasks(as_json: bool) -> None:
     table(
         ("category", "name", "what it does"),
         [(entry.category, entry.name, entry.description.strip()) for entry in entries],
+        prose=True,
     )
 
 
@@ -34,7 +35,7 @@ def show_task(name: str, as_json: bool) -> None:
     if as_json:
         emit_json(entry.to_dict())
         return
-    columns([[f"{entry.name} ({entry.category})"], [entry.description.strip()]])
+    columns([[f"{entry.name} ({entry.category})"], [entry.description.strip()]], prose=True)
     _section("Inputs", (_role(role) for role in entry.inputs))
     _section("Parameters", (_parameter(parameter) for parameter in entry.parameters))
     if isinstance(entry, catalog.Task):
@@ -42,11 +43,11 @@ def show_task(name: str, as_json: bool) -> None:
     _section("Outputs", (_output(output) for output in entry.outputs))
     if isinstance(entry, catalog.Task):
         click.echo()
-        columns([[f"Tools: {', '.join(entry.tools)}. Image: {entry.image}."]])
+        columns([[f"Tools: {', '.join(entry.tools)}. Image: {entry.image}."]], prose=True)
         click.echo(f"Run it: stargazer tasks run {entry.name} --filter KEY=VALUE --input NAME=VALUE")
     else:
         click.echo()
-        columns([[f"Tasks: {', '.join(entry.tasks)}."]])
+        columns([[f"Tasks: {', '.join(entry.tasks)}."]], prose=True)
         short = next(short for short, full in ALIASES.items() if full == entry.name)
         click.echo(f"Run it: stargazer run {short} --help")
 
@@ -55,7 +56,7 @@ def _section(title: str, rows: Iterable[Sequence[str]]) -> None:
     """Print rows in columns under a title; nothing where there are none."""
     if shown := list(rows):
         click.echo(f"\n{title}")
-        columns(shown, indent="  ")
+        columns(shown, indent="  ", prose=True)
 
 
 def _role(role: catalog.Role) -> list[str]:
