@@ -5,7 +5,7 @@ type is JSON, and what is not set is left out.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_origin
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Every kind by its key; a class enters when it is defined.
 KINDS: dict[str, type["Asset"]] = {}
+# Of what a person or a program says of a file; what a run says of its results is as it is.
+LONGEST_VALUE = 10_000
+_LONGEST_KEY = 200
+_MOST_KEYS = 1000
 
 
 def to_text(value: Any) -> str:
@@ -33,8 +37,30 @@ def from_text(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
+
+
+def check_said(keyvalues: Mapping[str, Any]) -> None:
+    """Refuse what is too long to be metadata: it would be in every answer that lists the file.
+
+    Of a list each item may be as long as a value, and all of it a hundred times that.
+    """
+    if len(keyvalues) > _MOST_KEYS:
+        raise UsageError(f"There are {len(keyvalues)} keys, more than {_MOST_KEYS}.")
+    for key, value in keyvalues.items():
+        if len(key) > _LONGEST_KEY:
+            raise UsageError(f"The key {key[:60]!r}… has {len(key)} characters, more than {_LONGEST_KEY}.")
+        text = to_text(value)
+        read = from_text(value) if text[:1] == "[" and len(text) <= 100 * LONGEST_VALUE else None
+        longest = (
+            max((len(to_text(each)) for each in read), default=0) if isinstance(read, list) else len(text)
+        )
+        if longest > LONGEST_VALUE:
+            raise UsageError(
+                f"The value of {key} has {longest} characters, more than {LONGEST_VALUE}.",
+                "Store a long text as a file of its own.",
+            )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

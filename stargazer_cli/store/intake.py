@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stargazer_cli.assets import Asset, infer_kind, kind_class
+from stargazer_cli.assets.asset import check_said
 from stargazer_cli.assets.checks import (
     ReadName,
     check_content,
@@ -80,6 +81,7 @@ def take_in(
     A folder stands for the files in it. One of a count matrix becomes one file in the folder `scratch`,
     which must last until it is stored. `progress` is called with the files looked at so far.
     """
+    check_said(keyvalues)
     chosen = _chosen_kind(keyvalues, kind)
     given = {key: value for key, value in keyvalues.items() if key != "asset"}
     gathered = gather(paths)

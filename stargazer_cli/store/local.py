@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, to_text
+from stargazer_cli.assets.asset import BASE_FIELDS, KINDS, Asset, check_said, to_text
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.store.cid import check_cid, share_threads
 from stargazer_cli.store.files import READ_ONLY, Progress, Source, check_absent, counter, sync_folder
@@ -361,6 +361,7 @@ def changed_keyvalues(keyvalues: Mapping[str, str], changes: Mapping[str, Any]) 
     """Return keyvalues with changes made and checked as those of a new asset are; None removes a key."""
     from stargazer_cli.assets import kind_class
 
+    check_said(changes)
     for key in changes:
         if key in BASE_FIELDS:
             raise UsageError(f"The key {key!r} is kept by the store and cannot be set.")

@@ -25,6 +25,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.settings import Settings
 from stargazer_cli.store import Added, LocalStore, NewFile, cid_of
 from stargazer_cli.store import files as files_module
+from stargazer_cli.store.intake import take_in
 
 
 def write(path: Path, content: str = "content") -> Path:
@@ -345,6 +346,31 @@ def test_mates_fetch_each_other(store: LocalStore, tmp_path: Path) -> None:
     assert added[0].asset.fetch() == [
         store.find(asset="r2")[0].model_copy(update={"path": store.stage(added[1].asset.cid, "a_R2.fq")})
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"note": "x" * 10_001}, "The value of note has 10001 characters, more than 10000"),
+        ({"note": "[" * 200_000}, "The value of note has 200000 characters"),
+        ({"note": json.dumps(["a", "x" * 10_001])}, "The value of note has 10001 characters"),
+        ({"note": json.dumps(["a"] * 300_000)}, "The value of note has 1500000 characters"),
+        ({"k" * 201: "x"}, "has 201 characters, more than 200"),
+        ({f"k{number}": "x" for number in range(1001)}, "There are 1001 keys, more than 1000"),
+    ],
+    ids=["value", "nested", "item", "list", "key", "keys"],
+)
+def test_what_is_said_of_a_file_has_bounds(
+    store: LocalStore, tmp_path: Path, said: dict[str, str], told: str
+) -> None:
+    source = write(tmp_path / "notes.txt")
+    cid = add(store, source, Asset(keyvalues={"note": "x"})).asset.cid
+    with pytest.raises(UsageError, match=told):
+        store.update(cid, said)
+    with pytest.raises(UsageError, match=told):
+        take_in([source], said, None, scratch=tmp_path)
+    whole = {"note": "x" * 10_000, "samples": json.dumps(["a" * 9] * 10_000)}
+    assert store.update(cid, whole).keyvalues == whole
 
 
 def test_update_stores_a_file_and_takes_on_its_record(store: LocalStore, tmp_path: Path) -> None:
