@@ -56,17 +56,17 @@ def general(schema) {
 // Fails for a parameter that is none, and for one of other tasks that is set.
 def checkNames(Map given, Map rules, List general, List own, name) {
     def names = own.collect { item -> item.name }
-    def takes = names ? "it takes ${names.join(', ')}" : 'it takes none'
+    def takes = names ? names.collect { known -> "--${known}" }.join(', ') : 'none'
     given.each { parameter, value ->
         if (parameter in names || parameter in general) {
             return
         }
         if (!rules.containsKey(parameter)) {
             def near = (names + general).find { known -> plain(known) == plain(parameter) }
-            error("Unknown parameter --${parameter}${near ? ', did you mean --' + near + '?' : '; of ' + name + ': ' + takes}")
+            error("Unknown parameter --${parameter}${near ? ', did you mean --' + near + '?' : ': ' + name + ' takes ' + takes}")
         }
         if (value != null && value != rules[parameter]['default']) {
-            error("--${parameter} ${value}: is no parameter of ${name}; ${takes}")
+            error("--${parameter} ${value}: is no parameter of ${name}, which takes ${takes}")
         }
     }
 }

@@ -39,7 +39,7 @@ REFUSED: dict[str, Case] = {
         "sort_sam",
         {"order": 1},
         BAM,
-        ("Unknown parameter --order", "sort_order, cohort_id"),
+        ("Unknown parameter --order: sort_sam takes --sort_order, --cohort_id",),
     ),
     "a parameter in other letters": (
         "sort_sam",
@@ -51,7 +51,7 @@ REFUSED: dict[str, Case] = {
         "sort_sam",
         {"min_genes": 5},
         BAM,
-        ("--min_genes 5: is no parameter of sort_sam", "it takes sort_order"),
+        ("--min_genes 5: is no parameter of sort_sam, which takes --sort_order, --cohort_id",),
     ),
     "no value of a choice": (
         "sort_sam",
