@@ -40,7 +40,8 @@ def list_runs(app: App, as_json: bool) -> None:
             note(f"Note: {error.message} {error.hint}")
     if as_json:
         fields = {"run_id", "workflow", "status", "profile", "started_at", "ended_at", "error"}
-        emit_json([kept.model_dump(include=fields) for kept in found])
+        # `name` as agents and the browser have it: it may be a task's.
+        emit_json([kept.model_dump(include=fields) | {"name": kept.workflow} for kept in found])
         return
     if not found:
         click.echo("No run yet. Try: stargazer demo germline")

@@ -28,6 +28,18 @@ def test_one_damaged_record_does_not_hide_the_other_runs(
     assert "is damaged" in said.err
 
 
+def test_a_run_is_listed_by_the_name_that_agents_and_the_browser_see(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = record.create(settings.local / "runs", "prepare_reference", "abc1234")
+    plan = Plan(workflow="prepare_reference", subject="b", parameters={})
+    folder.save(record.new_record(folder, plan, profile="local", commit="abc1234", versions={}, tools={}))
+    with pytest.raises(SystemExit):
+        cli(["runs", "list", "--json"])
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["name"] == listed["workflow"] == "prepare_reference"
+
+
 def test_what_was_exported_as_json(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
