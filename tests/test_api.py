@@ -24,7 +24,7 @@ import stargazer_cli as sg
 from stargazer_cli import api, catalog
 from stargazer_cli.runs import detach, holder, launch, record
 from stargazer_cli.runs.record import RunFolder
-from stargazer_cli.runs.requests import ALIASES, LIMITS, files_of, prepare
+from stargazer_cli.runs.requests import ALIASES, LIMITS, file_arguments, prepare
 from stargazer_cli.store import LocalStore
 from stargazer_cli.tools import Toolbox
 
@@ -140,7 +140,7 @@ def test_the_catalogue_has_tasks_and_workflows() -> None:
     (germline,) = [each for each in sg.workflows() if each.name == ALIASES["germline"]]
     wanted = {parameter.name for parameter in germline.parameters if parameter.required}
     assert wanted == {"build", "samples"}
-    assert files_of("germline") == ("intervals", "pedigree")
+    assert file_arguments("germline") == ("intervals", "pedigree")
 
 
 def test_names_of_the_earlier_system_do_what_they_did(store: LocalStore, reads: list[sg.Asset]) -> None:
@@ -267,7 +267,7 @@ def test_assets_are_stored_and_fetched_beside_other_work(store: LocalStore, tmp_
 def test_every_argument_of_the_catalogue_is_taken(name: str, reference: sg.Asset, tmp_path: Path) -> None:
     entry = catalog.workflows()[ALIASES.get(name, name)]
     values: dict[str, Any] = {"build": "b", "samples": ["s"], "anndata": ["x"], "known_sites": []}
-    files = {parameter: write(tmp_path / parameter, "chr1\t0\t4\n") for parameter in files_of(name)}
+    files = {parameter: write(tmp_path / parameter, "chr1\t0\t4\n") for parameter in file_arguments(name)}
     every_one = {
         parameter.name: values.get(parameter.name, files.get(parameter.name, parameter.default))
         for parameter in entry.parameters

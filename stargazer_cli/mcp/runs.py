@@ -17,7 +17,7 @@ from stargazer_cli.mcp.following import failed, planned, state_of, summary_of, w
 from stargazer_cli.mcp.models import Runs, RunState, Scalar
 from stargazer_cli.mcp.tool import Tool, tool
 from stargazer_cli.runs.record import Status
-from stargazer_cli.runs.requests import files_of
+from stargazer_cli.runs.requests import file_arguments
 from stargazer_cli.serving.arguments import checked, paths_among
 
 _LONGEST_WAIT = 3600.0
@@ -92,7 +92,7 @@ class RunTools:
         to see what a run would do. The run goes on if you stop waiting: `get_run` finds it again.
         """
         given = checked(arguments)
-        _refuse_paths(paths_among(given, files_of(workflow)))
+        _refuse_paths(paths_among(given, file_arguments(workflow)))
         if dry_run:
             plan = await run_sync(lambda: api.plan(workflow, profile=profile, reuse=reuse, **given))
             return planned(plan)

@@ -175,7 +175,7 @@ def with_work_dir(settings: "Settings", work_dir: Path | None) -> "Settings":
     return settings.model_copy(update={"work": checked_folder(work_dir, "--work-dir")})
 
 
-def files_of(name: str) -> tuple[str, ...]:
+def file_arguments(name: str) -> tuple[str, ...]:
     """Return the arguments of a workflow that may be paths."""
     entry = catalog.find(full_name(name))
     return tuple(parameter.name for parameter in entry.parameters if parameter.type == "file")

@@ -15,7 +15,7 @@ from stargazer_cli import api, catalog
 from stargazer_cli.errors import StargazerError, UsageError
 from stargazer_cli.runs import record
 from stargazer_cli.runs.handle import ReportKind, Run
-from stargazer_cli.runs.requests import files_of
+from stargazer_cli.runs.requests import file_arguments
 from stargazer_cli.serving.arguments import checked, paths_among
 from stargazer_cli.web import bytes as as_bytes
 from stargazer_cli.web import models
@@ -208,7 +208,7 @@ def _asked(context: "Context", wanted: models.RunRequest) -> Iterator[dict[str, 
     """
     given = {"filters": wanted.filters, "inputs": wanted.inputs}
     arguments = checked(wanted.arguments) | {key: value for key, value in given.items() if value}
-    paths = paths_among(arguments, files_of(wanted.name))
+    paths = paths_among(arguments, file_arguments(wanted.name))
     with context.roots.reading([Path(path) for path in paths.values()]) as reading:
         opened = dict(zip(paths, map(str, reading.paths), strict=True))
         yield {"profile": wanted.profile, "reuse": wanted.reuse, **arguments, **opened}
