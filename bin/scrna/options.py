@@ -111,7 +111,7 @@ def name_clash(key_added: str, more_resolutions: str | None, batch_keys: Collect
 # The logarithm of any share of it stays below 20, by which values are told to be logarithms.
 _LARGEST_TARGET = 1e8
 
-_SEED = _option(0, "seed of the random numbers", _number(int, 0, 2**32 - 1))
+_SEED = _option(0, "seed of the random numbers", _number(int, 0, 2**31 - 1))  # as far as Harmony
 _BATCH = _option(None, "name of the obs column that tells batches", _name)
 _MARKER_SETS = _option(
     None, "GMT file of marker genes (cell type, description, genes): gives a hint for each group", Path

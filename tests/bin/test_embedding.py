@@ -1,3 +1,5 @@
+import argparse
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ from scrna.features import select_features
 from scrna.normalization import normalize
 from scrna.options import Normalize, ReduceDimensions, SelectFeatures
 from sklearn.neighbors import NearestNeighbors
+
+from stargazer_cli import catalog
 
 QC = {"min_genes": 20, "doublets": "none"}
 
@@ -74,6 +78,24 @@ def test_harmony_on_few_cells() -> None:
     )
 
     assert np.isfinite(adata.obsm["X_pca_harmony"]).all()
+
+
+def test_harmony_takes_the_largest_seed_and_none_is_larger() -> None:
+    parameters = {each.name: each for each in catalog.tasks()["reduce_dimensions"].parameters}
+    seed = int(parameters["seed"].maximum or 0)
+    run_until(
+        planted_counts(24, batches=2),
+        "reduce_dimensions",
+        integrate="harmony",
+        batch_key="batch",
+        seed=seed,
+        **QC,
+    )
+
+    parse = ReduceDimensions.__dataclass_fields__["seed"].metadata["parse"]
+    assert parse(str(seed)) == seed
+    with pytest.raises(argparse.ArgumentTypeError, match="at most"):
+        parse(str(seed + 1))
 
 
 def test_components_are_limited_by_the_selected_genes() -> None:
