@@ -8,9 +8,21 @@ Each carries what is wrong and, where one is known, what to do about it. Names i
 users wrote them: who shows an error on a terminal escapes it (`stargazer_cli.output`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
+
+# What libraries call themselves, where that is not the name that Python has of them.
+_LIBRARIES = {
+    "altair": "Altair",
+    "anndata": "AnnData",
+    "cyclonedx": "cyclonedx-python-lib",
+    "fastapi": "FastAPI",
+    "fastmcp": "FastMCP",
+    "marimo": "Marimo",
+    "starlette": "FastAPI",
+}
 
 
 class StargazerError(Exception):
@@ -59,3 +71,23 @@ def fault(error: OSError) -> StargazerError:
     except FileNotFoundError:
         return StargazerError("The current folder does not exist any more.", "Go to another one: cd ~")
     return StargazerError(error.strerror or str(error))
+
+
+def missing(what: str, module: str, extra: str) -> StargazerError:
+    """Return the error of a library that is not installed, which `what` needs and an extra brings."""
+    return StargazerError(
+        f"{what} needs {_LIBRARIES.get(module, module)}, which is not installed.",
+        f"Install it with: pip install 'stargazer[{extra}]'",
+    )
+
+
+@contextmanager
+def needing(what: str, module: str, extra: str) -> Iterator[None]:
+    """Tell a failure to import a library, or one that it needs, as that of an extra."""
+    try:
+        yield
+    except ImportError as error:
+        name = (error.name or module).partition(".")[0]
+        if name == __name__.partition(".")[0]:  # a fault of ours
+            raise
+        raise missing(what, name, extra) from None

@@ -1,5 +1,6 @@
 """A release: one version, an image for any user on any base, and workflows that name what there is."""
 
+import ast
 import json
 import re
 import shutil
@@ -95,6 +96,20 @@ def test_the_locks_of_the_image_hold_what_the_project_asks_for() -> None:
         assert text.count("==") == len(pinned)
         for each in map(Requirement, requirements):
             assert each.specifier.contains(pinned[each.name]), f"{each} in docker/{name}: lock it again"
+
+
+@pytest.mark.parametrize("extra", ["mcp", "notebook", "web"])
+def test_an_extra_names_what_its_part_imports(extra: str) -> None:
+    """What only comes with something else may go with its next version."""
+    project = PROJECT["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"][extra]]
+    named = {Requirement(each).name.replace("-", "_") for each in asked}
+    folder = ROOT / "stargazer_cli" / {"notebook": "notebooks"}.get(extra, extra)
+    nodes = [node for file in folder.rglob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    modules = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported = {module.partition(".")[0] for module in modules}
+    assert imported - named - {"stargazer_cli"} - sys.stdlib_module_names == set()
 
 
 # Stands for Stargazer in its image, and tells what it was started with.

@@ -12,11 +12,10 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.commands.paths import GivenPath
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import needing
 from stargazer_cli.output import note
 
 _FIRST_PORT = 8766
-_NAMES = {"fastapi": "FastAPI", "starlette": "FastAPI"}
 
 
 @click.command(
@@ -45,14 +44,8 @@ def browse(app: App, *, host: str, port: int | None, no_open: bool, roots: tuple
     The address that is shown holds a token, anew each time unless STARGAZER_TOKEN is set: who has it can do
     as you can here. Ctrl-C ends the server; runs that were started go on.
     """
-    try:
+    with needing("`stargazer browse`", "fastapi", "web"):
         from stargazer_cli.web.app import UPLOAD, make_app
-    except ImportError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise StargazerError(
-            f"`stargazer browse` needs {_NAMES.get(missing, missing)}, which is not installed.",
-            "Install it with: pip install 'stargazer[web]'",
-        ) from None
     from stargazer_cli.serving.access import Roots
     from stargazer_cli.serving.guard import Guard, Session
     from stargazer_cli.serving.listen import listen, serve

@@ -8,7 +8,7 @@ import click
 from stargazer_cli.app import App
 from stargazer_cli.commands.lazy import examples
 from stargazer_cli.commands.paths import GivenPath
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import needing
 
 _FIRST_PORT = 8765
 
@@ -61,10 +61,5 @@ def _need_fastmcp() -> None:
     """Refuse to go on without the extra."""
     # FastMCP would read the file .env of the current folder, which may have come from someone else.
     os.environ["FASTMCP_ENV_FILE"] = os.devnull
-    try:
+    with needing("`stargazer mcp`", "fastmcp", "mcp"):
         import fastmcp  # noqa: F401
-    except ImportError:
-        raise StargazerError(
-            "`stargazer mcp` needs FastMCP, which is not installed.",
-            "Install it with: pip install 'stargazer[mcp]'",
-        ) from None

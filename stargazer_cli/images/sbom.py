@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargazer_cli.errors import UsageError
+from stargazer_cli.errors import missing
 from stargazer_cli.images.ask import ask_image
 from stargazer_cli.images.spec import Image
 from stargazer_cli.tools.jars import Lock
@@ -47,10 +47,7 @@ def has_library() -> bool:
 def require_library() -> None:
     """Refuse where the library that writes the lists is not installed."""
     if not has_library():
-        raise UsageError(
-            "The lists of what is in the images need a library that is not installed.",
-            "Install it: pip install 'stargazer[images]'",
-        )
+        raise missing("A list of what is in an image", "cyclonedx", "images")
 
 
 def keep(

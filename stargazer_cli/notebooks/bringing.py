@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from stargazer_cli.assets import kind_class
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, needing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,8 @@ class Look:
 
 def look(paths: Sequence[Path], keyvalues: Mapping[str, str], kind: str | None = None) -> Look:
     """Look at files, and store nothing; the first that is not sound refuses all of them."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     from stargazer_cli.store.intake import take_in
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, needing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +86,9 @@ class Cells:
 
     def _element(self, name: str) -> Any:
         """Read one part of the file, and nothing else."""
-        import h5py
-        from anndata.io import read_elem
+        with needing("A notebook", "anndata", "notebook"):
+            import h5py
+            from anndata.io import read_elem
 
         try:
             with h5py.File(self.path) as file:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from stargazer_cli.errors import needing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,8 +31,9 @@ def palette(count: int) -> list[str]:
 
 def histogram(values: Iterable[float], bins: int = 40) -> "pd.DataFrame":
     """Return how many values are in each bin: start, end, count. A browser needs no more to draw them."""
-    import numpy as np
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import numpy as np
+        import pandas as pd
 
     known = np.asarray(list(values), dtype=float)
     known = known[np.isfinite(known)]
@@ -40,7 +43,8 @@ def histogram(values: Iterable[float], bins: int = 40) -> "pd.DataFrame":
 
 def use_theme() -> None:
     """Give all charts of Altair this look, readable in light and dark."""
-    import altair as alt
+    with needing("A notebook", "altair", "notebook"):
+        import altair as alt
 
     alt.theme.register("stargazer", enable=True)(_look)
 

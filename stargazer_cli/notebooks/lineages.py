@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stargazer_cli.errors import needing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -58,7 +60,8 @@ class Drawing:
 
 def draw(lineage: "Lineage", *, fold: bool = False) -> Drawing:
     """Lay the graph out; `fold` puts files of one kind and column into one box."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     steps = {cid: set(parents) - {cid} for cid, parents in lineage.parents.items()}
     columns = _columns(steps)
@@ -102,7 +105,8 @@ def draw(lineage: "Lineage", *, fold: bool = False) -> Drawing:
 
 def files(lineage: "Lineage") -> "pd.DataFrame":
     """Return the files of the graph as a table, what something was made from before it."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     columns = _columns({cid: set(parents) - {cid} for cid, parents in lineage.parents.items()})
     rows = [

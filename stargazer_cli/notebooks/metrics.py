@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, needing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,8 @@ def kind_of(path: Path) -> Kind:
 
 def coverage(path: Path) -> "pd.DataFrame":
     """Read `samtools coverage`: contig, length, covered (share of it), depth (mean), mapping quality."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     table = pd.read_csv(path, sep="\t").rename(
         columns={"#rname": "contig", "endpos": "length", "meandepth": "depth", "meanmapq": "mapping quality"}
@@ -51,7 +52,8 @@ def depths(path: Path) -> "pd.DataFrame":
 
     Of genomes the last row counts all bases that are as deep or deeper; bases without a read are not there.
     """
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     # [1-1]  1  33: the range, its beginning, the bases in it
     rows = [(int(fields[1]), int(fields[2])) for fields in _lines(path, "COV")]
@@ -60,7 +62,8 @@ def depths(path: Path) -> "pd.DataFrame":
 
 def inserts(path: Path) -> "pd.DataFrame":
     """Read the insert sizes from `samtools stats`: size, pairs."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     rows = [(int(fields[0]), int(fields[1])) for fields in _lines(path, "IS")]
     return pd.DataFrame(rows, columns=["size", "pairs"])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import StargazerError, UsageError, missing
 
 if TYPE_CHECKING:
     import psutil
@@ -49,12 +49,9 @@ class Address:
 
 def require_marimo() -> None:
     """Refuse where Marimo, or what the notebooks draw and read with, is not installed."""
-    for module, name in (("marimo", "Marimo"), ("altair", "Altair"), ("anndata", "AnnData")):
+    for module in ("marimo", "altair", "anndata"):
         if importlib.util.find_spec(module) is None:
-            raise StargazerError(
-                f"A notebook needs {name}, which is not installed.",
-                "Install it with: pip install 'stargazer[notebook]'",
-            )
+            raise missing("A notebook", module, "notebook")
 
 
 def address(host: str, port: int | None) -> Address:

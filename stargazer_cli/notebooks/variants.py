@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from stargazer_cli.errors import StargazerError
+from stargazer_cli.errors import StargazerError, needing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,8 @@ def read(path: Path, *, limit: int | None = None) -> Calls:
         StargazerError: it is no VCF, or it is cut short or damaged.
 
     """
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     rows: list[tuple[object, ...]] = []
     genotypes: list[tuple[object, ...]] = []
@@ -142,7 +143,8 @@ def summary(calls: Calls) -> dict[str, float]:
 
 def by_sample(calls: Calls) -> "pd.DataFrame":
     """Return for each sample: genotypes by zygosity, het/hom alt, mean depth, mean genotype quality (GQ)."""
-    import pandas as pd
+    with needing("A notebook", "pandas", "notebook"):
+        import pandas as pd
 
     rows = []
     for sample in calls.samples:

@@ -1,6 +1,7 @@
 """What the notebooks read with, on small files whose content is known."""
 
 import gzip
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,28 @@ def vcf(tmp_path: Path) -> Path:
     file = tmp_path / "small.vcf.gz"
     file.write_bytes(gzip.compress((HEADER + "\n".join(RECORDS) + "\n").encode()))
     return file
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "read"),
+    [
+        ("pandas", "pandas", variants.read),
+        ("pandas", "pandas", metrics.coverage),
+        ("pandas", "pandas", lambda path: bringing.look([path], {})),
+        ("anndata", "AnnData", lambda path: Cells(path).genes),
+        ("altair", "Altair", lambda _: charts.use_theme()),
+    ],
+    ids=["variants", "metrics", "bringing", "cells", "charts"],
+)
+def test_a_missing_library_is_told_with_the_extra(
+    vcf: Path, monkeypatch: pytest.MonkeyPatch, library: str, name: str, read: Callable[[Path], object]
+) -> None:
+    for module in [each for each in sys.modules if each.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(StargazerError, match=f"A notebook needs {name}, which is not installed") as error:
+        read(vcf)
+    assert error.value.hint == "Install it with: pip install 'stargazer[notebook]'"
 
 
 @pytest.mark.parametrize(

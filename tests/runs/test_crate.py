@@ -493,7 +493,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(
 ) -> None:
     """An installation without it, as far as a test can be one: Python finds no such package."""
     monkeypatch.setattr(crate, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="needs the package rocrate") as refused:
+    with pytest.raises(StargazerError, match="needs rocrate, which is not") as refused:
         crate.export(store, folder, tmp_path / "crate")
     assert refused.value.hint == "Install it with: pip install 'stargazer[crate]'"
 

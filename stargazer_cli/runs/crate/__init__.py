@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import StargazerError, UsageError, missing
 from stargazer_cli.runs.crate.entities import OWN_TERMS, TERMS, Builder
 from stargazer_cli.runs.crate.facts import Facts, gather
 from stargazer_cli.store.files import Progress, check_absent, counter, share_of
@@ -69,9 +69,7 @@ def export(
 def _require_rocrate() -> None:
     """Refuse before files are copied, not after it."""
     if find_spec("rocrate") is None:
-        raise UsageError(
-            "Writing a crate needs the package rocrate.", "Install it with: pip install 'stargazer[crate]'"
-        )
+        raise missing("Writing a crate", "rocrate", "crate")
 
 
 def _license_id(text: str) -> str:

@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from stargazer_cli.errors import StargazerError, UsageError
+from stargazer_cli.errors import StargazerError, UsageError, needing
 
 if TYPE_CHECKING:
     import psycopg
@@ -129,14 +129,9 @@ class Address:
 
 def _parse(url: str) -> dict[str, Any]:
     """Return the parameters of an address; what is wrong with it is said without repeating any of it."""
-    try:
+    with needing("A store on PostgreSQL", "psycopg", "postgres"):
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
-    except ImportError:
-        raise StargazerError(
-            "A store on PostgreSQL needs psycopg, which is not installed.",
-            "Install it with: pip install 'stargazer[postgres]'",
-        ) from None
     named: dict[str, Any] = {}
     if url.startswith(SCHEMES):
         with suppress(psycopg.ProgrammingError):
