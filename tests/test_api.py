@@ -243,6 +243,11 @@ def test_files_are_stored_found_fetched_and_traced(reads: list[sg.Asset], tmp_pa
             sg.add(wrong)  # type: ignore[arg-type]
     with pytest.raises(sg.UsageError, match="sample_id must be text"):
         sg.add(tmp_path / "NA1_R1.fq.gz", sample_id=["NA1"])
+    for wrong, told in ((True, "build must be text or a number, not True"), ("", "build must not be empty")):
+        with pytest.raises(sg.UsageError, match=told):
+            sg.add(tmp_path / "x.bed", asset="intervals", build=wrong)
+    with pytest.raises(sg.UsageError, match="store must be a store, as get_client"):
+        sg.assemble(store="x")  # type: ignore[arg-type]
     with pytest.raises(sg.UsageError, match="direction must be one of up, down, both"):
         sg.lineage(bed, "sideways")  # type: ignore[arg-type]
     with pytest.raises(sg.UsageError, match="sample_id must be text"):

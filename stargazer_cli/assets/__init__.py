@@ -83,7 +83,8 @@ def assemble(store: "LocalStore | None" = None, **filters: Any) -> list[Asset]:
     """Find the assets that match any combination of the filters' values, as typed assets.
 
     Raises:
-        UsageError: a filter is no key of any asset, or its value is not of a type that keys have.
+        UsageError: a filter is no key of any asset, or its value is not of a type that keys have; or `store`
+            is none.
 
     """
     for key, value in filters.items():
@@ -93,10 +94,12 @@ def assemble(store: "LocalStore | None" = None, **filters: Any) -> list[Asset]:
             raise UsageError(
                 f"{key} must be text, a number, true or false, or a list of these, not {repr(odd[0])[:60]}."
             )
-    if store is None:
-        from stargazer_cli.store import get_client
+    from stargazer_cli.store import LocalStore, get_client
 
+    if store is None:
         store = get_client()
+    elif not isinstance(store, LocalStore):
+        raise UsageError(f"store must be a store, as get_client() returns it, not {repr(store)[:60]}.")
     found: dict[str, Asset] = {}
     for query in generate_query_combinations({}, filters):
         found |= {asset.id: asset for asset in store.find(**query)}

@@ -43,9 +43,15 @@ def shown(value: Any) -> str:
 
 
 def told(key: str, value: Any) -> str:
-    """Return what is said of a file as keyvalues hold it; where text is wanted, a list is a slip."""
+    """Return what is said of a file as keyvalues hold it; where text is wanted, others are slips.
+
+    So is empty text: it would not be kept, as if nothing had been said.
+    """
+    if value == "":
+        raise UsageError(f"{key} must not be empty: leave it out, or give None.")
     fields = [kind.model_fields[key] for kind in KINDS.values() if key in kind.model_fields]
-    if any(is_text(field.annotation) for field in fields) and not isinstance(value, str | int | float):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if any(is_text(field.annotation) for field in fields) and not (number or isinstance(value, str)):
         raise UsageError(f"{key} must be text or a number, not {shown(value)}.")
     return to_text(value)
 
