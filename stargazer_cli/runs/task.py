@@ -4,7 +4,7 @@ An equal task that was run before, on the same files with the same labels, made 
 nothing is computed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -18,8 +18,8 @@ from stargazer_cli.runs.planner import BaseRequest, Planner
 from stargazer_cli.runs.recipe import RecipeSpec, Source, Versions
 from stargazer_cli.runs.record import RunFolder, started
 from stargazer_cli.runs.task_fields import outputs_of
-from stargazer_cli.runs.task_inputs import Chosen, belongs_to, resolve_inputs
-from stargazer_cli.runs.task_lineage import reads_left_out
+from stargazer_cli.runs.task_inputs import Chosen, belongs_to, links_of, resolve_inputs
+from stargazer_cli.runs.task_lineage import linked_to, reads_left_out
 
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
@@ -114,6 +114,7 @@ class _OneTask(Planner):
         found = {name: assets for name, assets in self.chosen.items() if assets and name not in named}
         self.draft.notes += [f"{name}: {_named(assets)}" for name, assets in found.items()]
         self.draft.notes += self._left_out()
+        self.draft.notes += self._of_other_files(named)
         if not made:
             self.draft.inputs_table = self._rows()
         return self.finished()
@@ -126,6 +127,26 @@ class _OneTask(Planner):
             for role in self.task.inputs
             if role.many and role.kind == "alignment"
             for reads in reads_left_out(self.store, self.chosen[role.name], self.draft.subject)
+        ]
+
+    def _of_other_files(self, named: Iterable[str]) -> list[str]:
+        """Return what to say of files that belong to others, and are taken as the user named them."""
+        return [
+            f"{name}: {asset.name} ({asset.cid}) belongs to another {kind}, {getattr(asset, field)}; "
+            "it is taken as it was named"
+            for name in named
+            for asset in self.chosen[name]
+            for field, kind in links_of(asset.kind).items()
+            if (others := self._others_of(kind, name)) and not linked_to(self.store, others, [asset], field)
+        ]
+
+    def _others_of(self, kind: str, name: str) -> list[Asset]:
+        """Return the files of a kind that are given to the task beside an input."""
+        return [
+            asset
+            for other, assets in self.chosen.items()
+            for asset in assets
+            if other != name and asset.kind == kind
         ]
 
     def fits(self, asset: Asset) -> bool:

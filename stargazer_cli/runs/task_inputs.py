@@ -209,7 +209,7 @@ class _Inputs:
         for role in self.task.inputs:
             if role.name in self.given or role.name not in self.found:
                 continue
-            for field, kind in _links_of(role.kind).items():
+            for field, kind in links_of(role.kind).items():
                 others = [
                     asset
                     for other in self.task.inputs
@@ -359,7 +359,7 @@ class _Inputs:
         for asset in assets:
             if asset.cid in cids:
                 raise same_file(role, asset, parent)
-            for field, kind in _links_of(role.kind).items():
+            for field, kind in links_of(role.kind).items():
                 link = getattr(asset, field)
                 if kind == parent.kind and link and link not in cids:
                     raise of_another(role, asset, link, parent, parents)
@@ -422,7 +422,7 @@ def _companions_of(kind: str) -> Collection[str]:
     return {*cls.companion_kinds, *cls.companion_links.values()}
 
 
-def _links_of(kind: str) -> dict[str, str]:
+def links_of(kind: str) -> dict[str, str]:
     """Return the fields of a kind that point at an asset of another, and which kind that is."""
     cls = KINDS.get(kind, Asset)
     fields = [field for field in cls.fields() if field.endswith("_cid")] if cls.kind else []

@@ -89,6 +89,31 @@ def test_what_is_found_is_told_and_what_is_named_is_not(ask: Ask, lanes: list[st
     assert ask("mark_duplicates", inputs={"lanes": lanes}).notes == []
 
 
+def test_a_table_of_another_file_that_is_named_is_told(store: LocalStore, ask: Ask, tmp_path: Path) -> None:
+    def put(kind: str, name: str, **fields: str) -> str:
+        (tmp_path / name).write_text(name)
+        return store.add([NewFile(tmp_path / name, new_asset(kind, name=name, **fields))])[0].asset.cid
+
+    fasta = put("reference", "b.fa", build="b")
+    for kind, name in (("reference_index", "b.fa.fai"), ("sequence_dict", "b.dict")):
+        put(kind, name, reference_cid=fasta)
+    bams = {}
+    for name in ("one", "two"):
+        told = {"sample_id": "s", "format": "bam", "sorted": "coordinate", "reference_cid": fasta}
+        bams[name] = put("alignment", f"{name}.bam", **told)
+        put("alignment_index", f"{name}.bam.bai", sample_id="s", alignment_cid=bams[name])
+    table = put("bqsr_report", "one.table", sample_id="s", alignment_cid=bams["one"])
+
+    def notes(bam: str) -> list[str]:
+        planned = ask("apply_bqsr", inputs={"bam": bams[bam], "table": table})
+        return [note for note in planned.notes if "belongs to" in note]
+
+    assert notes("one") == []
+    assert notes("two") == [
+        f"table: one.table ({table}) belongs to another alignment, {bams['one']}; it is taken as it was named"
+    ]
+
+
 def test_a_lane_that_is_left_out_is_told(store: LocalStore, ask: Ask, tmp_path: Path) -> None:
     reads = {}
     for lane in ("L1", "L2"):
