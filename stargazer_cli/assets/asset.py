@@ -16,6 +16,7 @@ from stargazer_cli.errors import StargazerError, UsageError
 if TYPE_CHECKING:
     from stargazer_cli.store import LocalStore
 
+Family = Literal["reads", "reference", "alignment", "variants", "cells", "reports", "other"]
 # Every kind by its key; a class enters when it is defined.
 KINDS: dict[str, type["Asset"]] = {}
 # Of what a person or a program says of a file; what a run says of its results is as it is.
@@ -91,6 +92,8 @@ class Asset(BaseModel):
     )
 
     kind: ClassVar[str] = ""
+    # The kinds that are shown in one colour.
+    kind_family: ClassVar[Family] = "other"
     # Kinds that travel with this one, and the field by which they point at it.
     companion_kinds: ClassVar[dict[str, str]] = {}
     # Fields of this one that point at what travels with it, and the kind which that is.

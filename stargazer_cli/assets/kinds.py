@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from stargazer_cli.assets.asset import TypedAsset
+from stargazer_cli.assets.asset import Family, TypedAsset
 from stargazer_cli.assets.names import check_name
 
 
@@ -25,6 +25,7 @@ class Reference(TypedAsset):
     """A reference genome, FASTA."""
 
     kind: ClassVar[str] = "reference"
+    kind_family: ClassVar[Family] = "reference"
     companion_kinds: ClassVar[dict[str, str]] = {
         "reference_index": "reference_cid",
         "sequence_dict": "reference_cid",
@@ -48,6 +49,7 @@ class ReferenceIndex(TypedAsset):
     """The .fai of a reference."""
 
     kind: ClassVar[str] = "reference_index"
+    kind_family: ClassVar[Family] = "reference"
     build: str = ""
     tool: str = ""
     reference_cid: str = ""
@@ -57,6 +59,7 @@ class SequenceDict(TypedAsset):
     """The .dict of a reference."""
 
     kind: ClassVar[str] = "sequence_dict"
+    kind_family: ClassVar[Family] = "reference"
     build: str = ""
     tool: str = ""
     reference_cid: str = ""
@@ -66,6 +69,7 @@ class AlignerIndex(TypedAsset):
     """One file of an aligner's index of a reference."""
 
     kind: ClassVar[str] = "aligner_index"
+    kind_family: ClassVar[Family] = "reference"
     build: str = ""
     aligner: Aligner = ""
     reference_cid: str = ""
@@ -83,6 +87,7 @@ class R1(_Reads):
     """First reads of pairs, or single-end reads, FASTQ."""
 
     kind: ClassVar[str] = "r1"
+    kind_family: ClassVar[Family] = "reads"
     companion_kinds: ClassVar[dict[str, str]] = {"r2": "mate_cid"}
     companion_links: ClassVar[dict[str, str]] = {"mate_cid": "r2"}
 
@@ -91,6 +96,7 @@ class R2(_Reads):
     """Second reads of pairs, FASTQ."""
 
     kind: ClassVar[str] = "r2"
+    kind_family: ClassVar[Family] = "reads"
     companion_kinds: ClassVar[dict[str, str]] = {"r1": "mate_cid"}
     companion_links: ClassVar[dict[str, str]] = {"mate_cid": "r1"}
 
@@ -99,6 +105,7 @@ class Alignment(TypedAsset):
     """Aligned reads, BAM or CRAM."""
 
     kind: ClassVar[str] = "alignment"
+    kind_family: ClassVar[Family] = "alignment"
     companion_kinds: ClassVar[dict[str, str]] = {"alignment_index": "alignment_cid"}
     sample_id: SampleId = ""
     format: str = ""
@@ -114,6 +121,7 @@ class AlignmentIndex(TypedAsset):
     """The .bai or .crai of an alignment."""
 
     kind: ClassVar[str] = "alignment_index"
+    kind_family: ClassVar[Family] = "alignment"
     sample_id: SampleId = ""
     alignment_cid: str = ""
 
@@ -122,6 +130,7 @@ class BQSRReport(TypedAsset):
     """The table of a base quality recalibration."""
 
     kind: ClassVar[str] = "bqsr_report"
+    kind_family: ClassVar[Family] = "alignment"
     sample_id: SampleId = ""
     tool: str = ""
     alignment_cid: str = ""
@@ -131,6 +140,7 @@ class DuplicateMetrics(TypedAsset):
     """What duplicate marking counted."""
 
     kind: ClassVar[str] = "duplicate_metrics"
+    kind_family: ClassVar[Family] = "reports"
     sample_id: SampleId = ""
     tool: str = ""
     alignment_cid: str = ""
@@ -140,6 +150,7 @@ class KnownSites(TypedAsset):
     """Variants known beforehand, VCF."""
 
     kind: ClassVar[str] = "known_sites"
+    kind_family: ClassVar[Family] = "reference"
     companion_kinds: ClassVar[dict[str, str]] = {"known_sites_index": "known_sites_cid"}
     build: str = ""
     resource_name: str = ""
@@ -154,6 +165,7 @@ class KnownSitesIndex(TypedAsset):
     """The index of known sites."""
 
     kind: ClassVar[str] = "known_sites_index"
+    kind_family: ClassVar[Family] = "reference"
     known_sites_cid: str = ""
 
 
@@ -161,6 +173,7 @@ class Variants(TypedAsset):
     """Called variants, VCF or GVCF."""
 
     kind: ClassVar[str] = "variants"
+    kind_family: ClassVar[Family] = "variants"
     companion_kinds: ClassVar[dict[str, str]] = {"variants_index": "variants_cid"}
     sample_id: SampleId = ""
     caller: str = ""
@@ -175,6 +188,7 @@ class VariantsIndex(TypedAsset):
     """The index of variants."""
 
     kind: ClassVar[str] = "variants_index"
+    kind_family: ClassVar[Family] = "variants"
     sample_id: SampleId = ""
     variants_cid: str = ""
 
@@ -183,6 +197,7 @@ class VQSRModel(TypedAsset):
     """The recalibration table of a variant quality model."""
 
     kind: ClassVar[str] = "vqsr_model"
+    kind_family: ClassVar[Family] = "variants"
     companion_links: ClassVar[dict[str, str]] = {"tranches_cid": "vqsr_tranches"}
     sample_id: SampleId = ""
     mode: str = ""
@@ -195,6 +210,7 @@ class VQSRTranches(TypedAsset):
     """The tranches of a variant quality model."""
 
     kind: ClassVar[str] = "vqsr_tranches"
+    kind_family: ClassVar[Family] = "variants"
     sample_id: SampleId = ""
     mode: str = ""
     variants_cid: str = ""
@@ -204,6 +220,7 @@ class Markers(TypedAsset):
     """The tidy table of marker genes."""
 
     kind: ClassVar[str] = "markers"
+    kind_family: ClassVar[Family] = "cells"
     sample_id: SampleId = ""
     groupby: str = ""
     method: str = ""
@@ -214,6 +231,7 @@ class QCMetrics(TypedAsset):
     """Statistics of an alignment or of variants."""
 
     kind: ClassVar[str] = "qc_metrics"
+    kind_family: ClassVar[Family] = "reports"
     sample_id: SampleId = ""
     tool: str = ""
     alignment_cid: str = ""
@@ -224,6 +242,7 @@ class Intervals(TypedAsset):
     """Regions of a reference, BED or interval list."""
 
     kind: ClassVar[str] = "intervals"
+    kind_family: ClassVar[Family] = "reference"
     build: str = ""
     reference_cid: str = ""
 
@@ -232,6 +251,7 @@ class GenomicsDB(TypedAsset):
     """A GenomicsDB workspace as one uncompressed tar."""
 
     kind: ClassVar[str] = "genomics_db"
+    kind_family: ClassVar[Family] = "variants"
     cohort_id: CohortId = ""
     build: str = ""
     reference_cid: str = ""
@@ -241,6 +261,7 @@ class Counts(TypedAsset):
     """A count matrix as the instrument's software wrote it."""
 
     kind: ClassVar[str] = "counts"
+    kind_family: ClassVar[Family] = "cells"
     sample_id: SampleId = ""
     organism: str = ""
     format: str = ""
@@ -250,6 +271,7 @@ class AnnData(TypedAsset):
     """Single cells with what is known about them, HDF5."""
 
     kind: ClassVar[str] = "anndata"
+    kind_family: ClassVar[Family] = "cells"
     sample_id: SampleId = ""
     n_obs: int | None = None
     n_vars: int | None = None
@@ -264,5 +286,6 @@ class Report(TypedAsset):
     """HTML that a person reads."""
 
     kind: ClassVar[str] = "report"
+    kind_family: ClassVar[Family] = "reports"
     workflow: str = ""
     title: str = ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stargazer_cli.assets.asset import Family
 from stargazer_cli.errors import needing
 
 if TYPE_CHECKING:
@@ -23,27 +24,16 @@ _SWEEPS = 8
 HALF_WIDTH = 0.4
 # Points of a line between two boxes, which is level at both ends.
 _POINTS = 13
-FAMILIES = {
-    "reads": ("r1", "r2"),
-    "reference": ("reference", "reference_index", "sequence_dict", "aligner_index", "intervals"),
-    "known sites": ("known_sites", "known_sites_index"),
-    "alignment": ("alignment", "alignment_index", "bqsr_report"),
-    "variants": ("variants", "variants_index", "vqsr_model", "vqsr_tranches", "genomics_db"),
-    "cells": ("counts", "anndata", "markers"),
-    "metrics and reports": ("duplicate_metrics", "qc_metrics", "report"),
-}
 # Dark enough for white letters, and apart for any eyes.
-COLOURS = {
+COLOURS: dict[Family, str] = {
     "reads": "#3b6ea5",
     "reference": "#64748b",
-    "known sites": "#8a6d1f",
     "alignment": "#0f766e",
     "variants": "#6d4bb3",
     "cells": "#b4530a",
-    "metrics and reports": "#a3426f",
+    "reports": "#a3426f",
     "other": "#374151",
 }
-_FAMILY_OF = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ def draw(lineage: "Lineage", *, fold: bool = False) -> Drawing:
             "cid": " ".join(cids),
             "kind": _kind(lineage, cids[0]).replace("_", " "),
             "name": _name(lineage, cids[0]) if len(cids) == 1 else f"{len(cids)} files",
-            "family": _FAMILY_OF.get(_kind(lineage, cids[0]), "other"),
+            "family": _family(lineage, cids[0]),
             "files": len(cids),
             "run": _run(lineage.nodes[cids[0]]) or "brought",
             "x": column_of[group],
@@ -152,6 +142,10 @@ def shortened(name: str, longest: int) -> str:
 
 def _kind(lineage: "Lineage", cid: str) -> str:
     return next((asset.to_keyvalues().get("asset", "asset") for asset in lineage.nodes[cid]), "not recorded")
+
+
+def _family(lineage: "Lineage", cid: str) -> Family:
+    return next((asset.kind_family for asset in lineage.nodes[cid]), "other")
 
 
 def _name(lineage: "Lineage", cid: str) -> str:

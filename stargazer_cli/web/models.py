@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stargazer_cli.assets.asset import Family
 from stargazer_cli.runs.handle import ReportKind
 from stargazer_cli.runs.record import Status
 
@@ -36,9 +37,13 @@ class ErrorAnswer(Answer):
 
 
 class Session(Answer):
-    """What a page needs to know first; `csrf` is sent back with each change."""
+    """What a page needs to know first; `csrf` is sent back with each change.
+
+    `families` says of each kind which others it is shown with in one colour.
+    """
 
     csrf: str
+    families: dict[str, Family]
     version: str
     store: str
     owner: str

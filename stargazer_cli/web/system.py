@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from stargazer_cli import __version__, bundles
+from stargazer_cli.assets import KINDS
 from stargazer_cli.settings import described
 from stargazer_cli.web import models
 from stargazer_cli.web.errors import RESPONSES, refusing
@@ -27,6 +28,7 @@ def routes(context: "Context") -> APIRouter:
         settings = context.store.settings
         return {
             "csrf": context.csrf,
+            "families": {kind: cls.kind_family for kind, cls in KINDS.items()},
             "version": __version__,
             "store": str(context.store.root),
             "owner": settings.owner,

@@ -204,6 +204,11 @@ def test_a_new_kind_takes_one_class() -> None:
         del KINDS["pedigree"]
 
 
+def test_every_kind_is_shown_with_others_in_a_colour() -> None:
+    assert {kind: cls.kind_family for kind, cls in KINDS.items() if cls.kind_family == "other"} == {}
+    assert Asset.kind_family == "other"
+
+
 def test_one_field_name_has_one_type_in_all_kinds() -> None:
     # A query without a kind must know how a value of a key is written.
     types: dict[str, set[str]] = {}

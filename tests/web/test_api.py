@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -14,7 +14,9 @@ from helpers.browser import served
 from helpers.shell import FASTA, VCF, fastq, write
 from helpers.stand_in import wait_until
 
-from stargazer_cli.assets import R1, R2, Alignment, AlignmentIndex, Asset, QCMetrics, Reference, Report
+from stargazer_cli.assets import KINDS, R1, R2, Alignment, AlignmentIndex, Asset, QCMetrics, Reference, Report
+from stargazer_cli.assets.asset import Family
+from stargazer_cli.notebooks import lineages
 from stargazer_cli.runs import record
 from stargazer_cli.runs.plan import Plan
 from stargazer_cli.settings import Settings
@@ -562,6 +564,17 @@ def test_the_catalogue_profiles_bundles_and_settings_are_told(api: httpx.Client,
     session = get(api, "/api/session")
     assert session["remote"] is False
     assert session["records"] == get(api, "/api/assets")["total"]
+    assert session["families"].keys() == KINDS.keys()
+
+
+def test_every_family_of_kinds_has_a_colour_on_the_page_and_in_the_notebooks(api: httpx.Client) -> None:
+    families = set(get(api, "/api/session")["families"].values())
+    styles = api.get("/static/css/parts.css").text
+    colours = api.get("/static/css/tokens.css").text
+    for family in families - {"other"}:
+        assert f".kind-{family} {{ --kind: var(--{family}); }}" in styles
+        assert f"  --{family}: light-dark(" in colours
+    assert lineages.COLOURS.keys() == {*families, "other"} == set(get_args(Family))
 
 
 def test_what_is_not_there_and_what_is_no_method_is_told_in_the_same_form(api: httpx.Client) -> None:

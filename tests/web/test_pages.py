@@ -178,6 +178,7 @@ def test_assets_are_found_by_words_kinds_and_fields(visit: Any) -> None:
     page.get_by_role("button", name="alignment 1").click()
     page.get_by_text("of 1 asset", exact=False).wait_for()
     assert rows(page) == ["NA1.bam"]
+    assert page.locator("tbody .kind").get_attribute("class") == "kind kind-alignment"
     page.get_by_role("button", name="alignment 1").click()
     page.get_by_label("Field", exact=True).select_option("build")
     page.get_by_label("Is", exact=True).fill("b")

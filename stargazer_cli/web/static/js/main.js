@@ -3,7 +3,7 @@
 import { ApiError, session, UNREACHABLE } from "./api.js";
 import { el, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { announce, errorNotice, loading, pageHead } from "./parts.js";
+import { announce, errorNotice, learnFamilies, loading, pageHead } from "./parts.js";
 import { current, href } from "./route.js";
 
 const WAYS = [
@@ -48,6 +48,8 @@ async function show({ first = false } = {}) {
     const page = await found[1]().catch(() => {
       throw new ApiError(UNREACHABLE);
     });
+    const known = await session();
+    learnFamilies(known.families);
     if (signal.aborted) return;
     await page.show(view, { segments, query, signal });
   } catch (error) {

@@ -5,27 +5,16 @@ import { shortCid, splitName } from "./format.js";
 import { icon } from "./icons.js";
 import { href } from "./route.js";
 
-const FAMILIES = {
-  reads: ["r1", "r2"],
-  reference: [
-    "reference",
-    "reference_index",
-    "sequence_dict",
-    "aligner_index",
-    "known_sites",
-    "known_sites_index",
-    "intervals",
-  ],
-  alignment: ["alignment", "alignment_index"],
-  variants: ["variants", "variants_index", "vqsr_model", "vqsr_tranches", "genomics_db"],
-  cells: ["counts", "anndata", "markers"],
-  summary: ["report", "qc_metrics", "bqsr_report", "duplicate_metrics"],
-};
-const FAMILY = new Map(Object.entries(FAMILIES).flatMap(([family, kinds]) => kinds.map((kind) => [kind, family])));
+let families = {};
 
-/** The class that gives a kind its colour; a kind that is new here has none. */
+/** Take over which kinds are shown in one colour, as the server tells it: all that is drawn after has them. */
+export function learnFamilies(known) {
+  families = known;
+}
+
+/** The class that gives a kind its colour; what is no kind has none. */
 export function kindClass(kind) {
-  return FAMILY.has(kind) ? `kind-${FAMILY.get(kind)}` : "";
+  return Object.hasOwn(families, kind) ? `kind-${families[kind]}` : "";
 }
 
 /** A kind: a dot in the colour of its family, and its name. */
