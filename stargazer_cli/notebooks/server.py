@@ -12,39 +12,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from stargazer_cli.errors import StargazerError, UsageError, missing
+from stargazer_cli.serving.listen import LOOPBACK, Listening, listen
 
 if TYPE_CHECKING:
     import psutil
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FIRST_PORT = 2718
-_PORTS = 100
 _START_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 _QUIET = "ignore:resource_tracker:UserWarning"
 # The server gives its notebooks' processes a second or two; what a notebook started may take longer.
 _SERVER_SECONDS = 10.0
 _STOP_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The address for a browser, without the token."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
 
 
 def require_marimo() -> None:
@@ -54,10 +38,13 @@ def require_marimo() -> None:
             raise missing("A notebook", module, "notebook")
 
 
-def address(host: str, port: int | None) -> Address:
+def address(host: str, port: int | None) -> Listening:
     """Return where to listen: the port that was asked for, or else a free one.
 
-    Raises UsageError for another machine's address: who reaches a notebook can run any command.
+    Raises:
+        UsageError: the address is another machine's, as who reaches a notebook can run any command; or the
+            port is taken.
+
     """
     if host not in LOOPBACK:
         raise UsageError(
@@ -65,31 +52,13 @@ def address(host: str, port: int | None) -> Address:
             f"From another machine: ssh -L {FIRST_PORT}:localhost:{FIRST_PORT} THIS-MACHINE, "
             "and the address that is shown here.",
         )
-    if port is not None:
-        if not _is_free(host, port):
-            raise UsageError(
-                f"The port {port} of {host} is taken.", "Name another one, or none: a free one is found."
-            )
-        return Address(host, port)
-    for each in range(FIRST_PORT, FIRST_PORT + _PORTS):
-        if _is_free(host, each):
-            return Address(host, each)
-    raise StargazerError(f"No port from {FIRST_PORT} to {each} of {host} is free.", "Name one with --port.")
-
-
-def _is_free(host: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with closing(socket.socket(family)) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError:
-            return False
-    return True
+    where = listen(host, port, "", first_port=FIRST_PORT)
+    where.socket.close()  # Marimo takes the port itself
+    return where
 
 
 def serve(
-    target: Path, where: Address, tell: Callable[[str], None], *, as_app: bool, open_browser: bool
+    target: Path, where: Listening, tell: Callable[[str], None], *, as_app: bool, open_browser: bool
 ) -> None:
     """Serve a notebook, or a folder of them, until a stop signal or Ctrl-C; `tell` gets the address.
 
@@ -118,7 +87,7 @@ def serve(
 
 
 def _start(
-    target: Path, where: Address, token: str, *, as_app: bool, open_browser: bool
+    target: Path, where: Listening, token: str, *, as_app: bool, open_browser: bool
 ) -> "subprocess.Popen[bytes]":
     """Start Marimo in a session of its own, so that Ctrl-C comes here alone and is passed on once."""
     server = subprocess.Popen(
@@ -153,7 +122,7 @@ def _give(pipe: "IO[bytes] | None", token: str) -> None:
             pipe.write(token.encode())
 
 
-def _wait_until_up(server: "subprocess.Popen[bytes]", where: Address) -> None:
+def _wait_until_up(server: "subprocess.Popen[bytes]", where: Listening) -> None:
     until = time.monotonic() + _START_SECONDS
     while server.poll() is None and time.monotonic() < until:
         with suppress(OSError), socket.create_connection((where.host, where.port), timeout=1):
