@@ -116,9 +116,12 @@ def test_counts_of_every_kept_cell_are_unchanged(raw: Path, steps: Path) -> None
     assert (after.obs["truth"] == kept.obs["truth"]).all()
 
 
-def test_linear_algebra_has_one_thread_whatever_is_asked_for() -> None:
-    """Threads change the order of sums: on data of real size PCA differs in its last digits, UMAP visibly."""
-    program = "import scrna, numpy, threadpoolctl; print(threadpoolctl.threadpool_info())"
+def test_linear_algebra_and_neighbours_have_one_thread_whatever_is_asked_for() -> None:
+    """Threads change the order of sums: on data of real size PCA differs in its last digits, UMAP visibly.
+
+    On some processors scrublet then counts another of two neighbours that are equally far but for that digit.
+    """
+    program = "import scrna, sklearn.neighbors, threadpoolctl; print(threadpoolctl.threadpool_info())"
     result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -126,10 +129,10 @@ def test_linear_algebra_has_one_thread_whatever_is_asked_for() -> None:
         env={**os.environ, **_environment(2), "PYTHONPATH": str(BIN)},
         check=True,
     )
-    libraries = [found for found in ast.literal_eval(result.stdout) if found["user_api"] == "blas"]
+    libraries = ast.literal_eval(result.stdout)
 
-    assert libraries
-    assert [found["num_threads"] for found in libraries] == [1] * len(libraries)
+    assert {found["user_api"] for found in libraries} == {"blas", "openmp"}
+    assert {found["num_threads"] for found in libraries} == {1}
 
 
 def test_no_path_and_no_time_is_in_the_files(steps: Path, tmp_path: Path) -> None:
