@@ -25,7 +25,7 @@ def optionsOf(Map values) {
 
 // The shell line that keeps compiled code to the cpus that a task asked for. More or fewer change no result.
 def threads(cpus) {
-    return "export NUMBA_NUM_THREADS=${cpus} OMP_NUM_THREADS=${cpus}"
+    return "export NUMBA_NUM_THREADS=${cpus}"
 }
 
 // What Python and its libraries need, and so many times the size of the file, which is compressed.
