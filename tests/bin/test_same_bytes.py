@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from anndata import read_h5ad
 from helpers.planted import BIN, planted_counts, run_script
+from scrna import has_avx2
 from scrna.steps import CHAIN
 
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -133,6 +135,32 @@ def test_linear_algebra_and_neighbours_have_one_thread_whatever_is_asked_for() -
 
     assert {found["user_api"] for found in libraries} == {"blas", "openmp"}
     assert {found["num_threads"] for found in libraries} == {1}
+
+
+@pytest.mark.skipif(not has_avx2(), reason="no x86-64 with AVX2 and Linux")
+@pytest.mark.parametrize("given", [{}, {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "AVX2"}])
+def test_routines_are_those_for_avx2_whatever_the_processor_has(given: dict[str, str]) -> None:
+    """With those for AVX-512 each normalized value is another by numpy, and each component by OpenBLAS."""
+    program = (
+        "import scrna, json, numpy, scipy.linalg, threadpoolctl\n"
+        "from numpy._core._multiarray_umath import __cpu_features__ as features\n"
+        "libraries = threadpoolctl.threadpool_info()\n"
+        "print(json.dumps([[each['architecture'] for each in libraries], features]))"
+    )
+    chosen = {"OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"}
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name not in chosen}
+        | {**given, "PYTHONPATH": str(BIN)},
+        check=True,
+    )
+    architectures, features = json.loads(result.stdout)
+
+    assert set(architectures) == {"Haswell"}
+    assert features["X86_V3"]
+    assert not any(features[name] for name in ("X86_V4", "AVX512_ICL", "AVX512_SPR"))
 
 
 def test_no_path_and_no_time_is_in_the_files(steps: Path, tmp_path: Path) -> None:
