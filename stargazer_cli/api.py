@@ -286,8 +286,8 @@ async def arun(
 ) -> Run:
     """Run a workflow or a task as `run` does, without keeping the event loop from other work.
 
-    A process of its own carries it out. Where the waiting is cancelled, the run is; use `astart` for one that
-    goes on.
+    A process of its own carries it out. Where the waiting is cancelled or `tell` fails, the run is cancelled;
+    use `astart` for one that goes on.
     """
     given.check(tell=tell)
     own: dict[str, Any] = {"work_dir": work_dir, "keep_work": keep_work, **arguments}
@@ -297,7 +297,9 @@ async def arun(
     try:
         started = await asyncio.shield(starting)
         return await started.await_done(tell)
-    except asyncio.CancelledError:
+    except StargazerError:
+        raise
+    except BaseException:
         await asyncio.shield(_give_up(starting))
         raise
 

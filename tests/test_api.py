@@ -634,6 +634,16 @@ def test_to_give_up_an_awaited_run_cancels_it_and_a_started_one_goes_on(lab: Non
     assert run.wait().status == "done"
 
 
+def test_an_awaited_run_whose_listener_fails_is_cancelled(lab: None) -> None:
+    def tell(line: str) -> None:
+        raise ZeroDivisionError(line)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(sg.arun("prepare-reference", tell=tell, **REFERENCE))
+    (run,) = sg.list_runs()
+    assert run.status == "interrupted"
+
+
 def test_the_tasks_of_a_run_are_told_from_nextflows_table(lab: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN", "at once")
     run = sg.run("prepare-reference", **REFERENCE)
